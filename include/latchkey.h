@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Latchkey - locks by name, at the price of a latch.
+ *
+ * Read first; these are the things that bite:
+ *
+ *   - A lock keeps other *lock users* out, nothing else: it is advisory.
+ *   - An owner is used by one thread at a time (lk_owner_cancel excepted).  Which
+ *     thread may change; pass it on with the ordering you would give any object.
+ *   - Deadlocks between *different* names are not detected yet: take names in one
+ *     order, or give every wait a timeout.
+ *   - After fork() the child holds nothing and every call says LK_E_FORKED; it may
+ *     open a manager of its own.
+ *   - A grant is a value.  Using an old one is a clear error (LK_E_STALE); using
+ *     the *pointer* of a closed manager or resource is undefined.
+ *   - Threads must not be cancelled asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS)
+ *     inside the library.  Deferred cancellation is safe: no call is a
+ *     cancellation point.
+ *
+ * Words: a *manager* is a space of locks.  A *resource* is what a name stands for.
+ * An *owner* holds locks: a thread, a transaction, a request.  A *mode* says how.
+ * What an owner asks for is a *request*, what it gets a *grant*; changing a grant's
+ * mode is a *conversion*.  A *handle* is a resource resolved once.
+ *
+ * Rules for every call:
+ *
+ *   - The result is 0 or a negative LK_E_ code, unless said otherwise.  A non-zero
+ *     result leaves what the owner holds as it was.
+ *   - LK_E_INVAL (NULL or out-of-range argument), LK_E_FORKED and, for calls that
+ *     take an owner which has been closed, LK_E_STALE can come from every call that
+ *     returns a code, and are not repeated below.
+ *   - No call changes errno, is a cancellation point, or is cut short by a signal.
+ *   - Structures begin with `size`: set it to sizeof; zero elsewhere means default.
+ *     A structure larger than the library knows is LK_E_VERSION if the part that it
+ *     does not know is not zero.
+ *   - No user code is called with an internal latch held (the allocator and the
+ *     environment of struct lk_config excepted).
+ *   - Only lk_owner_cancel() may be called from a signal handler.
+ *
+ * Ordering: a grant synchronizes-with every earlier release, or weakening, of the
+ * same name that it had to wait for or could have conflicted with: what was done
+ * before an X is released is seen by whoever is granted after it.
+ */
+#ifndef LATCHKEY_H
+#define LATCHKEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <latchkey/config.h>
+#include <latchkey/error.h>
+
+#if defined(__GNUC__)
+#define LK_API       __attribute__((visibility("default")))
+#define LK_NODISCARD __attribute__((warn_unused_result))
+#else
+#define LK_API
+#define LK_NODISCARD
+#endif
+
+#define LATCHKEY_VERSION_MAJOR 0
+#define LATCHKEY_VERSION_MINOR 1
+#define LATCHKEY_VERSION_PATCH 0
+#define LATCHKEY_VERSION       "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LK_NAME_MAX  4096 /* bytes in a name */
+#define LK_TAG_MAX   256  /* bytes in a tag */
+#define LK_LABEL_MAX 31   /* bytes kept of a label */
+
+struct lk_manager;
+struct lk_owner;
+struct lk_resource;
+
+/* A grant: slot (24 bits) and stamp (40 bits).  0 is never a grant. */
+typedef uint64_t lk_grant;
+
+/*
+ * Modes.  Who may hold a name together (row wanted, column held by others):
+ *
+ *        IS  IX  S   U   SIX X
+ *   IS   +   +   +   +   +   -     intent to read below
+ *   IX   +   +   -   -   -   -     intent to write below
+ *   S    +   -   +   +   -   -     read
+ *   U    +   -   +   -   -   -     read now, perhaps write later: one at a time
+ *   SIX  +   -   -   -   -   -     read all, write some below
+ *   X    -   -   -   -   -   -     write
+ *
+ * U admits readers until its owner asks for X; from then on new readers wait.
+ * Source: Gray, Lorie, Putzolu, Traiger 1976; U as in System R and SQL Server.
+ */
+typedef enum lk_mode {
+	LK_NL, /* holds nothing */
+	LK_IS,
+	LK_IX,
+	LK_S,
+	LK_SIX,
+	LK_U,
+	LK_X,
+	LK_SHARED = LK_S,
+	LK_READ = LK_S,
+	LK_UPDATE = LK_U,
+	LK_EXCLUSIVE = LK_X,
+	LK_WRITE = LK_X
+} lk_mode;
+
+/* Flags of struct lk_options.  LK_TIMED (config.h) is one too. */
+#define LK_NOWAIT 0x100u /* LK_E_BUSY rather than wait */
+
+struct lk_retry;  /* not supported yet */
+struct lk_report; /* not supported yet */
+
+/*
+ * How a request is made.  NULL options, and zero in a field, mean the default.
+ * The fields marked (*) must be zero in this version: LK_E_UNSUPPORTED.
+ */
+struct lk_options {
+	uint32_t size;
+	uint32_t flags;     /* LK_NOWAIT, LK_TIMED */
+	int64_t timeout_ns; /* from now; 0: the manager's default; LK_FOREVER; < 0: LK_E_INVAL */
+	uint64_t
+		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
+	uint64_t lease_ns;   /* (*) */
+	int32_t priority;    /* (*) */
+	uint32_t max_retries;         /* (*) */
+	const struct lk_retry *retry; /* (*) */
+	uint64_t max_hold_ns;         /* (*) */
+	uint64_t name_hash;           /* lk_name_hash() of the name, if known; 0: not known */
+	const void *tag;              /* copied, kept with the grant, shown to others: "why" */
+	size_t tag_len;               /* at most LK_TAG_MAX */
+	int (*condition)(void *arg);  /* (*) */
+	void *condition_arg;          /* (*) */
+	struct lk_report *report;     /* (*) */
+};
+
+#define LK_OPTIONS_INIT                                     \
+	{                                                   \
+		.size = (uint32_t)sizeof(struct lk_options) \
+	}
+
+/* What an owner is.  The label is copied; the first LK_LABEL_MAX bytes are kept. */
+struct lk_owner_options {
+	uint32_t size;
+	uint32_t flags; /* none yet */
+	const char *label;
+	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
+};
+
+#define LK_OWNER_OPTIONS_INIT                                     \
+	{                                                         \
+		.size = (uint32_t)sizeof(struct lk_owner_options) \
+	}
+
+/* ------------------------------------------------------------------ managers */
+
+/*
+ * lk_open - open a space of locks.
+ *
+ * `url` is "memory:" (NULL means the same), with settings as parameters:
+ * "memory:?max_idle=64&strict=1".  What `cfg` sets and the URL sets too must agree.
+ *
+ * Ownership   `*out` is the caller's until lk_close(); `url` and `cfg` are copied.
+ *             `cfg->report` is written, always ended by a NUL.
+ * Threads     any.  Several managers may live in one process; their names do not
+ *             meet.
+ * Blocking    no.  Reads the wall clock once, where fences begin.
+ * Returns     0; LK_E_INVAL (a setting out of range, unknown or contradictory, a bad
+ *             URL: `cfg->report` says which), LK_E_UNSUPPORTED (no such store),
+ *             LK_E_VERSION, LK_E_NOMEM.  On failure `*out` is not written.
+ */
+LK_API LK_NODISCARD int lk_open(const char *url, const struct lk_config *cfg,
+				struct lk_manager **out);
+
+/*
+ * lk_close - close a manager and free all its memory.
+ *
+ * Ownership   on success `m` is gone.
+ * Threads     no other thread may be in a call with `m`, or make one afterwards.
+ * Returns     0; LK_E_BUSY, and nothing changed, while an owner of lk_owner_open() or
+ *             a handle is open, or a thread's own owner holds something.  Threads that
+ *             only have an idle lk_self() owner are no obstacle.
+ *             LK_E_FORKED in a child: the memory is left as it is.
+ */
+LK_API LK_NODISCARD int lk_close(struct lk_manager *m);
+
+/*
+ * lk_shutdown - end all locking, by a deadline.
+ *
+ * From its start every new request is refused with LK_E_CLOSED and every waiter is
+ * woken with it.  Then waits for the owners to release what they hold; at the
+ * deadline of `o` (timeout_ns, deadline_ns; LK_NOWAIT: at once; NULL: the manager's
+ * default) releases what is left by itself, for every owner that is not inside a
+ * call.  As nobody can be granted anything any more, that lets nobody in.
+ *
+ * Threads     any; once or more often.
+ * Blocking    until nothing is held, or the deadline.
+ * Returns     0: nothing is held, nobody waits; lk_close() succeeds once owners and
+ *             handles are closed.  LK_E_TIMEDOUT: some owner was inside a call at the
+ *             deadline; the manager stays shut down, call again.
+ *             LK_E_UNSUPPORTED for options that this version lacks; nothing changed.
+ */
+LK_API LK_NODISCARD int lk_shutdown(struct lk_manager *m, const struct lk_options *o);
+
+/* -------------------------------------------------------------------- owners */
+
+/*
+ * lk_owner_open - open an owner.  Costs tens of nanoseconds: one per transaction or
+ * request is the intended use.
+ *
+ * Ownership   `*out` is the caller's until lk_owner_close().
+ * Threads     any; the owner is then used by one thread at a time.
+ * Returns     0; LK_E_CLOSED, LK_E_NOMEM, LK_E_VERSION: `*out` is not written.
+ */
+LK_API LK_NODISCARD int lk_owner_open(struct lk_manager *m, const struct lk_owner_options *o,
+				      struct lk_owner **out);
+
+/*
+ * lk_owner_close - release all that the owner holds, and close it.
+ *
+ * Ordering    as lk_release() for each grant.
+ * Returns     0; LK_E_STALE if it is closed already (as long as the manager is open
+ *             and the memory has not become another owner's).  A thread's own owner
+ *             (lk_self) may be closed by its thread; the next lk_self() opens another.
+ */
+LK_API LK_NODISCARD int lk_owner_close(struct lk_owner *w);
+
+/*
+ * lk_owner_cancel - end the owner's present wait, or its next one, with LK_E_CANCELED.
+ *
+ * A request that can be granted without waiting is not affected.  If a grant wins the
+ * race, the grant stands and the *next* wait is ended.
+ *
+ * Threads     any thread, also while the owner is in use; async-signal-safe.
+ * Returns     0.
+ */
+LK_API int lk_owner_cancel(struct lk_owner *w);
+
+/*
+ * lk_self - the calling thread's own owner in `m`, opened at the first call.
+ *
+ * Ownership   the library's: closed when the thread ends.  What it still holds then is
+ *             released, and the next holder of a name that it held in U, SIX or X is
+ *             told once (LK_OWNER_DIED in lk_grant_info()).
+ * Threads     the owner is for the calling thread only.
+ * Returns     NULL on failure: NULL manager, forked, shut down, out of memory.
+ */
+LK_API struct lk_owner *lk_self(struct lk_manager *m);
+
+/* -------------------------------------------------------------- taking locks */
+
+/*
+ * lk_acquire - lock `name` in `mode` on behalf of `w`, waiting if need be.
+ *
+ * An owner never conflicts with itself: a name that it holds already gets one more
+ * grant, and the owner's effective mode there becomes the weakest mode that is at
+ * least all of them.
+ *
+ * Ownership   `name` (a C string) is copied if it must be kept.  `out`, if not NULL, is
+ *             written only on success; the grant lives until it is released or `w` closes.
+ * Threads     one call at a time per owner; owners are independent.
+ * Blocking    up to the deadline of `o`, of the owner, or of the manager.  Never a system
+ *             call, clock reading or allocation when nobody is in the way (an owner's
+ *             first grants, and names not seen lately, may allocate).
+ * Ordering    see the top of this page.
+ * Returns     0 granted.  Otherwise nothing was taken, what `w` already holds is still held:
+ *               LK_E_BUSY       LK_NOWAIT was asked and somebody is in the way
+ *               LK_E_TIMEDOUT   the deadline passed; it was tried at least once
+ *               LK_E_CANCELED   lk_owner_cancel()
+ *               LK_E_CONVERSION_DEADLOCK  `w` holds the name, wants more, and another
+ *                               holder waits for more too: neither could ever be granted.
+ *                               Release, and try again
+ *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
+ *                               S or IX (2^15 in IS) of one name at a time
+ *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
+ *               LK_E_CLOSED     lk_shutdown()
+ *               LK_E_NOMEM, LK_E_UNSUPPORTED, LK_E_VERSION
+ * Units       nanoseconds.
+ * Source      modes: Gray et al. 1976; order of the line: PostgreSQL's lock manager.
+ */
+LK_API LK_NODISCARD int lk_acquire(struct lk_owner *w, const char *name, lk_mode mode,
+				   const struct lk_options *o, lk_grant *out);
+
+/*
+ * lk_try_acquire - the same, but LK_E_BUSY instead of a wait.  Never sleeps and makes no
+ * system call (but for memory, when the owner or the index must grow).
+ */
+LK_API LK_NODISCARD int lk_try_acquire(struct lk_owner *w, const char *name, lk_mode mode,
+				       lk_grant *out);
+
+/* lk_acquire_bytes - the same for any `len` bytes, NUL included. */
+LK_API LK_NODISCARD int lk_acquire_bytes(struct lk_owner *w, const void *name, size_t len,
+					 lk_mode mode, const struct lk_options *o, lk_grant *out);
+
+/*
+ * lk_acquire_id - the same for a 64-bit number.  Numbers are a space of their own: 0x61 and
+ * "a" are different names.
+ */
+LK_API LK_NODISCARD int lk_acquire_id(struct lk_owner *w, uint64_t id, lk_mode mode,
+				      const struct lk_options *o, lk_grant *out);
+
+/*
+ * lk_name_hash - what to put into lk_options.name_hash for this name in this manager.
+ *
+ * It saves the hashing when a name is locked often.  A hash that is not the name's own is
+ * found out before it can do harm (LK_E_INVAL), or has no effect.
+ *
+ * Returns     the hash, never 0; or 0 for a NULL manager or a bad name.
+ */
+LK_API uint64_t lk_name_hash(struct lk_manager *m, const void *name, size_t len);
+
+/* ------------------------------------------------------------------- handles */
+
+/*
+ * lk_resource_open - resolve a name once, for hot paths.  A handle is not a lock.
+ *
+ * Ownership   `*out` is the caller's until lk_resource_close(); it keeps the name in the
+ *             index.  Opening a name twice gives two opens of one resource.
+ * Threads     any; a handle may be shared by all threads.
+ * Returns     0; LK_E_NAME, LK_E_NOMEM, LK_E_CLOSED: `*out` is not written.
+ */
+LK_API LK_NODISCARD int lk_resource_open(struct lk_manager *m, const char *name,
+					 struct lk_resource **out);
+LK_API LK_NODISCARD int lk_resource_open_bytes(struct lk_manager *m, const void *name, size_t len,
+					       struct lk_resource **out);
+LK_API LK_NODISCARD int lk_resource_open_id(struct lk_manager *m, uint64_t id,
+					    struct lk_resource **out);
+
+/* lk_resource_close - close a handle (NULL is allowed).  Grants made on it stay. */
+LK_API void lk_resource_close(struct lk_resource *r);
+
+/* lk_acquire_on - lk_acquire() by handle.  LK_E_INVAL if `r` is of another manager. */
+LK_API LK_NODISCARD int lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode,
+				      const struct lk_options *o, lk_grant *out);
+
+/* ------------------------------------------------------------------ releasing */
+
+/*
+ * lk_release - give a grant back.
+ *
+ * If the owner has other grants on the name, its effective mode there falls to what they
+ * need; else the name is free of it.  Whoever can be granted now is granted or woken.
+ *
+ * Blocking    no (a short internal latch when somebody waits).  Never allocates.
+ * Ordering    everything before it happens-before what a later conflicting holder does.
+ * Returns     0; LK_E_STALE if `g` is not a grant that `w` holds now: nothing changed, and
+ *             nobody else's lock was touched.
+ */
+LK_API LK_NODISCARD int lk_release(struct lk_owner *w, lk_grant g);
+
+/*
+ * lk_release_name - give back the owner's newest grant on a name.
+ *
+ * Returns     0; LK_E_STALE if `w` holds no grant there; LK_E_NAME.
+ */
+LK_API LK_NODISCARD int lk_release_name(struct lk_owner *w, const void *name, size_t len);
+LK_API LK_NODISCARD int lk_release_id(struct lk_owner *w, uint64_t id);
+
+/* lk_release_all - give back all that the owner holds.  Returns 0. */
+LK_API LK_NODISCARD int lk_release_all(struct lk_owner *w);
+
+/* ----------------------------------------------------------------- converting */
+
+/*
+ * lk_convert - change the mode of a grant, in either direction.
+ *
+ * Weakening is immediate and cannot fail.  Strengthening waits like a request, but goes ahead
+ * of those who wait for `w`.  LK_NL is not a target: release instead (LK_E_INVAL).
+ *
+ * Returns     0: the grant has mode `to`.  Otherwise it has the mode it had, and the value is
+ *             one of those of lk_acquire(), or LK_E_STALE.  Of the options only flags and the
+ *             deadline count.
+ */
+LK_API LK_NODISCARD int lk_convert(struct lk_owner *w, lk_grant g, lk_mode to,
+				   const struct lk_options *o);
+
+/*
+ * lk_can_convert - would lk_convert() succeed at once?  Advisory: it may be different a
+ * moment later.
+ *
+ * Returns     0 it would; LK_E_BUSY it would wait; LK_E_CONVERSION_DEADLOCK it would be
+ *             refused; LK_E_LIMIT; LK_E_STALE.
+ */
+LK_API LK_NODISCARD int lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to);
+
+/* lk_upgrade - convert to X. */
+LK_API LK_NODISCARD int lk_upgrade(struct lk_owner *w, lk_grant g, const struct lk_options *o);
+
+/*
+ * lk_downgrade - convert to S.  A grant in IS or IX, which S does not weaken, is LK_E_INVAL.
+ * Never blocks or allocates.
+ */
+LK_API LK_NODISCARD int lk_downgrade(struct lk_owner *w, lk_grant g);
+
+/* -------------------------------------------------------------------- fencing */
+
+/*
+ * lk_fence - the fencing token of a grant.
+ *
+ * Every time an owner comes to hold a name in U, SIX or X where before it did not, the name's
+ * fence grows.  A later fence of the same name is larger, also when the name was out of use
+ * or the manager opened anew (as long as the wall clock did not go back in between).
+ * Downgrading keeps the fence.
+ *
+ * Returns     the token; for a grant that never was write-capable on a name held in S, the
+ *             latest token given out (for reading only); 0 for a plain intent, or a stale
+ *             grant.
+ */
+LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
+
+/*
+ * lk_fence_pass - guard a resource that checks tokens: is `fence` at least the highest that
+ * ever passed here for this name?
+ *
+ * The tokens may come from this manager or from anywhere.  One small record is kept for every
+ * name that ever passed, until the manager closes.
+ *
+ * Threads     any.
+ * Returns     0: passed, and lower ones are refused from now on; LK_E_STALE: a larger one has
+ *             passed before; LK_E_NAME, LK_E_NOMEM.
+ */
+LK_API LK_NODISCARD int lk_fence_pass(struct lk_manager *m, const void *name, size_t len,
+				      uint64_t fence);
+
+/* ---------------------------------------------------------------- seeing inside */
+
+#define LK_OWNER_DIED 0x1u /* lk_grant_info.flags: the last writer ended without releasing */
+#define LK_NAME_IS_ID 0x2u /* … and lk_snapshot_row.flags: the name is 8 bytes, a uint64_t */
+
+/* One grant, as its owner sees it.  `name` and `tag` are valid until the grant is released. */
+struct lk_grant_info {
+	uint32_t size;
+	uint32_t flags; /* LK_OWNER_DIED, LK_NAME_IS_ID */
+	lk_grant grant;
+	lk_mode mode;      /* of this grant */
+	lk_mode effective; /* of the owner on this name, all its grants together */
+	uint64_t fence;    /* as lk_fence() */
+	uint64_t since_ns; /* CLOCK_MONOTONIC; 0: not noted (it did not wait, and no LK_TIMED) */
+	const void *name;
+	size_t name_len;
+	const void *tag;
+	size_t tag_len;
+};
+
+/* lk_grant_info - set `out->size`.  Returns 0; LK_E_STALE; LK_E_VERSION. */
+LK_API LK_NODISCARD int lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out);
+
+/*
+ * lk_owner_each - call `fn` for each grant of the owner, until it returns non-zero.
+ *
+ * `fn` must not call Latchkey with this owner, lk_owner_cancel() excepted.
+ * Returns     0, or what `fn` returned.
+ */
+LK_API LK_NODISCARD int lk_owner_each(struct lk_owner *w,
+				      int (*fn)(void *arg, const struct lk_grant_info *grant),
+				      void *arg);
+
+/*
+ * lk_holds - the mode in which `w` holds a name: LK_NL (0) or more.  A negative value is an
+ * error: LK_E_NAME.
+ */
+LK_API LK_NODISCARD int lk_holds(struct lk_owner *w, const void *name, size_t len);
+LK_API LK_NODISCARD int lk_holds_id(struct lk_owner *w, uint64_t id);
+
+/* One name, as of one moment. */
+struct lk_info {
+	uint32_t size;
+	uint32_t flags;             /* LK_OWNER_DIED: the next holder will be told */
+	uint32_t holders[LK_X + 1]; /* owners that hold it, by effective mode */
+	uint32_t waiters;           /* requests in the line */
+	uint64_t fence; /* the latest given out, or where the next begins; 0: not in use */
+};
+
+/* lk_info - set `out->size`.  A name that nobody uses has zeros.  Returns 0; LK_E_NAME; LK_E_VERSION. */
+LK_API LK_NODISCARD int lk_info(struct lk_manager *m, const void *name, size_t len,
+				struct lk_info *out);
+LK_API LK_NODISCARD int lk_info_id(struct lk_manager *m, uint64_t id, struct lk_info *out);
+
+/* One holder or waiter, as lk_snapshot() found it. */
+struct lk_snapshot_row {
+	uint32_t size;
+	uint32_t flags;    /* LK_NAME_IS_ID */
+	lk_mode held;      /* what the owner holds on this name; LK_NL: nothing */
+	lk_mode wanted;    /* what it waits for; LK_NL: it does not wait */
+	uint32_t position; /* of a waiter: 1 is the head of the line */
+	uint32_t grants;   /* of a holder: how many grants make up `held` */
+	uint64_t owner_id; /* unique in the manager */
+	uint64_t fence;    /* of a holder: the token it works with; 0: none */
+	uint64_t age_ns;   /* held or waited for so long; 0: not known (see LK_TIMED) */
+	const char *owner_label;
+	const void *name; /* valid during the call of `fn` only, as `tag` and the label */
+	size_t name_len;
+	const void *tag;
+	size_t tag_len;
+};
+
+/*
+ * lk_snapshot - call `fn` for every holder and then every waiter, until it returns non-zero.
+ *
+ * Never stops the world: each row was true at some moment of the call, rows of one line are of
+ * one moment, two rows need not be.  A name that was held throughout is in it.
+ *
+ * Threads     any.  `fn` may call anything but lk_close().
+ * Returns     0, or what `fn` returned; LK_E_NOMEM before a row is lost.
+ */
+LK_API LK_NODISCARD int lk_snapshot(struct lk_manager *m,
+				    int (*fn)(void *arg, const struct lk_snapshot_row *row),
+				    void *arg);
+
+/*
+ * Counters, since the manager was opened.  X(name, what it counts)
+ */
+#define LK_COUNTER_LIST(X)                                                           \
+	X(grants, "grants made, re-entries included")                                \
+	X(reentries, "grants on a name that the owner held already")                 \
+	X(conversions, "conversions made")                                           \
+	X(busy, "requests refused with LK_E_BUSY")                                   \
+	X(contended, "requests that found somebody in the way")                      \
+	X(spun, "… and were granted without joining the line")                       \
+	X(waits, "… and joined the line")                                            \
+	X(parks, "times that a waiter went to sleep")                                \
+	X(timeouts, "requests that ended with LK_E_TIMEDOUT")                        \
+	X(cancels, "requests that ended with LK_E_CANCELED")                         \
+	X(conversion_deadlocks, "requests that ended with LK_E_CONVERSION_DEADLOCK") \
+	X(limits, "requests that ended with LK_E_LIMIT")                             \
+	X(handovers, "grants given to a waiter by whoever made room")                \
+	X(wakes, "waiters woken to try for themselves")                              \
+	X(closings, "times that a line was closed to newcomers for fairness")        \
+	X(created, "names entered into the index")                                   \
+	X(evicted, "idle names dropped from the index")
+
+struct lk_stats {
+	uint32_t size;
+	uint32_t reserved;
+#define LK_COUNTER_FIELD(name, text) uint64_t name;
+	LK_COUNTER_LIST(LK_COUNTER_FIELD)
+#undef LK_COUNTER_FIELD
+	uint64_t owners;  /* open now */
+	uint64_t holds;   /* (owner, name) pairs held now */
+	uint64_t waiting; /* requests in lines now */
+	uint64_t handles; /* open now */
+	uint64_t names;   /* in the index now, held or idle */
+	uint64_t buckets; /* of the index */
+	uint64_t bytes;   /* taken from the allocator */
+};
+
+/*
+ * lk_stats - the manager's counters.  Set `out->size`.
+ *
+ * Costs a walk over the owners; the counting itself costs nobody anything shared.
+ * Returns     0; LK_E_VERSION.
+ */
+LK_API LK_NODISCARD int lk_stats(struct lk_manager *m, struct lk_stats *out);
+
+/*
+ * lk_owner_stats - the same for one owner, since it was opened; `owners` is 1, and `handles`,
+ * `names`, `buckets`, `bytes` are 0.
+ */
+LK_API LK_NODISCARD int lk_owner_stats(struct lk_owner *w, struct lk_stats *out);
+
+/*
+ * lk_sweep - drop all idle names from the index now, rather than when room is wanted.
+ *
+ * Returns     0; `*removed` (may be NULL) is how many.
+ */
+LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
+
+/* ----------------------------------------------------------------------- text */
+
+LK_API const char *lk_strerror(int rc);   /* one sentence; never NULL, never freed */
+LK_API const char *lk_errname(int rc);    /* "LK_E_BUSY"; "LK_E_?" for a number that is none */
+LK_API const char *lk_modename(int mode); /* "SIX"; "?" for a number that is none */
+LK_API const char *lk_version(void);      /* "0.1.0" */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LATCHKEY_H */

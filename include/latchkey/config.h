@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The settings of a manager, once.  LK_SETTING_LIST makes the number-valued
+ * fields of struct lk_config and the parameters of the URL ("memory:?max_idle=64").
+ *
+ * 0 means the default everywhere.  LK_OFF (the largest uint64_t) means off or
+ * unlimited where the table says so.
+ */
+#ifndef LATCHKEY_CONFIG_H
+#define LATCHKEY_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LK_OFF     UINT64_MAX /* a setting that is off, or without limit */
+#define LK_FOREVER INT64_MAX  /* a timeout that never comes */
+
+/* Flags of struct lk_config; in a URL: "memory:?strict=1&timed=1". */
+#define LK_STRICT 0x1u /* no barging: a free lock always goes to the head of the line */
+#define LK_TIMED  0x2u /* note the time of every grant (one clock reading each) */
+
+/*
+ * X(field, default, lowest, highest, LK_OFF allowed)
+ *
+ * max_idle       names that nobody holds but that stay in the index, so that the
+ *                next acquire of one of them is cheap.  LK_OFF: never evict.
+ * max_reentry    grants that one owner may have on one name at a time; 1 makes
+ *                locks strict (not re-entrant).  Default LK_OFF: no limit.
+ * timeout_ns     how long a call waits that says nothing else.  Nanoseconds.
+ *                Default LK_OFF: for ever.
+ * fair_after_ns  how long the head of a line may be overtaken before the lock is
+ *                closed to newcomers.  Nanoseconds; at most one hour.
+ * spin_ns        how long a request tries before it joins the line.  Default:
+ *                adaptive, some microseconds.  LK_OFF: not at all.
+ * index_buckets  buckets that the index starts with (it grows by itself).
+ * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
+ */
+#define LK_SETTING_LIST(X)                                \
+	X(max_idle, 4096, 1, UINT32_MAX, 1)               \
+	X(max_reentry, LK_OFF, 1, UINT32_MAX, 1)          \
+	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)            \
+	X(fair_after_ns, 1000000, 1000, 3600000000000, 0) \
+	X(spin_ns, 0, 100, 1000000000, 1)                 \
+	X(index_buckets, 64, 1, 1u << 24, 0)              \
+	X(lot_buckets, 256, 1, 1u << 16, 0)
+
+/*
+ * An allocator of the caller's.  Both calls or neither.  `alloc` returns memory
+ * aligned to `align` (a power of 2, at most 65536) or NULL; `free` gets the size
+ * back that was asked for.  They may run in any thread that calls Latchkey, with
+ * an internal latch held, and must not call Latchkey.
+ */
+struct lk_allocator {
+	void *(*alloc)(void *state, size_t size, size_t align);
+	void (*free)(void *state, void *memory, size_t size);
+	void *state;
+};
+
+/*
+ * Time, sleep and chance of the caller's, for tests and for hosts with their own
+ * scheduler.  All four calls or none.
+ *
+ * now     nanoseconds on a clock that never goes back.
+ * wait    sleep while *word == value, until woken or until `deadline_ns` of that
+ *         clock (UINT64_MAX: no deadline).  May return early for any reason.
+ * wake    wake whoever sleeps in wait() on `word`.  Must be async-signal-safe if
+ *         lk_owner_cancel() is to be called from signal handlers.
+ * random  64 random bits.
+ */
+struct lk_environment {
+	uint64_t (*now)(void *state);
+	void (*wait)(void *state, const uint32_t *word, uint32_t value, uint64_t deadline_ns);
+	void (*wake)(void *state, const uint32_t *word);
+	uint64_t (*random)(void *state);
+	void *state;
+};
+
+/*
+ * What lk_open() is told.  Set `size` to sizeof(struct lk_config) (LK_CONFIG_INIT
+ * does), the rest to zero but for what is wanted.  All is copied.
+ */
+struct lk_config {
+	uint32_t size;
+	uint32_t flags;    /* LK_STRICT, LK_TIMED */
+	const char *label; /* shown to people; the first 31 bytes are kept */
+#define LK_SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
+	LK_SETTING_LIST(LK_SETTING_FIELD)
+#undef LK_SETTING_FIELD
+	const struct lk_allocator *allocator;     /* NULL: malloc */
+	const struct lk_environment *environment; /* NULL: the system's */
+	char *report;      /* out: one sentence on why lk_open() failed, or "" */
+	size_t report_cap; /* bytes at `report` */
+};
+
+#define LK_CONFIG_INIT                                     \
+	{                                                  \
+		.size = (uint32_t)sizeof(struct lk_config) \
+	}
+
+#endif /* LATCHKEY_CONFIG_H */

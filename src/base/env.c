@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The standard memory, time, sleep and chance. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/env.h"
+
+static void *
+system_alloc(void *state, size_t size, size_t align)
+{
+	void *p = NULL;
+	int saved = errno;
+
+	(void)state;
+	if (posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size) != 0)
+		p = NULL;
+	errno = saved;
+	return p;
+}
+
+static void
+system_free(void *state, void *p, size_t size)
+{
+	(void)state;
+	(void)size;
+	free(p);
+}
+
+static uint64_t
+system_now(void *state)
+{
+	(void)state;
+	return shim_now();
+}
+
+static void
+system_wait(void *state, const uint32_t *word, uint32_t value, uint64_t deadline_ns)
+{
+	(void)state;
+	(void)shim_futex_wait(container_of(word, a32, v), value, deadline_ns);
+}
+
+static void
+system_wake(void *state, const uint32_t *word)
+{
+	(void)state;
+	shim_futex_wake(container_of(word, a32, v), 1);
+}
+
+static uint64_t
+system_random(void *state)
+{
+	(void)state;
+	return shim_random();
+}
+
+void
+env_init(struct env *e, const struct lk_allocator *memory, const struct lk_environment *world)
+{
+	static const struct lk_allocator system_memory = { system_alloc, system_free, NULL };
+	static const struct lk_environment system_world = { system_now, system_wait, system_wake,
+							    system_random, NULL };
+
+	e->memory = memory != NULL ? *memory : system_memory;
+	e->world = world != NULL ? *world : system_world;
+	shim_init(&e->bytes, (uint64_t)0);
+}
+
+void *
+env_alloc(struct env *e, size_t size, size_t align)
+{
+	void *p = e->memory.alloc(e->memory.state, size, align);
+
+	if (p != NULL)
+		shim_add(&e->bytes, (uint64_t)size, SHIM_RELAXED); /* a statistic */
+	return p;
+}
+
+void *
+env_zalloc(struct env *e, size_t size, size_t align)
+{
+	void *p = env_alloc(e, size, align);
+
+	if (p != NULL)
+		memset(p, 0, size);
+	return p;
+}
+
+void
+env_free(struct env *e, void *p, size_t size)
+{
+	if (p == NULL)
+		return;
+	shim_sub(&e->bytes, (uint64_t)size, SHIM_RELAXED);
+	e->memory.free(e->memory.state, p, size);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Chunks, the free list, and the walk over all objects. */
+#include <string.h>
+
+#include "base/slab.h"
+
+static aptr *
+link_of(const struct slab *s, void *object)
+{
+	return (aptr *)(void *)((char *)object + s->link);
+}
+
+static void *
+object_at(const struct slab *s, struct slab_chunk *c, uint32_t i)
+{
+	return (char *)(c + 1) + (size_t)i * s->object;
+}
+
+void
+slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t link)
+{
+	s->env = env;
+	s->home = home;
+	s->object = (uint32_t)object;
+	s->link = (uint32_t)link;
+	s->per_chunk = (uint32_t)((SLAB_CHUNK - sizeof(struct slab_chunk)) / object);
+	latch_init(&s->latch);
+	s->chunks = NULL;
+	s->free = NULL;
+	s->fresh = 0;
+}
+
+void
+slab_fini(struct slab *s)
+{
+	while (s->chunks != NULL) {
+		struct slab_chunk *c = s->chunks;
+
+		s->chunks = c->next;
+		env_free(s->env, c, SLAB_CHUNK);
+	}
+	s->free = NULL;
+	s->fresh = 0;
+}
+
+/* Under the latch.  Addresses must fit into the 48 bits that the index has for them. */
+static bool
+add_chunk(struct slab *s)
+{
+	struct slab_chunk *c = env_zalloc(s->env, SLAB_CHUNK, SLAB_ALIGN);
+
+	if (c == NULL)
+		return false;
+	if (((uintptr_t)c & (SLAB_ALIGN - 1)) != 0 || ((uintptr_t)c >> 48) != 0) {
+		env_free(s->env, c, SLAB_CHUNK);
+		return false;
+	}
+	c->home = s->home;
+	c->next = s->chunks;
+	s->chunks = c;
+	s->fresh = s->per_chunk;
+	return true;
+}
+
+/* Under the latch. */
+static void *
+take(struct slab *s)
+{
+	void *p = s->free;
+
+	if (p != NULL) {
+		s->free = shim_load(link_of(s, p), SHIM_RELAXED);
+		return p;
+	}
+	if (s->fresh == 0 && !add_chunk(s))
+		return NULL;
+	return object_at(s, s->chunks, s->per_chunk - s->fresh--);
+}
+
+unsigned
+slab_get_many(struct slab *s, void **out, unsigned n)
+{
+	unsigned got = 0;
+
+	latch_lock(&s->latch);
+	while (got < n && (out[got] = take(s)) != NULL)
+		got++;
+	latch_unlock(&s->latch);
+	return got;
+}
+
+void
+slab_put_many(struct slab *s, void **objects, unsigned n)
+{
+	latch_lock(&s->latch);
+	for (unsigned i = 0; i < n; i++) {
+		shim_store(link_of(s, objects[i]), s->free, SHIM_RELAXED);
+		s->free = objects[i];
+	}
+	latch_unlock(&s->latch);
+}
+
+void
+slab_each(struct slab *s, bool (*visit)(void *object, void *arg), void *arg)
+{
+	struct slab_chunk *c;
+	uint32_t n;
+
+	latch_lock(&s->latch);
+	c = s->chunks;
+	n = s->per_chunk - s->fresh;
+	latch_unlock(&s->latch);
+	for (; c != NULL; c = c->next, n = s->per_chunk) {
+		for (uint32_t i = 0; i < n; i++) {
+			if (!visit(object_at(s, c, i), arg))
+				return;
+		}
+	}
+}

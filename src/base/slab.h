@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slab: objects of one size whose memory stays what it is until the manager closes.
+ *
+ * S1  memory of a slab is never anything but an object of that slab, free or in use, until
+ *     slab_fini(): a reader that comes too late reads an object, not foreign memory.
+ * S2  the only bytes that slab code writes into an object are those of the link, at the offset
+ *     that its user chose, and only while the object is free.
+ * S3  an object that was never used is all zeros.
+ *
+ * Chunks of 64 KiB are aligned to their size, so that the chunk, and through it the `home` of an
+ * object, is found from the object's address.
+ */
+#ifndef LK_BASE_SLAB_H
+#define LK_BASE_SLAB_H
+
+#include "base/env.h"
+#include "base/latch.h"
+
+enum { SLAB_ALIGN = 65536, SLAB_CHUNK = 65536 - 128 }; /* the rest is malloc's own header */
+
+struct slab_chunk {
+	void *home;
+	struct slab_chunk *next;
+} LK_ALIGNED;
+
+struct slab {
+	struct env *env;
+	void *home;      /* what slab_home() answers */
+	uint32_t object; /* bytes */
+	uint32_t link;   /* offset of an aptr in a free object (S2) */
+	uint32_t per_chunk;
+	struct latch latch;
+	/* under the latch: */
+	struct slab_chunk *chunks;
+	void *free;
+	uint32_t fresh; /* objects of the newest chunk that were never handed out */
+};
+
+void slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t link);
+void slab_fini(struct slab *s);
+
+/* Up to `n` objects into `out`; how many.  Fewer than asked only when memory is short. */
+unsigned slab_get_many(struct slab *s, void **out, unsigned n);
+void slab_put_many(struct slab *s, void **objects, unsigned n);
+
+static inline void *
+slab_get(struct slab *s)
+{
+	void *p;
+
+	return slab_get_many(s, &p, 1) == 1 ? p : NULL;
+}
+
+static inline void
+slab_put(struct slab *s, void *p)
+{
+	slab_put_many(s, &p, 1);
+}
+
+/*
+ * Every object that was ever handed out, in use or free, until `visit` says false.  New ones
+ * may be missed.  Runs without the latch: objects do not move and chunks do not go (S1).
+ */
+void slab_each(struct slab *s, bool (*visit)(void *object, void *arg), void *arg);
+
+LK_HOT void *
+slab_home(const void *object)
+{
+	uintptr_t chunk = (uintptr_t)object & ~(uintptr_t)(SLAB_ALIGN - 1);
+
+	return ((const struct slab_chunk *)chunk)->home;
+}
+
+#endif /* LK_BASE_SLAB_H */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing a grant down, once the word says that it is ours. */
+#ifndef LK_CORE_GRANT_H
+#define LK_CORE_GRANT_H
+
+#include "core/request.h"
+
+uint64_t grant_stamps_refill(struct lk_owner *w);
+
+LK_HOT uint64_t
+grant_stamp(struct lk_owner *w)
+{
+	if (unlikely(w->stamp == w->stamp_end))
+		return grant_stamps_refill(w);
+	return w->stamp++;
+}
+
+/* A new fence: only the holder in U, SIX or X gets here, and there is one (R5). */
+LK_HOT uint64_t
+grant_mint(struct lk_resource *r)
+{
+	uint64_t fence = shim_load(&r->fence, SHIM_RELAXED) + 1;
+
+	shim_store(&r->fence, fence, SHIM_RELAXED);
+	return fence;
+}
+
+/* The last writer's thread ended while it held: tell this holder, and nobody after. */
+void grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *q);
+
+/*
+ * Write down a new hold in `mode` on `r`.  Room was reserved; cannot fail.  The word counts it
+ * already.
+ */
+LK_HOT lk_grant
+grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
+{
+	uint64_t fence = mode_writes(mode) ? grant_mint(r) : 0;
+	uint64_t head = head_make(grant_stamp(w), mode, mode, 0);
+	uint32_t slot;
+
+	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		grant_tell_died(w, r, q);
+	if (unlikely(q->extra != NULL)) {
+		shim_store(&hold_at(&w->holds, w->holds.free)->extra, (void *)q->extra,
+			   SHIM_RELEASE);
+		head |= HEAD_EXTRA;
+	}
+	slot = hold_add(&w->holds, r, fence, head);
+	tally(&w->count.grants);
+	return grant_of(head, slot);
+}
+
+/* The slot of a grant that `w` holds, or NULL: stale or foreign.  (H1) */
+LK_HOT struct hold *
+grant_find(struct lk_owner *w, lk_grant g, uint32_t *slot)
+{
+	struct hold *s;
+	uint64_t head;
+
+	*slot = (uint32_t)(g & (SLOT_MAX - 1));
+	if (unlikely(*slot >= shim_load(&w->holds.n_slots, SHIM_RELAXED)) || g >> SLOT_BITS == 0)
+		return NULL;
+	s = hold_at(&w->holds, *slot);
+	head = shim_load(&s->head, SHIM_RELAXED);
+	if (unlikely((head ^ g) >> SLOT_BITS != 0 || (head & HEAD_GONE) != 0))
+		return NULL;
+	return s;
+}
+
+LK_HOT struct extra *
+hold_extra(const struct hold *s)
+{
+	return shim_load(&s->extra, SHIM_RELAXED);
+}
+
+/* The hold that a grant is part of. */
+LK_HOT struct hold *
+grant_hold(struct lk_owner *w, struct hold *s)
+{
+	if ((shim_load(&s->head, SHIM_RELAXED) & HEAD_REENTRY) == 0)
+		return s;
+	return hold_at(&w->holds, reentry_hold(s));
+}
+
+/* Live grants by mode, of a hold with re-entries: their supremum. */
+lk_mode grants_effective(const struct extra *e);
+
+/* Change a hold from `from` to `to`, which it does not cover: may wait.  0 or the code to return. */
+int hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode from, lk_mode to,
+		    struct request *q);
+
+/* The slot of the hold on a name, or SLOT_NONE.  What is held cannot move away (R1). */
+uint32_t hold_find_named(struct lk_owner *w, const struct name *n);
+
+/*
+ * One more grant on the hold in `slot`, which may have to become stronger for it.  0 or the code to
+ * return; then nothing changed.
+ */
+int grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out);
+
+#endif /* LK_CORE_GRANT_H */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* What an owner sees of its grants, and anybody of one name. */
+#include "core/release.h"
+
+static void
+fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_info *out)
+{
+	const struct hold *hold = grant_hold(w, s);
+	const struct lk_resource *r = shim_load(&hold->resource, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	const struct extra *e = (head & HEAD_EXTRA) != 0 ? hold_extra(s) : NULL;
+	const struct tag *tag = e != NULL ? shim_load(&e->tag, SHIM_RELAXED) : NULL;
+	bool is_id;
+
+	memset(out, 0, sizeof(*out));
+	out->grant = grant_of(head, slot);
+	out->mode = head_mode(head);
+	out->effective = head_effective(shim_load(&hold->head, SHIM_RELAXED));
+	out->fence = shim_load(&hold->fence, SHIM_RELAXED);
+	if (out->fence == 0 && out->effective == LK_S)
+		out->fence = shim_load(&r->fence, SHIM_RELAXED);
+	out->since_ns = e != NULL ? shim_load(&e->since_ns, SHIM_RELAXED) : 0;
+	out->name = resource_name(r, &out->name_len, &is_id);
+	out->flags = (is_id ? LK_NAME_IS_ID : 0) | (e != NULL ? e->flags : 0);
+	if (tag != NULL) {
+		out->tag = tag->word;
+		out->tag_len = (size_t)shim_load(&tag->len, SHIM_RELAXED);
+	}
+}
+
+int
+lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out)
+{
+	struct lk_grant_info info;
+	struct hold *s;
+	uint32_t slot;
+	int rc;
+
+	if (w == NULL || out == NULL)
+		return LK_E_INVAL;
+	rc = check_struct(out, out->size, sizeof(info));
+	if (rc == 0)
+		rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	s = grant_find(w, g, &slot);
+	if (s != NULL) {
+		fill_info(w, s, slot, &info);
+		copy_struct(out, &info, sizeof(info));
+	}
+	owner_leave(w);
+	return s != NULL ? 0 : LK_E_STALE;
+}
+
+int
+lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_info *grant),
+	      void *arg)
+{
+	int rc;
+
+	if (w == NULL || fn == NULL)
+		return LK_E_INVAL;
+	rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; rc == 0 && i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++) {
+		struct hold *s = hold_at(&w->holds, i);
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+		struct lk_grant_info info;
+
+		if (head == 0 || (head & HEAD_GONE) != 0)
+			continue;
+		fill_info(w, s, i, &info);
+		info.size = sizeof(info);
+		rc = fn(arg, &info);
+	}
+	owner_leave(w);
+	return rc;
+}
+
+static int
+holds_named(struct lk_owner *w, const struct name *n)
+{
+	lk_mode mode = LK_NL;
+	uint32_t slot;
+	int rc = release_enter(w);
+
+	if (rc != 0)
+		return rc;
+	slot = hold_find_named(w, n);
+	if (slot != SLOT_NONE)
+		mode = head_effective(shim_load(&hold_at(&w->holds, slot)->head, SHIM_RELAXED));
+	owner_leave(w);
+	return (int)mode;
+}
+
+int
+lk_holds(struct lk_owner *w, const void *name, size_t len)
+{
+	struct name n;
+
+	if (w == NULL || name == NULL)
+		return LK_E_INVAL;
+	if (!name_set(&n, name, len, 0, w->manager->index.seed))
+		return LK_E_NAME;
+	return holds_named(w, &n);
+}
+
+int
+lk_holds_id(struct lk_owner *w, uint64_t id)
+{
+	struct name n;
+
+	if (w == NULL)
+		return LK_E_INVAL;
+	name_set_id(&n, &id, w->manager->index.seed);
+	return holds_named(w, &n);
+}
+
+static int
+info_named(struct lk_manager *m, const struct name *n, struct lk_info *out)
+{
+	struct lk_info info = { 0 };
+	struct lk_resource *r;
+	uint64_t w;
+	int rc = check_struct(out, out->size, sizeof(info));
+
+	if (rc != 0)
+		return rc;
+	if (manager_gate(m) == LK_E_FORKED)
+		return LK_E_FORKED;
+	r = index_pin(&m->index, n);
+	if (r != NULL) {
+		w = shim_load(&r->word, SHIM_ACQUIRE);
+		for (int mode = LK_IS; mode < MODE_N; mode++)
+			info.holders[mode] = word_holders(w, (lk_mode)mode);
+		info.waiters = line_length(&m->lot, r);
+		info.fence = shim_load(&r->fence, SHIM_RELAXED);
+		if ((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)
+			info.flags |= LK_OWNER_DIED;
+		resource_unpin(r);
+	}
+	copy_struct(out, &info, sizeof(info));
+	return 0;
+}
+
+int
+lk_info(struct lk_manager *m, const void *name, size_t len, struct lk_info *out)
+{
+	struct name n;
+
+	if (m == NULL || name == NULL || out == NULL)
+		return LK_E_INVAL;
+	if (!name_set(&n, name, len, 0, m->index.seed))
+		return LK_E_NAME;
+	return info_named(m, &n, out);
+}
+
+int
+lk_info_id(struct lk_manager *m, uint64_t id, struct lk_info *out)
+{
+	struct name n;
+
+	if (m == NULL || out == NULL)
+		return LK_E_INVAL;
+	name_set_id(&n, &id, m->index.seed);
+	return info_named(m, &n, out);
+}

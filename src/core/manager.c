@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing a manager. */
+#include "core/manager.h"
+#include "core/release.h"
+
+static void
+apply_settings(struct lk_manager *m, const struct settings *s)
+{
+	m->flags = s->flags;
+	m->max_reentry = s->max_reentry;
+	m->timeout_ns = s->timeout_ns;
+	m->limits.deadline_ns = SHIM_NEVER;
+	m->limits.fair_after_ns = s->fair_after_ns;
+	m->limits.spin_ns = s->spin_ns;
+	m->limits.many_cpus = shim_cpus() > 1;
+	if (s->label != NULL)
+		memcpy(m->label, s->label, strnlen(s->label, LK_LABEL_MAX));
+}
+
+static void
+init_slabs(struct lk_manager *m)
+{
+	slab_init(&m->owners, &m->env, m, sizeof(struct lk_owner), offsetof(struct lk_owner, link));
+	slab_init(&m->extras, &m->env, m, sizeof(struct extra), offsetof(struct extra, since_ns));
+	slab_init(&m->tags, &m->env, m, sizeof(struct tag), offsetof(struct tag, len));
+}
+
+/* The parts that take memory, in order; undone in reverse. */
+static int
+init_parts(struct lk_manager *m, const struct settings *s)
+{
+	uint64_t floor = shim_wall_ms() << 20;
+	uint64_t seed = env_random(&m->env);
+
+	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
+		return LK_E_NOMEM;
+	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
+		     &m->member.gate)) {
+		if (process_join(&m->member))
+			return 0;
+		lot_fini(&m->lot);
+	}
+	index_fini(&m->index);
+	return LK_E_NOMEM;
+}
+
+int
+lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
+{
+	struct settings s;
+	struct env env;
+	struct lk_manager *m;
+	int rc;
+
+	if (out == NULL)
+		return LK_E_INVAL;
+	rc = settings_read(&s, url, cfg);
+	if (rc != 0)
+		return rc;
+	env_init(&env, s.has_allocator ? &s.allocator : NULL,
+		 s.has_environment ? &s.environment : NULL);
+	m = env_zalloc(&env, sizeof(*m), LK_LINE);
+	if (m == NULL)
+		return LK_E_NOMEM;
+	m->env = env;
+	apply_settings(m, &s);
+	init_slabs(m);
+	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
+	m->member.forked = (uint32_t)LK_E_FORKED;
+	m->member.thread_ends = owner_thread_ends;
+	rc = init_parts(m, &s);
+	if (rc != 0) {
+		env_free(&env, m, sizeof(*m));
+		return rc;
+	}
+	*out = m;
+	return 0;
+}
+
+struct owner_walk {
+	void (*visit)(struct lk_owner *w, void *arg);
+	void *arg;
+};
+
+static bool
+visit_open(void *object, void *arg)
+{
+	struct lk_owner *w = object;
+	const struct owner_walk *walk = arg;
+
+	if (shim_load(&w->state, SHIM_ACQUIRE) != OWNER_FREE)
+		walk->visit(w, walk->arg);
+	return true;
+}
+
+void
+manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void *arg), void *arg)
+{
+	struct owner_walk walk = { visit, arg };
+
+	slab_each(&m->owners, visit_open, &walk);
+}
+
+static void
+find_obstacle(struct lk_owner *w, void *arg)
+{
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OPEN ||
+	    shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+		*(bool *)arg = true;
+}
+
+static bool
+fini_owner(void *object, void *arg)
+{
+	(void)arg;
+	owner_fini(object);
+	return true;
+}
+
+int
+lk_close(struct lk_manager *m)
+{
+	bool in_use;
+	struct env env;
+
+	if (m == NULL)
+		return LK_E_INVAL;
+	if (manager_gate(m) == LK_E_FORKED)
+		return LK_E_FORKED;
+	in_use = shim_load(&m->handles, SHIM_ACQUIRE) != 0;
+	manager_each_owner(m, find_obstacle, &in_use);
+	if (in_use)
+		return LK_E_BUSY;
+	process_leave(&m->member);
+	slab_each(&m->owners, fini_owner, NULL);
+	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
+	slab_fini(&m->owners);
+	slab_fini(&m->extras);
+	slab_fini(&m->tags);
+	lot_fini(&m->lot);
+	index_fini(&m->index);
+	env = m->env;
+	env_free(&env, m, sizeof(*m));
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Manager: one space of locks, and what its calls share.
+ *
+ * Everything hangs off it; lk_close() frees it all.  The first line is read by every call and written
+ * hardly ever.
+ */
+#ifndef LK_CORE_MANAGER_H
+#define LK_CORE_MANAGER_H
+
+#include "base/process.h"
+#include "base/table.h"
+#include "owner/owner.h"
+
+struct lk_manager {
+	struct member member; /* its gate: 0, or the code that every call returns */
+	uint32_t flags;       /* LK_STRICT, LK_TIMED */
+	uint64_t max_reentry;
+	uint64_t timeout_ns; /* of requests that say nothing; LK_OFF: none */
+	struct wait_limits limits;
+	struct env env;
+	struct lot lot;
+	struct index index;
+	struct slab owners;
+	struct slab extras;
+	struct slab tags;
+	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
+	a64 handles;
+	aptr guards; /* struct table, made by the first lk_fence_pass() */
+	/* What has no owner (handles, sweeps) shares one cache. */
+	struct latch cache_latch;
+	struct index_cache cache;
+	struct latch guards_latch;
+	char label[LK_LABEL_MAX + 1];
+} LK_ALIGNED;
+
+/* Settings, checked. */
+struct settings {
+#define SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
+	LK_SETTING_LIST(SETTING_FIELD)
+#undef SETTING_FIELD
+	uint32_t flags;
+	const char *label;
+	struct lk_allocator allocator;
+	struct lk_environment environment;
+	bool has_allocator;
+	bool has_environment;
+};
+
+/* From `url` and `cfg`; what is wrong is said in `cfg->report`. */
+int settings_read(struct settings *s, const char *url, const struct lk_config *cfg);
+
+/* Visit owners that are open. */
+void manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void *arg),
+			void *arg);
+
+LK_HOT int
+manager_gate(const struct lk_manager *m)
+{
+	return (int)shim_load(&m->member.gate, SHIM_ACQUIRE);
+}
+
+/*
+ * Sizes of structures that callers fill in: `size` 0 or too small for `size` itself is not valid, and
+ * what we do not know must be zero.
+ */
+int check_struct(const void *p, uint32_t size, size_t known);
+
+/* Copy out as much as the caller's structure has room for; `size` stays the caller's. */
+void copy_struct(void *to, const void *from, size_t known);
+
+#endif /* LK_CORE_MANAGER_H */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening, closing and cancelling owners; the thread's own. */
+#include "core/release.h"
+
+static int
+read_options(const struct lk_owner_options *given, struct lk_owner_options *o)
+{
+	int rc;
+
+	*o = (struct lk_owner_options){ .size = sizeof(*o) };
+	if (given == NULL)
+		return 0;
+	rc = check_struct(given, given->size, sizeof(*o));
+	if (rc != 0)
+		return rc;
+	memcpy(o, given, given->size < sizeof(*o) ? given->size : sizeof(*o));
+	return o->flags == 0 ? 0 : LK_E_INVAL;
+}
+
+static int
+open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_state state,
+	   struct lk_owner **out)
+{
+	struct lk_owner *w;
+	int gate = manager_gate(m);
+
+	if (gate != 0)
+		return gate;
+	w = slab_get(&m->owners);
+	if (w == NULL)
+		return LK_E_NOMEM;
+	if (w->manager == NULL) /* new memory (S3) */
+		owner_init(w, m, &m->env, &m->member.gate);
+	owner_begin(w, &m->member.gate, state, grant_stamp(w), o->label,
+		    o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER);
+	w->flags = m->flags & LK_TIMED;
+	*out = w;
+	return 0;
+}
+
+int
+lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct lk_owner **out)
+{
+	struct lk_owner_options o;
+	int rc;
+
+	if (m == NULL || out == NULL)
+		return LK_E_INVAL;
+	rc = read_options(given, &o);
+	return rc != 0 ? rc : open_owner(m, &o, OWNER_OPEN, out);
+}
+
+/* Nobody is in a call with it any more; its memory becomes another owner's. */
+static void
+end_owner(struct lk_owner *w, bool died)
+{
+	struct slab *home = &w->manager->owners;
+
+	release_everything(w, died);
+	owner_end(w);
+	owner_leave(w);
+	slab_put(home, w);
+}
+
+int
+lk_owner_close(struct lk_owner *w)
+{
+	int rc;
+
+	if (w == NULL)
+		return LK_E_INVAL;
+	rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
+		process_forget_owner(&w->manager->member);
+	end_owner(w, false);
+	return 0;
+}
+
+void
+owner_thread_ends(struct member *me, void *owner)
+{
+
+	(void)me;
+	if (release_enter(owner) == 0)
+		end_owner(owner, true);
+}
+
+int
+lk_owner_cancel(struct lk_owner *w)
+{
+	int gate;
+
+	if (w == NULL)
+		return LK_E_INVAL;
+	gate = (int)shim_load(w->gate, SHIM_ACQUIRE);
+	if (gate == LK_E_FORKED || gate == LK_E_STALE)
+		return gate;
+	park_cancel(&w->manager->env, &w->parker);
+	return 0;
+}
+
+struct lk_owner *
+lk_self(struct lk_manager *m)
+{
+	const struct lk_owner_options o = { .size = sizeof(o) };
+	struct lk_owner *w;
+
+	if (m == NULL)
+		return NULL;
+	w = process_owner(&m->member);
+	if (likely(w != NULL))
+		return w;
+	if (open_owner(m, &o, OWNER_OF_THREAD, &w) != 0)
+		return NULL;
+	if (process_set_owner(&m->member, w))
+		return w;
+	owner_enter(w);
+	end_owner(w, false);
+	return NULL;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Release.  Never allocates, never fails for a grant that is held.  (H2, H3, H5) */
+#include "core/release.h"
+
+LK_NOINLINE void
+release_word_slow(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
+{
+	const struct line_tally t = owner_line_tally(w);
+
+	line_give_up(&w->manager->lot, r, from, to, &t);
+}
+
+int
+release_enter_slow(struct lk_owner *w, int gate)
+{
+	if (gate != LK_E_CLOSED) {
+		owner_leave(w);
+		return gate;
+	}
+	/* Let a shutdown that is releasing for us finish; a later one sees us inside. (O3) */
+	latch_lock(&w->latch);
+	latch_unlock(&w->latch);
+	return 0;
+}
+
+static void
+drop_extra(struct lk_owner *w, struct hold *s)
+{
+	struct extra *e = hold_extra(s);
+
+	if (e == NULL)
+		return;
+	shim_store(&s->extra, NULL, SHIM_RELAXED);
+	owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
+}
+
+/* The end of a hold, whatever grants it has left. */
+static void
+end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	if (unlikely((head & HEAD_EXTRA) != 0))
+		drop_extra(w, s);
+	hold_remove(&w->holds, slot);
+	release_word(w, r, head_effective(head), LK_NL);
+}
+
+/* Take a re-entry out of its hold's chain, and free its slot. */
+static void
+unchain(struct lk_owner *w, struct hold *s, uint32_t slot, struct extra *of_hold)
+{
+	struct holds *h = &w->holds;
+	uint32_t newer = (uint32_t)(shim_load(&s->fence, SHIM_RELAXED) >> 32);
+	uint32_t older = (uint32_t)((uintptr_t)shim_load(&s->resource, SHIM_RELAXED) >> 1);
+	uint32_t hold = reentry_hold(s);
+
+	if (newer == SLOT_NONE)
+		of_hold->newest = older;
+	else
+		shim_store(&hold_at(h, newer)->resource, (void *)(((uintptr_t)older << 1) | 1),
+			   SHIM_RELEASE);
+	if (older != SLOT_NONE)
+		shim_store(&hold_at(h, older)->fence, (uint64_t)newer << 32 | hold, SHIM_RELEASE);
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED);
+	drop_extra(w, s);
+	slot_give(h, slot);
+	h->reentries--;
+}
+
+/* The effective mode falls to what the grants that are left need. */
+static void
+settle(struct lk_owner *w, struct hold *s)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	lk_mode from = head_effective(head);
+	lk_mode to = grants_effective(hold_extra(s));
+
+	if (to == from)
+		return;
+	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
+	release_word(w, r, from, to);
+}
+
+/* One of several grants of a hold. */
+static LK_NOINLINE void
+release_one_of(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	bool reentry = (head & HEAD_REENTRY) != 0;
+	uint32_t hold_slot = reentry ? reentry_hold(s) : slot;
+	struct hold *hold = hold_at(&w->holds, hold_slot);
+	struct extra *e = hold_extra(hold);
+	uint32_t left = shim_load(&e->n_grants, SHIM_RELAXED) - 1;
+
+	e->grants[head_mode(head)]--;
+	shim_store(&e->n_grants, left, SHIM_RELAXED);
+	if (reentry)
+		unchain(w, s, slot, e);
+	else
+		shim_store(&s->head, head | HEAD_GONE, SHIM_RELEASE);
+	if (left == 0)
+		end_hold(w, hold, hold_slot);
+	else
+		settle(w, hold);
+}
+
+static bool
+has_several(const struct hold *s, uint64_t head)
+{
+	if ((head & HEAD_REENTRY) != 0)
+		return true;
+	return (head & HEAD_EXTRA) != 0 && shim_load(&hold_extra(s)->n_grants, SHIM_RELAXED) > 0;
+}
+
+static void
+release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (unlikely((head & (HEAD_REENTRY | HEAD_EXTRA)) != 0) && has_several(s, head))
+		release_one_of(w, s, slot);
+	else
+		end_hold(w, s, slot);
+}
+
+int
+lk_release(struct lk_owner *w, lk_grant g)
+{
+	struct hold *s;
+	uint32_t slot;
+	int rc;
+
+	if (unlikely(w == NULL))
+		return LK_E_INVAL;
+	rc = release_enter(w);
+	if (unlikely(rc != 0))
+		return rc;
+	s = grant_find(w, g, &slot);
+	if (likely(s != NULL))
+		release_grant(w, s, slot);
+	else
+		rc = LK_E_STALE;
+	owner_leave(w);
+	return rc;
+}
+
+/* The newest grant of the hold in `slot`. */
+static uint32_t
+newest_grant(struct lk_owner *w, uint32_t slot)
+{
+	const struct hold *s = hold_at(&w->holds, slot);
+	const struct extra *e = hold_extra(s);
+
+	if ((shim_load(&s->head, SHIM_RELAXED) & HEAD_EXTRA) == 0 || e->newest == SLOT_NONE)
+		return slot;
+	return e->newest;
+}
+
+static int
+release_named(struct lk_owner *w, const struct name *n)
+{
+	uint32_t slot;
+	int rc = release_enter(w);
+
+	if (rc != 0)
+		return rc;
+	slot = hold_find_named(w, n);
+	if (slot == SLOT_NONE) {
+		rc = LK_E_STALE;
+	} else {
+		slot = newest_grant(w, slot);
+		release_grant(w, hold_at(&w->holds, slot), slot);
+	}
+	owner_leave(w);
+	return rc;
+}
+
+int
+lk_release_name(struct lk_owner *w, const void *name, size_t len)
+{
+	struct name n;
+
+	if (w == NULL || name == NULL)
+		return LK_E_INVAL;
+	if (!name_set(&n, name, len, 0, w->manager->index.seed))
+		return LK_E_NAME;
+	return release_named(w, &n);
+}
+
+int
+lk_release_id(struct lk_owner *w, uint64_t id)
+{
+	struct name n;
+
+	if (w == NULL)
+		return LK_E_INVAL;
+	name_set_id(&n, &id, w->manager->index.seed);
+	return release_named(w, &n);
+}
+
+/* For the next holder: what this one wrote may be half done. */
+static void
+note_death(struct hold *s, uint64_t head)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+
+	if (mode_writes(head_effective(head)))
+		shim_or(&r->pins, PINS_DIED, SHIM_RELEASE);
+}
+
+static void
+release_slot(struct lk_owner *w, uint32_t slot, bool died)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (head == 0)
+		return;
+	if ((head & HEAD_REENTRY) != 0) {
+		shim_store(&s->head, (uint64_t)0, SHIM_RELAXED);
+		drop_extra(w, s);
+		slot_give(&w->holds, slot); /* its hold goes too, so the chain need not be kept */
+		w->holds.reentries--;
+		return;
+	}
+	if (died)
+		note_death(s, head);
+	end_hold(w, s, slot);
+}
+
+void
+release_everything(struct lk_owner *w, bool died)
+{
+	struct holds *h = &w->holds;
+	uint32_t slot = shim_load(&h->n_slots, SHIM_RELAXED);
+
+	while (slot > 0 && shim_load(&h->n, SHIM_RELAXED) + h->reentries > 0)
+		release_slot(w, --slot, died);
+}
+
+int
+lk_release_all(struct lk_owner *w)
+{
+	int rc;
+
+	if (w == NULL)
+		return LK_E_INVAL;
+	rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+		release_everything(w, false);
+	owner_leave(w);
+	return 0;
+}

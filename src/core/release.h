@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving back: one grant, one hold, all that an owner has. */
+#ifndef LK_CORE_RELEASE_H
+#define LK_CORE_RELEASE_H
+
+#include "core/grant.h"
+
+void release_word_slow(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to);
+
+/* Weaken the owner's hold in the word, and let in whoever may come.  The last touch of `r`. */
+LK_HOT void
+release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
+{
+	if (unlikely(!line_try_give_up(r, from, to)))
+		release_word_slow(w, r, from, to);
+}
+
+/* Everything that `w` holds.  `died`: its thread ended without releasing. */
+void release_everything(struct lk_owner *w, bool died);
+
+/*
+ * Enter a call that only gives back, or looks: it works in a manager that shuts down too.  0, or the
+ * code to return.
+ */
+int release_enter_slow(struct lk_owner *w, int gate);
+
+LK_HOT int
+release_enter(struct lk_owner *w)
+{
+	int gate = owner_enter(w);
+
+	return likely(gate == 0) ? 0 : release_enter_slow(w, gate);
+}
+
+/* A thread with an owner of its own ends. */
+void owner_thread_ends(struct member *me, void *owner);
+
+#endif /* LK_CORE_RELEASE_H */

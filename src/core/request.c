@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Options, and the conductor of a request that cannot be granted at once. */
+#include "core/request.h"
+
+enum { FLAGS_KNOWN = LK_NOWAIT | LK_TIMED };
+
+static bool
+asks_for_later(const struct lk_options *o)
+{
+	return o->lease_ns != 0 || o->priority != 0 || o->max_retries != 0 || o->retry != NULL ||
+	       o->max_hold_ns != 0 || o->condition != NULL || o->condition_arg != NULL ||
+	       o->report != NULL;
+}
+
+int
+request_read_options(struct request *q, const struct lk_options *given)
+{
+	struct lk_options o = { 0 };
+	int rc = check_struct(given, given->size, sizeof(o));
+
+	if (rc != 0)
+		return rc;
+	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
+	if ((o.flags & ~(uint32_t)FLAGS_KNOWN) != 0 || o.timeout_ns < 0 || o.tag_len > LK_TAG_MAX ||
+	    (o.tag == NULL && o.tag_len != 0))
+		return LK_E_INVAL;
+	if (asks_for_later(&o))
+		return LK_E_UNSUPPORTED;
+	q->flags = o.flags;
+	q->timeout_ns = o.timeout_ns;
+	q->deadline_ns = o.deadline_ns;
+	q->name_hash = o.name_hash;
+	q->tag = o.tag_len != 0 ? o.tag : NULL;
+	q->tag_len = o.tag_len;
+	return 0;
+}
+
+static struct tag *
+make_tag(struct lk_manager *m, const struct request *q)
+{
+	struct tag *tag = slab_get(&m->tags);
+
+	if (tag == NULL)
+		return NULL;
+	for (size_t i = 0; i * 8 < q->tag_len; i++)
+		shim_store(&tag->word[i],
+			   name_load((const unsigned char *)q->tag + i * 8, q->tag_len - i * 8),
+			   SHIM_RELEASE);
+	shim_store(&tag->len, (uint64_t)q->tag_len, SHIM_RELEASE);
+	return tag;
+}
+
+int
+request_prepare_slow(struct lk_owner *w, struct request *q)
+{
+	struct lk_manager *m = w->manager;
+	struct tag *tag;
+
+	q->extra = owner_extra(w, &m->extras);
+	if (q->extra == NULL)
+		return LK_E_NOMEM;
+	if (q->tag != NULL) {
+		tag = make_tag(m, q);
+		if (tag == NULL) {
+			request_drop(w, q);
+			return LK_E_NOMEM;
+		}
+		shim_store(&q->extra->tag, (void *)tag, SHIM_RELEASE);
+	}
+	if (((q->flags | w->flags) & LK_TIMED) != 0)
+		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+	return 0;
+}
+
+void
+request_drop(struct lk_owner *w, struct request *q)
+{
+	if (q->extra != NULL)
+		owner_extra_done(w, &w->manager->extras, &w->manager->tags, q->extra);
+	q->extra = NULL;
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* All that bounds this wait, as one moment. */
+static uint64_t
+deadline_of(const struct lk_owner *w, const struct request *q, uint64_t now)
+{
+	uint64_t deadline = w->deadline_ns;
+	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns : w->manager->timeout_ns;
+
+	if (q->timeout_ns == 0 && q->deadline_ns != 0)
+		timeout = LK_OFF; /* the caller said when, if not how long */
+	if (q->deadline_ns != 0)
+		deadline = earlier(deadline, q->deadline_ns);
+	if (timeout < (uint64_t)LK_FOREVER)
+		deadline = earlier(deadline, now + timeout);
+	return deadline;
+}
+
+static bool
+is_patient(const struct request *q)
+{
+	return (q->flags & LK_NOWAIT) == 0;
+}
+
+bool
+request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+	     const struct request *q)
+{
+	const struct lk_manager *m = w->manager;
+
+	if (!is_patient(q) || !m->limits.many_cpus || m->limits.spin_ns == LK_OFF ||
+	    (m->flags & LK_STRICT) != 0)
+		return false;
+	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->parker, held, want))
+		return false;
+	tally(&w->count.spun);
+	return true;
+}
+
+/* What others are shown while we wait. */
+static void
+set_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
+	 char label[LK_LABEL_MAX + 1])
+{
+	owner_label(w, label);
+	face->owner_id = shim_load(&w->id, SHIM_RELAXED);
+	face->owner_label = label;
+	face->tag = q->tag;
+	face->tag_len = q->tag_len;
+}
+
+static int
+result_of_state(struct lk_owner *w, enum waiter_state state)
+{
+	switch (state) {
+	case WAITER_GRANTED:
+		return 0;
+	case WAITER_TIMEDOUT:
+		tally(&w->count.timeouts);
+		return LK_E_TIMEDOUT;
+	case WAITER_CANCELED:
+		tally(&w->count.cancels);
+		return LK_E_CANCELED;
+	case WAITER_CLOSED:
+	case WAITER_WAITING:
+		break;
+	}
+	return LK_E_CLOSED;
+}
+
+/* In the line: until granted or not. */
+static int
+sleep_in_line(struct lk_owner *w, struct waiter *waiter, const struct request *q, bool head)
+{
+	struct lk_manager *m = w->manager;
+	const struct line_tally t = owner_line_tally(w);
+	struct wait_limits limits = m->limits;
+	int rc;
+
+	tally(&w->count.waits);
+	limits.deadline_ns = deadline_of(w, q, waiter->since_ns);
+	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	if (rc == 0 && q->extra != NULL)
+		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+	return rc;
+}
+
+static int
+result_of_outcome(struct lk_owner *w, enum line_outcome outcome)
+{
+	switch (outcome) {
+	case LINE_GRANTED:
+	case LINE_JOINED:
+		return 0;
+	case LINE_BUSY:
+		tally(&w->count.busy);
+		return LK_E_BUSY;
+	case LINE_LIMIT:
+		tally(&w->count.limits);
+		return LK_E_LIMIT;
+	case LINE_DEADLOCK:
+		tally(&w->count.conversion_deadlocks);
+		return LK_E_CONVERSION_DEADLOCK;
+	case LINE_SHUT:
+		break;
+	}
+	return LK_E_CLOSED;
+}
+
+int
+request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+	     struct request *q)
+{
+	struct lk_manager *m = w->manager;
+	const struct line_tally t = owner_line_tally(w);
+	char label[LK_LABEL_MAX + 1];
+	struct waiter waiter = { .r = r, .parker = &w->parker, .held = held, .want = want };
+	enum line_outcome outcome;
+	bool head = false;
+
+	if (is_patient(q)) {
+		waiter.since_ns = env_now(&m->env);
+		set_face(&waiter.face, w, q, label);
+		if (q->extra == NULL)
+			q->extra = owner_extra(w, &m->extras); /* for the time; we can do without */
+	}
+	outcome = line_join(&m->lot, &waiter, is_patient(q), &head, &t);
+	if (outcome == LINE_JOINED)
+		return sleep_in_line(w, &waiter, q, head);
+	return result_of_outcome(w, outcome);
+}

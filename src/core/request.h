@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* A request on its way through the core: what the caller wants, checked. */
+#ifndef LK_CORE_REQUEST_H
+#define LK_CORE_REQUEST_H
+
+#include "core/manager.h"
+
+struct request {
+	lk_mode mode;
+	uint32_t flags;
+	int64_t timeout_ns;
+	uint64_t deadline_ns;
+	uint64_t name_hash;
+	const void *tag;
+	size_t tag_len;
+	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
+};
+
+/* From the caller's options (not NULL). */
+int request_read_options(struct request *q, const struct lk_options *o);
+
+LK_HOT int
+request_read(struct request *q, lk_mode mode, const struct lk_options *o)
+{
+	*q = (struct request){ .mode = mode };
+	if (unlikely(!mode_valid(mode)))
+		return LK_E_INVAL;
+	return likely(o == NULL) ? 0 : request_read_options(q, o);
+}
+
+/* Does the grant keep more than its slot?  Then get it now, while that can fail. */
+int request_prepare_slow(struct lk_owner *w, struct request *q);
+
+LK_HOT int
+request_prepare(struct lk_owner *w, struct request *q)
+{
+	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL))
+		return 0;
+	return request_prepare_slow(w, q);
+}
+
+/* It failed: give back what was prepared. */
+void request_drop(struct lk_owner *w, struct request *q);
+
+/*
+ * Make `held` (LK_NL: nothing) into `want` on `r`, which cannot be retired meanwhile, in the line if
+ * need be.  The slow half of every grant; 0, or the code to return.
+ */
+int request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+		 struct request *q);
+
+/* Try for a while without a line: true, taken (and, by name, to be confirmed: R3). */
+bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+		  const struct request *q);
+
+LK_HOT struct line_tally
+owner_line_tally(struct lk_owner *w)
+{
+	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
+}
+
+#endif /* LK_CORE_REQUEST_H */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of all locking in a manager, by a deadline.  (O2, O3) */
+#include "core/release.h"
+
+enum { NAP_NS = 1000000 };
+
+struct leftovers {
+	uint64_t holds;  /* still held */
+	bool force;      /* release what idle owners hold */
+	bool in_calls;   /* some owner was inside a call */
+};
+
+static void
+look_at_owner(struct lk_owner *w, void *arg)
+{
+	struct leftovers *l = arg;
+
+	if (l->force && shim_load(&w->holds.n, SHIM_ACQUIRE) != 0) {
+		latch_lock(&w->latch);
+		if (shim_load(&w->inside, SHIM_ACQUIRE) == 0)
+			release_everything(w, false);
+		latch_unlock(&w->latch);
+	}
+	l->holds += shim_load(&w->holds.n, SHIM_ACQUIRE);
+	l->in_calls |= shim_load(&w->inside, SHIM_ACQUIRE) != 0;
+}
+
+static struct leftovers
+look(struct lk_manager *m, bool force)
+{
+	struct leftovers l = { .force = force };
+
+	manager_each_owner(m, look_at_owner, &l);
+	return l;
+}
+
+/* Sleep a moment: there is nobody to wake us when the last hold goes. */
+static void
+nap(struct lk_manager *m, uint64_t now, uint64_t deadline)
+{
+	a32 nobody;
+
+	shim_init(&nobody, 0u);
+	env_wait(&m->env, &nobody, 0, now + NAP_NS < deadline ? now + NAP_NS : deadline);
+}
+
+/* False: the deadline passed. */
+static bool
+drain(struct lk_manager *m, uint64_t deadline)
+{
+	for (;;) {
+		struct leftovers l = look(m, false);
+		uint64_t now;
+
+		if (l.holds == 0 && !l.in_calls)
+			return true;
+		now = env_now(&m->env);
+		if (now >= deadline)
+			return false;
+		nap(m, now, deadline);
+	}
+}
+
+static uint64_t
+deadline_of(const struct lk_manager *m, const struct request *q, uint64_t now)
+{
+	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns : m->timeout_ns;
+	uint64_t deadline = q->deadline_ns != 0 ? q->deadline_ns : SHIM_NEVER;
+
+	if ((q->flags & LK_NOWAIT) != 0)
+		return 0;
+	if (q->timeout_ns == 0 && q->deadline_ns != 0)
+		return deadline;
+	if (timeout < (uint64_t)LK_FOREVER && now + timeout < deadline)
+		deadline = now + timeout;
+	return deadline;
+}
+
+int
+lk_shutdown(struct lk_manager *m, const struct lk_options *o)
+{
+	struct request q;
+	uint32_t open = 0;
+	bool seen;
+	int rc;
+
+	if (m == NULL)
+		return LK_E_INVAL;
+	rc = request_read(&q, LK_X, o);
+	if (rc != 0)
+		return rc;
+	if (!shim_cas(&m->member.gate, &open, (uint32_t)LK_E_CLOSED, SHIM_SEQ_CST) &&
+	    open == (uint32_t)LK_E_FORKED)
+		return LK_E_FORKED;
+	seen = shim_barrier_all(); /* (O2) */
+	lot_close(&m->lot);
+	if (drain(m, deadline_of(m, &q, env_now(&m->env))))
+		return 0;
+	/* Without the barrier we cannot know who is inside, and touch nobody's holds. */
+	return look(m, seen).holds == 0 ? 0 : LK_E_TIMEDOUT;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters, summed when somebody asks.  (O4) */
+#include "core/manager.h"
+
+static void
+add_counters(struct lk_stats *s, const struct owner_counters *c)
+{
+#define ADD(name, text) s->name += shim_load(&c->name, SHIM_RELAXED);
+	LK_COUNTER_LIST(ADD)
+#undef ADD
+}
+
+static void
+add_cache(struct lk_stats *s, const struct index_cache *c)
+{
+	s->created += shim_load(&c->created, SHIM_RELAXED);
+	s->evicted += shim_load(&c->evicted, SHIM_RELAXED);
+}
+
+static bool
+add_owner(void *object, void *arg)
+{
+	const struct lk_owner *w = object;
+	struct lk_stats *s = arg;
+
+	add_counters(s, &w->count);
+	add_cache(s, &w->cache);
+	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
+	s->holds += shim_load(&w->holds.n, SHIM_RELAXED);
+	return true;
+}
+
+int
+lk_stats(struct lk_manager *m, struct lk_stats *out)
+{
+	struct lk_stats s = { 0 };
+	int rc;
+
+	if (m == NULL || out == NULL)
+		return LK_E_INVAL;
+	if (manager_gate(m) == LK_E_FORKED)
+		return LK_E_FORKED;
+	rc = check_struct(out, out->size, sizeof(s));
+	if (rc != 0)
+		return rc;
+	slab_each(&m->owners, add_owner, &s);
+	add_cache(&s, &m->cache);
+	s.waiting = lot_length(&m->lot);
+	s.handles = shim_load(&m->handles, SHIM_RELAXED);
+	s.names = s.created > s.evicted ? s.created - s.evicted : 0;
+	s.buckets = (uint32_t)shim_load(&m->index.shape, SHIM_RELAXED);
+	s.bytes = shim_load(&m->env.bytes, SHIM_RELAXED);
+	copy_struct(out, &s, sizeof(s));
+	return 0;
+}
+
+int
+lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
+{
+	struct lk_stats s = { 0 };
+	struct lk_stats before = { 0 };
+	int rc;
+
+	if (w == NULL || out == NULL)
+		return LK_E_INVAL;
+	rc = check_struct(out, out->size, sizeof(s));
+	if (rc != 0)
+		return rc;
+	rc = owner_enter(w);
+	if (rc == 0 || rc == LK_E_CLOSED) {
+		add_counters(&s, &w->count);
+		add_cache(&s, &w->cache);
+		add_counters(&before, &w->at_open);
+#define SUBTRACT(name, text) s.name -= before.name;
+		LK_COUNTER_LIST(SUBTRACT)
+#undef SUBTRACT
+		s.owners = 1;
+		s.holds = shim_load(&w->holds.n, SHIM_RELAXED);
+		copy_struct(out, &s, sizeof(s));
+		rc = 0;
+	}
+	owner_leave(w);
+	return rc;
+}

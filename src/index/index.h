@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The index: name -> resource.
+ *
+ * A linear hash table.  It grows by one bucket at a time: bucket n-th is made of the half of the
+ * entries of one older bucket that hash there from now on.  Buckets live in segments that never
+ * move, so there are no old arrays to keep and nothing ever stops to copy a million entries.
+ *
+ *   shape = mask << 32 | n          bucket of a hash = hash & mask, and if that is >= n,
+ *                                   hash & (mask >> 1)
+ *
+ * Names that are used often are found without a latch (index_glimpse); the rest, and all
+ * changes, take the latch of one bucket.
+ *
+ * I1  under the latch of bucket b, "hash h belongs to b" does not change: only a split of b
+ *     changes it, and a split holds b's latch.  So whoever has taken a latch compares the
+ *     shape again (bucket_lock), else one name could get two entries.
+ * I2  a miss without the latch proves nothing (B2); entries are made only after a miss with it.
+ * I3  a name has at most one entry (I1, I2), so the order of its grants is that of one word.
+ * I4  an entry is retired only under its bucket's latch, when nothing is held, nobody waits and
+ *     nobody has it pinned: DEAD first, then the pins (R4); then floor (B3), then ident (R2).
+ * I5  idle entries beyond max_idle / n a bucket are retired by whoever next inserts there, or
+ *     sweeps by: names in the index <= held + pinned + max_idle + what the sweep has not seen
+ *     yet; an insertion sweeps two further buckets, so that is soon nothing.
+ *
+ * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
+ */
+#ifndef LK_INDEX_INDEX_H
+#define LK_INDEX_INDEX_H
+
+#include "index/bucket.h"
+
+enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8 };
+
+struct index {
+	struct env *env;
+	uint64_t seed;
+	uint64_t max_idle; /* LK_OFF: no limit */
+	unsigned first_bits;
+	a64 shape;
+	a32 idle_allowed;                /* per bucket: max_idle / n */
+	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
+	struct latch grow;               /* one split at a time */
+	struct slab entries;
+	struct slab lines;
+	struct slab blocks[NAME_CLASSES]; /* of long names, 64 … 4096 bytes */
+} LK_ALIGNED;
+
+/*
+ * What one user of the index (an owner) keeps for itself: free entries, and how keenly it
+ * looks for idle ones.
+ */
+struct index_cache {
+	struct lk_resource *spare[CACHE_SIZE];
+	uint32_t n_spare;
+	uint32_t skip;    /* insertions until it looks again */
+	uint32_t backoff; /* how many to skip after a look that found nothing */
+	uint32_t cursor;  /* the next bucket to sweep */
+	a64 created;
+	a64 evicted;
+};
+
+/* An entry as it looked without a latch: to be confirmed by R3. */
+struct glimpse {
+	struct lk_resource *r;
+	uint64_t ident;
+	uint64_t word;
+};
+
+enum index_outcome {
+	INDEX_PINNED,  /* it is there; the caller has a pin */
+	INDEX_HELD,    /* it was made, with the caller's hold in the word */
+	INDEX_NOMEM,
+	INDEX_BUSY,    /* not patient, and the latch was not to be had without sleeping */
+	INDEX_BAD_HASH /* the hash that the caller gave is not the name's */
+};
+
+/* False: out of memory, nothing is left. */
+bool index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t max_idle,
+		uint64_t buckets, uint64_t floor);
+void index_fini(struct index *x);
+
+/*
+ * The entry of a name, its hold made in `first` if the entry is new (LK_NL: pinned then too).
+ * Takes the bucket's latch; `patient` false: never sleeps for it.
+ */
+enum index_outcome index_enter(struct index *x, struct index_cache *c, const struct name *n,
+			       lk_mode first, bool patient, struct lk_resource **out);
+
+/* A pin on the entry of a name that has one, else NULL. */
+struct lk_resource *index_pin(struct index *x, const struct name *n);
+
+/* Retire every idle entry. */
+void index_sweep(struct index *x, struct index_cache *c);
+
+/* Give the spare entries back. */
+void index_cache_drain(struct index *x, struct index_cache *c);
+
+/* Long names stand in blocks of 64, 128, … 4096 bytes. */
+LK_HOT size_t
+name_class_size(unsigned class)
+{
+	return (size_t)64 << class;
+}
+
+LK_HOT unsigned
+name_class(uint32_t len)
+{
+	return len <= 64 ? 0 : 26u - (unsigned)__builtin_clz(len - 1);
+}
+
+LK_HOT uint32_t
+shape_bucket(uint64_t shape, uint64_t hash)
+{
+	uint32_t mask = (uint32_t)(shape >> 32);
+	uint32_t b = (uint32_t)hash & mask;
+
+	return b < (uint32_t)shape ? b : b & mask >> 1;
+}
+
+LK_HOT struct bucket *
+index_bucket(const struct index *x, uint32_t b)
+{
+	uint32_t k = b >> x->first_bits;
+
+	k = k == 0 ? 0 : 32u - (uint32_t)__builtin_clz(k);
+	return (struct bucket *)(x->segment[k] + (uintptr_t)b * sizeof(struct bucket));
+}
+
+/*
+ * Find a name without a latch.  True: `g` is an entry that bore the name while its word was
+ * `g->word` (read before the name, so that its generation is not newer).  False: look under the
+ * latch (I2).
+ */
+LK_HOT bool
+index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
+{
+	uint64_t shape = shim_load(&x->shape, SHIM_ACQUIRE);
+	const struct bucket *b = index_bucket(x, shape_bucket(shape, n->hash));
+
+	for (int hops = 0; b != NULL && hops < BUCKET_HOPS; hops++) {
+		uint64_t slot = 0;
+
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			slot = shim_load(&b->slot[i], SHIM_ACQUIRE);
+			if ((slot ^ n->hash) >> 48 != 0 || slot << 16 == 0 || (slot & SLOT_LINK))
+				continue;
+			g->r = slot_resource(slot);
+			g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
+			g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
+			if (resource_matches(g->r, g->ident, n) && (g->word & WORD_DEAD) == 0)
+				return true;
+		}
+		b = slot_next(slot);
+	}
+	return false;
+}
+
+/* Is a hold made after a glimpse a hold on the name that was meant?  (R3) */
+LK_HOT bool
+glimpse_confirmed(const struct glimpse *g)
+{
+	return shim_load(&g->r->ident, SHIM_RELAXED) == g->ident;
+}
+
+#endif /* LK_INDEX_INDEX_H */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A resource: one name that is locked, or was lately, in one cache line.
+ *
+ * Entries are type-stable (S1), so a reader that found one a while ago reads an entry, though
+ * perhaps of another name by now.  `ident` tells: it never repeats for an entry (50 bits of
+ * sequence; at 30 million reuses a second of one entry it takes a year to come round).
+ *
+ * R1  while the word counts a hold or has WAITERS, or `pins` is not 0, name and ident do not
+ *     change.
+ * R2  ident is moved on before the name is changed and again after it, so that a name read
+ *     between two equal idents belongs to that ident.  (All stores of the name release and all
+ *     loads by strangers acquire, so a reader that saw new bytes sees the new ident.)
+ * R3  whoever makes a hold on an entry that it did not have pinned compares ident afterwards
+ *     with the one under which it compared the name; on a mismatch it gives the hold back like
+ *     any other, with a scan.  What can remain of it is a BUSY for a *try* on the other name.
+ * R4  a pin is taken before DEAD is looked at; a retirer sets DEAD before it looks at the pins
+ *     (both seq_cst): one of them sees the other.
+ * R5  `fence` is written only by the holder in U, SIX or X, of which there is one.
+ */
+#ifndef LK_INDEX_RESOURCE_H
+#define LK_INDEX_RESOURCE_H
+
+#include "index/name.h"
+#include "word/word.h"
+
+struct lk_resource {
+	a64 word;             /* word/word.h */
+	a64 fence;            /* the latest given out */
+	a64 ident;            /* sequence | NAME_ID | length; length 0: no name */
+	a32 pins;             /* handles and requests under way; and PINS_DIED */
+	a32 hash;             /* low half; for growing, and to tell long names apart */
+	a64 name[NAME_WORDS]; /* the bytes; of a long name the first word is its block */
+} LK_ALIGNED;
+
+_Static_assert(sizeof(struct lk_resource) == LK_LINE, "an entry is one line");
+
+/* In `pins`, so that the entry stays: the last writer's thread ended without a release. */
+#define PINS_DIED UINT32_C(0x80000000)
+
+#define IDENT_STEP      (UINT64_C(1) << NAME_BITS)
+#define IDENT_TAIL_MASK (IDENT_STEP - 1)
+
+/* A long name's bytes, in type-stable memory of a size that fits its length. */
+struct name_block {
+	a64 word[1];
+};
+
+LK_HOT uint32_t
+ident_len(uint64_t ident)
+{
+	return (uint32_t)ident & NAME_LEN_MASK;
+}
+
+/* The block of a long name, if the entry still is what `ident` says; else NULL (R2). */
+const struct name_block *resource_block(const struct lk_resource *r, uint64_t ident);
+
+bool resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct name *n);
+
+/* Does the entry bear this name under `ident`?  True may be out of date: R3. */
+LK_HOT bool
+resource_matches(const struct lk_resource *r, uint64_t ident, const struct name *n)
+{
+	if ((ident & IDENT_TAIL_MASK) != n->tail)
+		return false;
+	if (unlikely(n->len > NAME_INLINE))
+		return resource_matches_long(r, ident, n);
+	for (uint32_t i = 0; i * 8 < n->len; i++) {
+		if (shim_load(&r->name[i], SHIM_RELAXED) != n->word[i])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Copy the name out while it may be changing; false if it did change (R2).  `buf` has room for
+ * LK_NAME_MAX bytes.
+ */
+bool resource_copy_name(const struct lk_resource *r, uint64_t ident, void *buf);
+
+/* The bytes of a name that cannot change (R1). */
+const void *resource_name(const struct lk_resource *r, size_t *len, bool *is_id);
+
+LK_HOT void
+resource_pin(struct lk_resource *r)
+{
+	shim_add(&r->pins, 1u, SHIM_SEQ_CST);
+}
+
+LK_HOT void
+resource_unpin(struct lk_resource *r)
+{
+	shim_sub(&r->pins, 1u, SHIM_RELEASE);
+}
+
+#endif /* LK_INDEX_RESOURCE_H */

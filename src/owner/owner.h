@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owner: who holds.  Used by one thread at a time, without a latch.
+ *
+ * O1  owners are type-stable until their manager closes: a wake, a cancel or a snapshot that comes
+ *     late meets an owner, if another one.
+ * O2  `inside` is 1 while a call that takes the owner runs.  A call sets it before it reads the gate;
+ *     lk_shutdown() shuts the gate, has all threads pass a barrier (shim_barrier_all), and then reads
+ *     `inside`: so each call either sees the gate shut or is seen inside.  That is one plain store on
+ *     the path of a lock, and no fence.
+ * O3  lk_shutdown() changes what an owner holds only under the owner's latch, and only if `inside` is
+ *     0; a call that finds the gate shut takes and leaves that latch after it has set `inside`.
+ * O4  counters are written by the owner's thread alone and survive its close, so that their sum over
+ *     all owners, open or not, is the manager's.
+ */
+#ifndef LK_OWNER_OWNER_H
+#define LK_OWNER_OWNER_H
+
+#include "index/index.h"
+#include "owner/hold.h"
+#include "wait/wait.h"
+
+struct owner_counters {
+#define OWNER_COUNTER(name, text) a64 name;
+	LK_COUNTER_LIST(OWNER_COUNTER)
+#undef OWNER_COUNTER
+};
+
+enum { EXTRAS_KEPT = 4, STAMP_BLOCK = 4096 };
+
+enum owner_state { OWNER_FREE, OWNER_OPEN, OWNER_OF_THREAD };
+
+struct lk_owner {
+	/* The line of a lock's path. */
+	const a32 *gate; /* the manager's, or one that says "closed" */
+	struct lk_manager *manager;
+	a32 inside; /* (O2) */
+	uint32_t flags; /* LK_TIMED for every grant */
+	uint64_t stamp; /* the next one */
+	uint64_t stamp_end;
+	struct holds holds;
+
+	/* Waiting. */
+	struct parker parker LK_ALIGNED; /* written by others */
+	struct spinner spinner LK_ALIGNED;
+	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
+
+	/* What it keeps for itself. */
+	struct index_cache cache;
+	struct extra *extras[EXTRAS_KEPT];
+	uint32_t n_extras;
+	struct owner_counters count;
+	struct owner_counters at_open; /* for lk_owner_stats() */
+
+	/* For others to see. */
+	struct latch latch; /* (O3) */
+	a32 state;          /* enum owner_state */
+	a64 id;             /* of this opening; unique in the manager */
+	aptr link;          /* in the slab's free list */
+	a64 label[(LK_LABEL_MAX + 1) / 8];
+} LK_ALIGNED;
+
+/* Once for new memory (all zeros), and before it goes. */
+void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate);
+void owner_fini(struct lk_owner *w);
+
+/* Open memory as an owner. */
+void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, uint64_t id,
+		 const char *label, uint64_t deadline_ns);
+
+/* It holds nothing any more: from here on its pointer is stale. */
+void owner_end(struct lk_owner *w);
+
+/* Extras, from the owner's own few or the slab; NULL: no memory. */
+struct extra *owner_extra(struct lk_owner *w, struct slab *extras);
+void owner_extra_done(struct lk_owner *w, struct slab *extras, struct slab *tags, struct extra *e);
+
+void owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1]);
+
+/* (O2) */
+LK_HOT int
+owner_enter(struct lk_owner *w)
+{
+	shim_store(&w->inside, 1u, SHIM_RELAXED);
+	return (int)shim_load(w->gate, SHIM_ACQUIRE);
+}
+
+LK_HOT void
+owner_leave(struct lk_owner *w)
+{
+	shim_store(&w->inside, 0u, SHIM_RELEASE);
+}
+
+#endif /* LK_OWNER_OWNER_H */

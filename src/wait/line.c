@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining, leaving, giving up: all under the latch of one bucket of the lot.  (Q1-Q9) */
+#include "wait/line.h"
+#include "wait/plan.h"
+
+bool
+lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a32 *gate)
+{
+	uint32_t n = 1;
+
+	while (n < buckets)
+		n *= 2;
+	l->env = env;
+	l->mask = n - 1;
+	l->strict = strict;
+	l->gate = gate;
+	l->bucket = env_zalloc(env, n * sizeof(struct lot_bucket), LK_LINE);
+	if (l->bucket == NULL)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		latch_init(&l->bucket[i].latch);
+		CDS_INIT_LIST_HEAD(&l->bucket[i].waiters);
+	}
+	return true;
+}
+
+void
+lot_fini(struct lot *l)
+{
+	env_free(l->env, l->bucket, (l->mask + (size_t)1) * sizeof(struct lot_bucket));
+}
+
+static struct lot_bucket *
+bucket_of(const struct lot *l, const struct lk_resource *r)
+{
+	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &l->bucket[(uint32_t)(x >> 32) & l->mask];
+}
+
+static struct waiter *
+entry(struct cds_list_head *node)
+{
+	return container_of(node, struct waiter, node);
+}
+
+static struct waiter *
+head_of(struct lot_bucket *b, const struct lk_resource *r)
+{
+	struct cds_list_head *node;
+
+	cds_list_for_each (node, &b->waiters) {
+		if (entry(node)->r == r)
+			return entry(node);
+	}
+	return NULL;
+}
+
+/* Where `q` belongs: the node to stand before.  `ahead`: what those before it want.  (Q7) */
+static struct cds_list_head *
+place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
+{
+	struct cds_list_head *node;
+
+	*ahead = 0;
+	cds_list_for_each (node, &b->waiters) {
+		const struct waiter *other = entry(node);
+
+		if (other->r != q->r)
+			continue;
+		if ((mode_conflicts(other->want) & MODE_BIT(q->held)) != 0)
+			return node;
+		*ahead |= mode_conflicts(other->want);
+	}
+	return &b->waiters;
+}
+
+/*
+ * Does a waiting conversion wait for us, while we would wait for it?  Then neither can ever be
+ * granted, and the one that comes second learns it at once.
+ */
+static bool
+conversion_deadlock(struct lot_bucket *b, const struct waiter *q)
+{
+	struct cds_list_head *node;
+
+	if (q->held == LK_NL)
+		return false;
+	cds_list_for_each (node, &b->waiters) {
+		const struct waiter *p = entry(node);
+
+		if (p->r == q->r && p->held != LK_NL &&
+		    (mode_conflicts(q->want) & MODE_BIT(p->held)) != 0 &&
+		    (mode_conflicts(p->want) & MODE_BIT(q->held)) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* May `q` be granted now, with the word `w`?  In an open line it may overtake. */
+static enum line_outcome
+judge(struct lot_bucket *b, const struct waiter *q, uint64_t w, mode_set ahead)
+{
+	bool in_turn = (w & WORD_CLOSED) == 0 || (ahead & MODE_BIT(q->want)) == 0;
+
+	if (in_turn && word_admits(w, q->held, q->want))
+		return LINE_GRANTED;
+	if (word_at_limit(w, q->held, q->want))
+		return LINE_LIMIT;
+	return conversion_deadlock(b, q) ? LINE_DEADLOCK : LINE_JOINED;
+}
+
+/* Under the latch: the waiter's grant, and what it lets in if it also gives something up. */
+static bool
+take_now(struct lot *l, struct lot_bucket *b, struct waiter *q, uint64_t w, struct plan *plan)
+{
+	if (mode_covers(q->want, q->held))
+		return shim_cas(&q->r->word, &w, word_change(w, q->held, q->want), SHIM_ACQ_REL);
+	return plan_try(plan, l, b, q->r, w, word_change(w, q->held, q->want));
+}
+
+static void
+enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
+{
+	shim_init(&q->state, (uint32_t)WAITER_WAITING);
+	cds_list_add_tail(&q->node, before);
+	b->conversions += q->held != LK_NL;
+}
+
+static void
+dequeue(struct lot_bucket *b, struct waiter *q)
+{
+	cds_list_del(&q->node);
+	b->conversions -= q->held != LK_NL;
+}
+
+enum line_outcome
+line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struct line_tally *t)
+{
+	struct lot_bucket *b = bucket_of(l, q->r);
+	enum line_outcome outcome;
+	struct plan plan = PLAN_INIT;
+
+	if (patient)
+		latch_lock(&b->latch);
+	else if (!latch_lock_awake(&b->latch))
+		return LINE_BUSY;
+	for (;;) {
+		mode_set ahead;
+		struct cds_list_head *before = place_of(b, q, &ahead);
+		uint64_t w = shim_load(&q->r->word, SHIM_ACQUIRE);
+		uint64_t flags = WORD_WAITERS;
+
+		outcome = shim_load(l->gate, SHIM_ACQUIRE) != 0 ? LINE_SHUT : judge(b, q, w, ahead);
+		if (outcome == LINE_JOINED && !patient)
+			outcome = LINE_BUSY;
+		if (outcome == LINE_GRANTED && !take_now(l, b, q, w, &plan))
+			continue;
+		if (outcome != LINE_JOINED)
+			break;
+		if (l->strict || q->held != LK_NL)
+			flags |= WORD_CLOSED;
+		if (!shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
+			continue;
+		enqueue(b, q, before);
+		*head = head_of(b, q->r) == q;
+		break;
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
+	return outcome;
+}
+
+enum line_outcome
+line_probe(struct lot *l, const struct waiter *q)
+{
+	struct lot_bucket *b = bucket_of(l, q->r);
+	enum line_outcome outcome;
+	mode_set ahead;
+
+	latch_lock(&b->latch);
+	(void)place_of(b, q, &ahead);
+	outcome = judge(b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
+	latch_unlock(&b->latch);
+	return outcome;
+}
+
+/*
+ * Under the latch: make the plan for the line of `r` the word, on top of a change of the caller's
+ * own hold.
+ */
+static void
+replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from, lk_mode to,
+       struct plan *plan)
+{
+	uint64_t w;
+
+	do {
+		w = shim_load(&r->word, SHIM_ACQUIRE);
+	} while (!plan_try(plan, l, b, r, w, word_change(w, from, to)));
+}
+
+/* Under the latch, of an open line: give up, and see to it that the head looks. */
+static bool
+give_up_open(struct lot_bucket *b, struct lk_resource *r, uint64_t w, uint64_t after,
+	     struct plan *plan)
+{
+	if (!shim_cas(&r->word, &w, after | WORD_AWAKE, SHIM_ACQ_REL))
+		return false;
+	if ((w & WORD_AWAKE) == 0)
+		plan_add_wake(plan, head_of(b, r)->parker);
+	return true;
+}
+
+void
+line_give_up(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
+	     const struct line_tally *t)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	struct plan plan = PLAN_INIT;
+	bool done;
+
+	latch_lock(&b->latch); /* while still holding: so `r` cannot be retired under us */
+	do {
+		uint64_t w = shim_load(&r->word, SHIM_ACQUIRE);
+		uint64_t after = word_change(w, from, to);
+
+		if ((w & WORD_WAITERS) == 0)
+			done = shim_cas(&r->word, &w, after, SHIM_ACQ_REL);
+		else if ((w & WORD_CLOSED) != 0)
+			done = plan_try(&plan, l, b, r, w, after);
+		else
+			done = give_up_open(b, r, w, after, &plan);
+	} while (!done);
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, r, t);
+}
+
+bool
+line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struct line_tally *t)
+{
+	struct lot_bucket *b = bucket_of(l, q->r);
+	struct plan plan = PLAN_INIT;
+	bool waiting;
+
+	latch_lock(&b->latch);
+	waiting = waiter_state(q) == WAITER_WAITING;
+	if (waiting) {
+		if (overdue && !q->overdue && head_of(b, q->r) == q) {
+			q->overdue = true;
+			tally(t->closings);
+		}
+		replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q6) */
+		waiting = waiter_state(q) == WAITER_WAITING;
+		*head = waiting && head_of(b, q->r) == q;
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
+	return waiting;
+}
+
+bool
+line_leave(struct lot *l, struct waiter *q, enum waiter_state state, const struct line_tally *t)
+{
+	struct lot_bucket *b = bucket_of(l, q->r);
+	struct plan plan = PLAN_INIT;
+	bool waiting;
+
+	latch_lock(&b->latch);
+	waiting = waiter_state(q) == WAITER_WAITING; /* (Q1) */
+	if (waiting) {
+		dequeue(b, q);
+		shim_store(&q->state, (uint32_t)state, SHIM_RELAXED);
+		replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q5) */
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
+	return waiting;
+}
+
+/* Under the latch: everybody in the line of `r` leaves with WAITER_CLOSED, as many as fit. */
+static void
+close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct plan *plan)
+{
+	struct waiter *q;
+
+	while (!plan_full(plan) && (q = head_of(b, r)) != NULL) {
+		struct parker *p = q->parker;
+
+		dequeue(b, q);
+		shim_store(&q->state, (uint32_t)WAITER_CLOSED, SHIM_RELEASE); /* (Q2) */
+		plan_add_wake(plan, p);
+	}
+	if (!plan_full(plan))
+		replan(l, b, r, LK_NL, LK_NL, plan);
+}
+
+void
+lot_close(struct lot *l)
+{
+	for (uint32_t i = 0; i <= l->mask; i++) {
+		struct lot_bucket *b = &l->bucket[i];
+		bool empty;
+
+		do {
+			struct plan plan = PLAN_INIT;
+
+			latch_lock(&b->latch);
+			empty = cds_list_empty(&b->waiters);
+			if (!empty)
+				close_line(l, b, entry(b->waiters.next)->r, &plan);
+			latch_unlock(&b->latch);
+			plan_wake(&plan, l->env, NULL);
+		} while (!empty);
+	}
+}
+
+static uint32_t
+position_of(struct lot_bucket *b, struct cds_list_head *node)
+{
+	uint32_t position = 1;
+
+	for (struct cds_list_head *p = node->prev; p != &b->waiters; p = p->prev)
+		position += entry(p)->r == entry(node)->r;
+	return position;
+}
+
+void
+lot_each(struct lot *l, uint32_t bucket,
+	 void (*show)(void *arg, const struct waiter *q, uint32_t position), void *arg)
+{
+	struct lot_bucket *b = &l->bucket[bucket];
+	const struct lk_resource *last = NULL;
+	struct cds_list_head *node;
+	uint32_t position = 0;
+
+	latch_lock(&b->latch);
+	cds_list_for_each (node, &b->waiters) {
+		const struct waiter *q = entry(node);
+
+		position = q->r == last ? position + 1 : position_of(b, node);
+		last = q->r;
+		show(arg, q, position);
+	}
+	latch_unlock(&b->latch);
+}
+
+uint32_t
+line_length(struct lot *l, const struct lk_resource *r)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	struct cds_list_head *node;
+	uint32_t n = 0;
+
+	latch_lock(&b->latch);
+	cds_list_for_each (node, &b->waiters)
+		n += entry(node)->r == r;
+	latch_unlock(&b->latch);
+	return n;
+}
+
+static void
+count_one(void *arg, const struct waiter *q, uint32_t position)
+{
+	(void)q;
+	(void)position;
+	++*(uint64_t *)arg;
+}
+
+uint64_t
+lot_length(struct lot *l)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i <= l->mask; i++)
+		lot_each(l, i, count_one, &n);
+	return n;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lines of those who wait, in a parking lot: an array of buckets selected by the resource's
+ * address, each a latch and a list.  The waiters of one resource, in the order of that list, are
+ * its line.  A resource pays two bits for waiting, and knows nothing of this file.
+ *
+ * Newcomers may overtake (barge) until the line is CLOSED: always, in a strict manager; as long as
+ * a conversion waits; and once the head has waited `fair_after_ns`.
+ *
+ *   release, not CLOSED   the giver sets AWAKE in the same step that gives up, and wakes the head;
+ *                         until that has looked, further releases are plain.
+ *   release, CLOSED       the giver gives up and grants to whoever fits, in one step.
+ *
+ * Q1  a request's state changes once, from WAITING, under the latch.  Who finds it still WAITING
+ *     under the latch decides; a grant that came first is a grant, whatever the clock says.
+ * Q2  the word changes first, then GRANTED is published; what is needed of the waiter is read
+ *     before, as it may be gone right after.
+ * Q3  a waiter is in the list exactly while its state is WAITING.
+ * Q4  WAITERS is set by the same compare-and-swap that finds the request blocked, so that a giver
+ *     either is seen by it or sees WAITERS and comes for the latch.
+ * Q5  whoever takes a waiter out of the line, for whatever reason, plans the line anew: it may have
+ *     been the only thing in the way of others.
+ * Q6  AWAKE is cleared only by a plan that becomes the word in one compare-and-swap, so a release
+ *     that relied on AWAKE is part of what was planned.
+ * Q7  a request stands before the first waiter whose wanted mode its owner already blocks (that
+ *     waiter cannot be granted before it anyway); else at the tail.  Conversions go ahead of new
+ *     requests by this rule alone.  (PostgreSQL, ProcSleep.)
+ * Q8  a plan goes from the head to the end; whoever fits the holders and no earlier waiter that is
+ *     left is granted.
+ * Q9  waking is the last thing done, outside the latch.
+ *
+ * The caller keeps `r` from being retired: by its hold, by a pin, or by its waiter in the line.  A
+ * plan made late, when the entry is another name's already, finds no waiter and changes nothing.
+ */
+#ifndef LK_WAIT_LINE_H
+#define LK_WAIT_LINE_H
+
+#include "base/latch.h"
+#include "base/list.h"
+#include "index/resource.h"
+#include "wait/park.h"
+
+enum waiter_state {
+	WAITER_WAITING,
+	WAITER_GRANTED,
+	WAITER_TIMEDOUT,
+	WAITER_CANCELED,
+	WAITER_CLOSED
+};
+
+/* What others are shown of a request: for lk_snapshot(). */
+struct waiter_face {
+	uint64_t owner_id;
+	const char *owner_label;
+	const void *tag;
+	size_t tag_len;
+};
+
+/* A request in a line.  Lives in the frame of the thread that waits. */
+struct waiter {
+	struct cds_list_head node;
+	struct lk_resource *r;
+	struct parker *parker;
+	a32 state; /* enum waiter_state */
+	lk_mode held;
+	lk_mode want;
+	uint64_t since_ns; /* when it joined */
+	bool overdue;      /* under the latch: as the head it has waited long enough */
+	bool chosen;       /* under the latch: by the plan being made */
+	struct waiter_face face;
+};
+
+struct lot_bucket {
+	struct latch latch;
+	uint32_t conversions; /* waiting here */
+	struct cds_list_head waiters;
+} LK_ALIGNED;
+
+/* Counters of whoever calls. */
+struct line_tally {
+	a64 *handovers;
+	a64 *wakes;
+	a64 *closings;
+};
+
+struct lot {
+	struct env *env;
+	struct lot_bucket *bucket;
+	uint32_t mask;
+	bool strict;
+	const a32 *gate; /* not 0: nobody joins any more */
+};
+
+enum line_outcome { LINE_GRANTED, LINE_JOINED, LINE_BUSY, LINE_LIMIT, LINE_DEADLOCK, LINE_SHUT };
+
+bool lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a32 *gate);
+void lot_fini(struct lot *l);
+
+/*
+ * Grant at once if possible, else join the line.  `patient` false: never join, never sleep.
+ * `*head`: it joined as the head.
+ */
+enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool *head,
+			    const struct line_tally *t);
+
+/* Would line_join() grant?  LINE_JOINED: it would have to wait. */
+enum line_outcome line_probe(struct lot *l, const struct waiter *q);
+
+/*
+ * Change the caller's hold from `from` to `to`, of which it can only weaken, and let in whoever may
+ * come: the slow half of a release.
+ */
+void line_give_up(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
+		  const struct line_tally *t);
+
+/*
+ * Plan the line of a waiter that was woken, or whose time as the head is up (`overdue`: close the
+ * line if it still is).  True: it still waits; `*head`: as the head.
+ */
+bool line_look(struct lot *l, struct waiter *q, bool overdue, bool *head,
+	       const struct line_tally *t);
+
+/* Leave the line with `state`; false: granted (or closed) before that.  (Q1, Q5) */
+bool line_leave(struct lot *l, struct waiter *q, enum waiter_state state,
+		const struct line_tally *t);
+
+/* Send everybody away with WAITER_CLOSED.  The gate is shut already. */
+void lot_close(struct lot *l);
+
+/*
+ * Waiters, the lines of one resource of one moment: `show` is called with the latch held, copies and
+ * returns; `position` counts from 1.
+ */
+void lot_each(struct lot *l, uint32_t bucket,
+	      void (*show)(void *arg, const struct waiter *q, uint32_t position), void *arg);
+uint32_t line_length(struct lot *l, const struct lk_resource *r);
+uint64_t lot_length(struct lot *l);
+
+LK_HOT enum waiter_state
+waiter_state(const struct waiter *q)
+{
+	return (enum waiter_state)shim_load(&q->state, SHIM_ACQUIRE);
+}
+
+/*
+ * The fast half of a release: one compare-and-swap, if nobody waits or the head is on its way.
+ * False: nothing was done; line_give_up() is for you.
+ */
+LK_HOT bool
+line_try_give_up(struct lk_resource *r, lk_mode from, lk_mode to)
+{
+	uint64_t w = shim_load(&r->word, SHIM_RELAXED); /* the exchange compares it again */
+
+	do {
+		if (unlikely((w & WORD_WAITERS) != 0) &&
+		    (w & (WORD_AWAKE | WORD_CLOSED)) != WORD_AWAKE)
+			return false;
+	} while (unlikely(!shim_cas(&r->word, &w, word_change(w, from, to), SHIM_RELEASE)));
+	return true;
+}
+
+/*
+ * The fast half of a grant: one compare-and-swap, if the holders admit it and the line is open.  A
+ * change that gives something up as well (S to IX) does not go past waiters.
+ */
+LK_HOT bool
+line_try_take(struct lk_resource *r, lk_mode held, lk_mode want)
+{
+	uint64_t stop = mode_covers(want, held) ? WORD_STOP : WORD_STOP | WORD_WAITERS;
+	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
+
+	do {
+		if (unlikely((w & stop) != 0) || unlikely(!word_admits(w, held, want)))
+			return false;
+	} while (unlikely(!shim_cas(&r->word, &w, word_change(w, held, want), SHIM_ACQ_REL)));
+	return true;
+}
+
+#endif /* LK_WAIT_LINE_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plan: what becomes of one line, decided and carried out under its latch.  (Q2, Q6, Q8, Q9)
+ *
+ * The word and the line go in, a new word and a choice of waiters come out; if the word is still
+ * what it was, the new one takes its place and the chosen are granted, all in one step for everybody
+ * else.  Whom to wake is remembered until the latch is open.
+ */
+#ifndef LK_WAIT_PLAN_H
+#define LK_WAIT_PLAN_H
+
+#include "wait/line.h"
+
+enum { PLAN_MAX = 32 };
+
+struct plan {
+	struct parker *wake[PLAN_MAX];
+	unsigned n_wake;
+	unsigned n_granted;
+	bool more; /* there may be more to grant than fitted */
+};
+
+#define PLAN_INIT                                          \
+	{                                                  \
+		.n_wake = 0, .n_granted = 0, .more = false \
+	}
+
+LK_HOT bool
+plan_full(const struct plan *p)
+{
+	return p->n_wake == PLAN_MAX;
+}
+
+LK_HOT void
+plan_add_wake(struct plan *p, struct parker *parker)
+{
+	p->wake[p->n_wake++] = parker;
+}
+
+/*
+ * Plan the line of `r` for the word `base`, which is `w` after the caller's own change, and carry it
+ * out if the word is still `w`.  False: it is not; nothing changed.
+ */
+bool plan_try(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_resource *r,
+	      uint64_t w, uint64_t base);
+
+/* Wake those it granted or told, without the latch.  `t` may be NULL.  (Q9) */
+void plan_wake(struct plan *p, const struct env *e, const struct line_tally *t);
+
+/*
+ * Once the latch is open: wake, and as long as there was more than fitted, take the latch and go on.
+ * `r` may be another name's by then: no waiter of ours is left in its line, and nothing changes.
+ */
+void plan_finish(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_resource *r,
+		 const struct line_tally *t);
+
+#endif /* LK_WAIT_PLAN_H */

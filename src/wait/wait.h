@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting one's turn: spinning before the line, sleeping in it. */
+#ifndef LK_WAIT_WAIT_H
+#define LK_WAIT_WAIT_H
+
+#include "wait/line.h"
+
+/* How one owner spins: learns from its own last waits, shares nothing. */
+struct spinner {
+	uint32_t budget; /* rounds to try next time */
+};
+
+struct wait_limits {
+	uint64_t deadline_ns;   /* SHIM_NEVER: none */
+	uint64_t fair_after_ns;
+	uint64_t spin_ns;       /* 0: adaptive; LK_OFF: not at all */
+	bool many_cpus;         /* else the other cannot get on while we spin */
+};
+
+/*
+ * Try for a while to take `r` past the line, as a newcomer may.  True: taken.  Ends early when the
+ * line is closed, the entry retired or made anew, or the owner cancelled.
+ */
+bool wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limits,
+	       struct lk_resource *r, const struct parker *p, lk_mode held, lk_mode want);
+
+/*
+ * Sleep in the line, which `q` has joined (`head`: as its head), until granted or not.  On return
+ * `q` is in no list and unreachable, so its frame may go (Q3).  `parks` counts the sleeps.
+ */
+enum waiter_state wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits,
+			       bool head, const struct line_tally *t, a64 *parks);
+
+#endif /* LK_WAIT_WAIT_H */

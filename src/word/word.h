@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lock word: who may come in, in 64 bits.  It counts *holds*, one per (owner, resource), in
+ * the owner's effective mode there, not grants.
+ *
+ *   63..54 53   52     51     50     49     48    47      46 45  44 43..30 29..16 15..0
+ *   gen    DEAD FREEZE FAMILY SPREAD CLOSED AWAKE WAITERS X  SIX U  S      IX     IS
+ *
+ *   gen      of the entry, for a reader that comes late; a filter, never a proof (index/)
+ *   DEAD     retired: look the name up again
+ *   CLOSED   newcomers must not overtake: they take the latch and look at the line
+ *   AWAKE    a waiter was woken and is on its way; it will look at the line
+ *   WAITERS  the line is not empty
+ *   FREEZE, FAMILY, SPREAD  not used yet; they keep everybody off the fast path
+ *
+ * The top bit of each count is its guard: it is set when the count is at its limit, and sends
+ * the next request to the slow path while there is still room for what must not fail.
+ *
+ * W1  X set => every count is 0, U and SIX are clear.
+ * W2  SIX set => IX and S are 0 and U is clear.  U set => IX is 0 and SIX is clear.
+ * W3  IX and S are not both above 0.
+ * W4  latch of the line free => (WAITERS set <=> the line is not empty); AWAKE or CLOSED set =>
+ *     WAITERS set.
+ * W5  nobody is granted without the latch while CLOSED is set.
+ * W6  DEAD set => nothing is held, nobody waits, until the entry is used anew.
+ * W7  no count overflows: a request minds its own guard and those of all modes below it, so that
+ *     every weakening finds room; weakening and release mind no guard.
+ *     (S: 2^13 held, each of which may become one IS more, on top of 2^15: below 2^16.)
+ * W8  all changes are read-modify-writes of this one word.  A grant is an acquire and a release
+ *     a release, so a holder sees what earlier conflicting holders did.
+ */
+#ifndef LK_WORD_WORD_H
+#define LK_WORD_WORD_H
+
+#include "base/atomic.h"
+#include "mode/mode.h"
+
+/* Holders until the guard; a tester makes it small to get there with four owners. */
+#ifndef LK_WORD_COUNT_BITS
+#define WORD_IS_BITS 15
+#define WORD_IX_BITS 13
+#define WORD_S_BITS  13
+#else
+#define WORD_IS_BITS LK_WORD_COUNT_BITS
+#define WORD_IX_BITS LK_WORD_COUNT_BITS
+#define WORD_S_BITS  LK_WORD_COUNT_BITS
+#endif
+
+#define WORD_BIT(n) (UINT64_C(1) << (n))
+
+#define WORD_IS_ONE   WORD_BIT(0)
+#define WORD_IX_ONE   WORD_BIT(16)
+#define WORD_S_ONE    WORD_BIT(30)
+#define WORD_U        WORD_BIT(44)
+#define WORD_SIX      WORD_BIT(45)
+#define WORD_X        WORD_BIT(46)
+#define WORD_WAITERS  WORD_BIT(47)
+#define WORD_AWAKE    WORD_BIT(48)
+#define WORD_CLOSED   WORD_BIT(49)
+#define WORD_SPREAD   WORD_BIT(50)
+#define WORD_FAMILY   WORD_BIT(51)
+#define WORD_FREEZE   WORD_BIT(52)
+#define WORD_DEAD     WORD_BIT(53)
+#define WORD_GEN_ONE  WORD_BIT(54)
+#define WORD_GEN_MASK (~(WORD_GEN_ONE - 1))
+
+#define WORD_IS_MASK (WORD_IX_ONE - WORD_IS_ONE)
+#define WORD_IX_MASK (WORD_S_ONE - WORD_IX_ONE)
+#define WORD_S_MASK  (WORD_U - WORD_S_ONE)
+
+/* The bits of a count from its limit up: one bit, unless a tester made the limit small. */
+#define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_BIT(WORD_IS_BITS) - 1)))
+#define WORD_IX_GUARD (WORD_IX_MASK & ~(WORD_IX_ONE * (WORD_BIT(WORD_IX_BITS) - 1)))
+#define WORD_S_GUARD  (WORD_S_MASK & ~(WORD_S_ONE * (WORD_BIT(WORD_S_BITS) - 1)))
+
+/* What sends a request to the slow path whatever its mode. */
+#define WORD_STOP (WORD_CLOSED | WORD_SPREAD | WORD_FREEZE | WORD_DEAD)
+
+/* One row per mode; the rest of the code never asks which mode it has. */
+struct mode_row {
+	uint64_t conflict; /* bits of the holds that it conflicts with */
+	uint64_t guard;    /* guards that it minds (W7) */
+	uint64_t zero;     /* both: bits that must be 0 to be granted */
+	uint64_t add;      /* what a hold adds */
+};
+
+extern const struct mode_row word_row[MODE_N];
+
+/* `w` without the asker's own hold in `held`. */
+LK_HOT uint64_t
+word_without(uint64_t w, lk_mode held)
+{
+	return w - word_row[held].add;
+}
+
+/* `w` after a hold changed from `from` to `to` (LK_NL: none). */
+LK_HOT uint64_t
+word_change(uint64_t w, lk_mode from, lk_mode to)
+{
+	return w - word_row[from].add + word_row[to].add;
+}
+
+/* Do the other holders admit `want`, for an owner that holds `held`? */
+LK_HOT bool
+word_admits(uint64_t w, lk_mode held, lk_mode want)
+{
+	return (word_without(w, held) & word_row[want].zero) == 0;
+}
+
+/* Is it only the limit that stands in the way? */
+LK_HOT bool
+word_at_limit(uint64_t w, lk_mode held, lk_mode want)
+{
+	uint64_t others = word_without(w, held);
+	uint64_t counts = word_row[want].conflict;
+
+	return (others & counts) == 0 && (others & word_row[want].guard) != 0;
+}
+
+/* Nothing held, nobody waiting, not retired: only the generation is left. */
+LK_HOT bool
+word_idle(uint64_t w)
+{
+	return (w & ~WORD_GEN_MASK) == 0;
+}
+
+/* How many owners hold it in mode `m`. */
+uint32_t word_holders(uint64_t w, lk_mode m);
+
+/*
+ * "X=1 WAITERS AWAKE gen=7", for a debugger or a log.  The number of bytes it wants, without
+ * the NUL, as snprintf(); never allocates.
+ */
+int word_format(uint64_t w, char *buf, size_t cap);
+
+#endif /* LK_WORD_WORD_H */
