@@ -11,6 +11,28 @@
 #include "core/grant.h"
 #include "core/release.h"
 
+enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
+
+/*
+ * The whole of an acquire that meets nothing out of the ordinary, on a resource that cannot be
+ * retired: about eighty instructions.  PLAIN_NOT: nothing was done.  PLAIN_DIED: the word counts our
+ * hold, and there is a death to tell of.
+ */
+LK_HOT enum plain
+acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	lk_grant g;
+
+	if (unlikely(hold_find(&w->holds, r) != SLOT_NONE) || unlikely(!line_try_enter(r, mode)))
+		return PLAIN_NOT;
+	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		return PLAIN_DIED;
+	g = grant_write_plain(w, r, mode);
+	if (out != NULL)
+		*out = g;
+	return PLAIN_DONE;
+}
+
 static int
 reserve(struct lk_owner *w)
 {
@@ -38,24 +60,43 @@ written(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *
 }
 
 /* A hold that turned out to be on another name goes back like any other (R3). */
-static void
+static LK_NOINLINE void
 undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
 {
 	release_word(w, r, mode, LK_NL);
 }
 
 /* Take what was glimpsed, if the word still is of the entry that we read the name of. */
-static bool
+LK_HOT bool
 take_glimpsed(struct glimpse *g, lk_mode mode)
 {
 	uint64_t w = g->word;
 
 	do {
-		if (unlikely(((w ^ g->word) & WORD_GEN_MASK) != 0 || (w & WORD_STOP) != 0) ||
-		    unlikely(!word_admits(w, LK_NL, mode)))
+		if (unlikely((((w ^ g->word) & WORD_GEN_MASK) | (w & word_row[mode].open)) != 0))
 			return false;
 	} while (unlikely(!shim_cas(&g->r->word, &w, w + word_row[mode].add, SHIM_ACQ_REL)));
 	return true;
+}
+
+/* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
+LK_HOT enum plain
+acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *out)
+{
+	lk_grant grant;
+
+	if (unlikely(hold_find(&w->holds, g->r) != SLOT_NONE) || unlikely(!take_glimpsed(g, mode)))
+		return PLAIN_NOT;
+	if (unlikely(!glimpse_confirmed(g))) {
+		undo(w, g->r, mode);
+		return PLAIN_NOT;
+	}
+	if (unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		return PLAIN_DIED;
+	grant = grant_write_plain(w, g->r, mode);
+	if (out != NULL)
+		*out = grant;
+	return PLAIN_DONE;
 }
 
 enum glimpsed { GLIMPSED_TAKEN, GLIMPSED_HELD, GLIMPSED_BUSY, GLIMPSED_NOT };
@@ -170,53 +211,124 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	return rc;
 }
 
+static LK_NOINLINE int
+acquire_name(struct lk_owner *w, const struct name *n, const struct request *asked, lk_grant *out)
+{
+	struct request q = *asked;
+
+	return acquire_with(w, n, NULL, &q, out);
+}
+
+static LK_COLD int
+acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	struct request q = { .mode = mode };
+	int rc = written(w, r, &q, out);
+
+	owner_leave(w);
+	return rc;
+}
+
+/* The plain way of a name that is not in the index: its entry is made with our hold in it. */
+static LK_NOINLINE enum plain
+acquire_new(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
+{
+	struct lk_resource *r;
+	lk_grant g;
+
+	switch (index_enter(&w->manager->index, &w->cache, n, mode, (flags & LK_NOWAIT) == 0, &r)) {
+	case INDEX_HELD:
+		g = grant_write_plain(w, r, mode);
+		if (out != NULL)
+			*out = g;
+		return PLAIN_DONE;
+	case INDEX_PINNED:
+		resource_unpin(r); /* it has come into being meanwhile */
+		break;
+	case INDEX_NOMEM:
+	case INDEX_BUSY:
+	case INDEX_BAD_HASH:
+		break;
+	}
+	return PLAIN_NOT;
+}
+
+/* By name, without options: the plain way if it can be gone, else the long one. */
+LK_HOT int
+acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
+{
+	enum plain plain = PLAIN_NOT;
+	struct glimpse g = { .r = NULL };
+
+	if (unlikely(!mode_valid(mode)))
+		return LK_E_INVAL;
+	if (likely(owner_is_plain(w)) && likely(owner_enter(w) == 0)) {
+		if (likely(index_glimpse(&w->manager->index, n, &g)))
+			plain = acquire_glimpsed(w, &g, mode, out);
+		else
+			plain = acquire_new(w, n, mode, flags, out);
+	}
+	if (likely(plain == PLAIN_DONE)) {
+		owner_leave(w);
+		return 0;
+	}
+	if (unlikely(plain == PLAIN_DIED))
+		return acquire_died(w, g.r, mode, out);
+	return acquire_name(w, n, &(struct request){ .mode = mode, .flags = flags }, out);
+}
+
 static int
-acquire_bytes(struct lk_owner *w, const void *bytes, size_t len, struct request *q, lk_grant *out)
+acquire_with_options(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode,
+		     const struct lk_options *o, lk_grant *out)
+{
+	struct request q;
+	struct name n;
+	int rc = request_read(&q, mode, o);
+
+	if (rc != 0)
+		return rc;
+	if (!name_set(&n, bytes, len, q.name_hash, w->manager->index.seed))
+		return LK_E_NAME;
+	return acquire_with(w, &n, NULL, &q, out);
+}
+
+LK_HOT int
+acquire_bytes(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode,
+	      const struct lk_options *o, uint32_t flags, lk_grant *out)
 {
 	struct name n;
 
-	if (unlikely(!name_set(&n, bytes, len, q->name_hash, w->manager->index.seed)))
+	if (unlikely(o != NULL))
+		return acquire_with_options(w, bytes, len, mode, o, out);
+	if (unlikely(!name_set(&n, bytes, len, 0, w->manager->index.seed)))
 		return LK_E_NAME;
-	return acquire_with(w, &n, NULL, q, out);
+	return acquire_quick(w, &n, mode, flags, out);
 }
 
 int
 lk_acquire(struct lk_owner *w, const char *name, lk_mode mode, const struct lk_options *o,
 	   lk_grant *out)
 {
-	struct request q;
-	int rc;
-
 	if (unlikely(w == NULL || name == NULL))
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, o);
-	return likely(rc == 0) ? acquire_bytes(w, name, strlen(name), &q, out) : rc;
+	return acquire_bytes(w, name, strlen(name), mode, o, 0, out);
 }
 
 int
 lk_try_acquire(struct lk_owner *w, const char *name, lk_mode mode, lk_grant *out)
 {
-	struct request q;
-	int rc;
-
 	if (unlikely(w == NULL || name == NULL))
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, NULL);
-	q.flags = LK_NOWAIT;
-	return likely(rc == 0) ? acquire_bytes(w, name, strlen(name), &q, out) : rc;
+	return acquire_bytes(w, name, strlen(name), mode, NULL, LK_NOWAIT, out);
 }
 
 int
 lk_acquire_bytes(struct lk_owner *w, const void *name, size_t len, lk_mode mode,
 		 const struct lk_options *o, lk_grant *out)
 {
-	struct request q;
-	int rc;
-
 	if (unlikely(w == NULL || name == NULL))
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, o);
-	return likely(rc == 0) ? acquire_bytes(w, name, len, &q, out) : rc;
+	return acquire_bytes(w, name, len, mode, o, 0, out);
 }
 
 int
@@ -229,24 +341,40 @@ lk_acquire_id(struct lk_owner *w, uint64_t id, lk_mode mode, const struct lk_opt
 
 	if (unlikely(w == NULL))
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, o);
-	if (unlikely(rc != 0))
-		return rc;
 	name_set_id(&n, &id, w->manager->index.seed);
-	return acquire_with(w, &n, NULL, &q, out);
+	if (likely(o == NULL))
+		return acquire_quick(w, &n, mode, 0, out);
+	rc = request_read(&q, mode, o);
+	return rc == 0 ? acquire_with(w, &n, NULL, &q, out) : rc;
+}
+
+static LK_NOINLINE int
+acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
+	   lk_grant *out)
+{
+	struct request q;
+	int rc = request_read(&q, mode, o);
+
+	return rc == 0 ? acquire_with(w, NULL, r, &q, out) : rc;
 }
 
 int
 lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
 	      lk_grant *out)
 {
-	struct request q;
-	int rc;
+	enum plain plain = PLAIN_NOT;
 
 	if (unlikely(w == NULL || r == NULL) || unlikely(slab_home(r) != w->manager))
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, o);
-	return likely(rc == 0) ? acquire_with(w, NULL, r, &q, out) : rc;
+	if (likely(o == NULL && mode_valid(mode) && owner_is_plain(w)) &&
+	    likely(owner_enter(w) == 0))
+		plain = acquire_plain(w, r, mode, out);
+	if (unlikely(plain == PLAIN_DIED))
+		return acquire_died(w, r, mode, out);
+	if (unlikely(plain == PLAIN_NOT))
+		return acquire_on(w, r, mode, o, out);
+	owner_leave(w);
+	return 0;
 }
 
 uint64_t

@@ -28,6 +28,24 @@ grant_mint(struct lk_resource *r)
 /* The last writer's thread ended while it held: tell this holder, and nobody after. */
 void grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *q);
 
+/* The same for a plain owner and a grant without notes: nothing but stores. */
+LK_HOT lk_grant
+grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
+{
+	struct holds *h = &w->holds;
+	uint32_t slot = h->free;
+	struct hold *s = &h->first[slot];
+	uint64_t head = head_make(w->stamp++, mode, mode, 0);
+
+	h->free = (uint32_t)shim_load(&s->fence, SHIM_RELAXED);
+	shim_store(&s->resource, r, SHIM_RELEASE);
+	shim_store(&s->fence, mode_writes(mode) ? grant_mint(r) : 0, SHIM_RELEASE);
+	shim_store(&s->head, head, SHIM_RELEASE);
+	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) + 1, SHIM_RELAXED);
+	tally(&w->count.grants);
+	return grant_of(head, slot);
+}
+
 /*
  * Write down a new hold in `mode` on `r`.  Room was reserved; cannot fail.  The word counts it
  * already.

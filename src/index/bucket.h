@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bucket of the index: one cache line with a latch and six slots, and further lines when six
- * are not enough.
+ * A bucket of the index: one cache line with a latch and five slots, and further lines when five are
+ * not enough.
  *
- * A slot is 0, or 16 bits of the hash and 48 of an entry's address.  The last slot may instead
- * be a link (lowest bit set) to a further line.  Slots are changed under the bucket's latch and
- * read without it.
+ *   latch | hand | tags: one byte a slot | floor | slot 0 … slot 4
+ *
+ * A tag is 0 for an empty slot, TAG_LINK in the last slot if that points to a further line (its
+ * lowest bit says so too), else some bits of the name's hash, so that one word says which slots are
+ * worth a look.  Tags and slots are changed under the bucket's latch and read without it.
  *
  * B1  an entry stands in one slot of the one bucket that its hash selects, or is free.
- * B2  a reader without the latch may miss an entry that is there (it is being moved); it never
- *     follows a pointer to anything but an entry or a line (S1).  A miss without the latch
- *     proves nothing.
- * B3  `floor` >= the last fence of every name of this bucket that has no entry.  It is raised
- *     before the latch is let go.
+ * B2  a reader without the latch may miss an entry that is there (it is being moved), or meet one that
+ *     the tag did not announce; it never follows a pointer to anything but an entry or a line (S1).  A
+ *     miss without the latch proves nothing.
+ * B3  `floor` >= the last fence of every name of this bucket that has no entry.  It is raised before
+ *     the latch is let go.
  */
 #ifndef LK_INDEX_BUCKET_H
 #define LK_INDEX_BUCKET_H
@@ -20,54 +22,168 @@
 #include "base/slab.h"
 #include "index/resource.h"
 
-enum { BUCKET_SLOTS = 6, BUCKET_LAST = BUCKET_SLOTS - 1, BUCKET_HOPS = 16 };
+enum { BUCKET_SLOTS = 5, BUCKET_LAST = BUCKET_SLOTS - 1, BUCKET_HOPS = 16, TAG_LINK = 255 };
 
 struct bucket {
 	struct latch latch;
 	uint32_t hand; /* under the latch: where the next eviction begins to look */
-	a64 floor;     /* under the latch; in a free line the slab's link */
-	a64 slot[BUCKET_SLOTS];
+	a64 tags;
+	a64 floor; /* under the latch */
+	aptr slot[BUCKET_SLOTS];
 } LK_ALIGNED;
 
 _Static_assert(sizeof(struct bucket) == LK_LINE, "a bucket is one line");
 
-#define SLOT_TAG(hash) ((hash) >> 48 << 48)
-#define SLOT_LINK      UINT64_C(1)
+/* A slot of some line of a chain. */
+struct place {
+	struct bucket *line; /* NULL: none */
+	unsigned slot;
+};
 
+#define TAG_EACH UINT64_C(0x0000000101010101)
+#define TAG_TOPS (TAG_EACH << 7)
+#define TAG_REST (TAG_EACH * 0x7f)
+
+/* 1 … 254 */
 LK_HOT uint64_t
-slot_make(const struct lk_resource *r, uint64_t hash)
+tag_of(uint64_t hash)
 {
-	return SLOT_TAG(hash) | (uint64_t)(uintptr_t)r;
+	uint64_t top = hash >> 56;
+
+	return top + (top == 0) - (top == 255);
 }
 
-LK_HOT struct lk_resource *
-slot_resource(uint64_t slot)
+/* The tops of the bytes that equal `tag`; at times one too many above one that does. */
+LK_HOT uint64_t
+tags_like(uint64_t tags, uint64_t tag)
 {
-	return (struct lk_resource *)(uintptr_t)(slot << 16 >> 16);
+	uint64_t x = tags ^ tag * TAG_EACH;
+
+	return (x - TAG_EACH) & ~x & TAG_TOPS;
+}
+
+/* The tops of exactly the bytes that are not 0. */
+LK_HOT uint64_t
+tags_set(uint64_t tags)
+{
+	return (((tags & TAG_REST) + TAG_REST) | tags) & TAG_TOPS;
+}
+
+/* The slot of the lowest top. */
+LK_HOT unsigned
+tops_first(uint64_t tops)
+{
+	return (unsigned)__builtin_ctzll(tops) / 8;
+}
+
+LK_HOT unsigned
+tops_count(uint64_t tops)
+{
+	return (unsigned)((tops >> 7) * TAG_EACH >> 32 & 0xff);
+}
+
+LK_HOT bool
+tags_linked(uint64_t tags)
+{
+	return tags >> (8 * BUCKET_LAST) == TAG_LINK;
+}
+
+/* Is what stands in a slot an entry?  A reader without the latch may have been told so falsely. */
+LK_HOT bool
+slot_is_entry(const void *p)
+{
+	return p != NULL && ((uintptr_t)p & 1) == 0;
 }
 
 LK_HOT struct bucket *
-slot_next(uint64_t slot)
+slot_line(void *p)
 {
-	return (slot & SLOT_LINK) != 0 ? (struct bucket *)(uintptr_t)(slot & ~SLOT_LINK) : NULL;
+	return ((uintptr_t)p & 1) != 0 ? (struct bucket *)((uintptr_t)p - 1) : NULL;
 }
 
 /* The next line of a chain, or NULL. */
 LK_HOT struct bucket *
 bucket_next(const struct bucket *b)
 {
-	return slot_next(shim_load(&b->slot[BUCKET_LAST], SHIM_ACQUIRE));
+	if (likely(!tags_linked(shim_load(&b->tags, SHIM_ACQUIRE))))
+		return NULL;
+	return slot_line(shim_load(&b->slot[BUCKET_LAST], SHIM_ACQUIRE));
 }
 
 /* All below with the bucket's latch. */
 
-struct lk_resource *bucket_find(struct bucket *b, const struct name *n);
+LK_HOT struct lk_resource *
+place_entry(struct place p)
+{
+	return shim_load(&p.line->slot[p.slot], SHIM_RELAXED);
+}
+
+LK_HOT void
+place_set(struct place p, void *entry, uint64_t tag)
+{
+	uint64_t tags = shim_load(&p.line->tags, SHIM_RELAXED);
+
+	tags = (tags & ~(UINT64_C(0xff) << (8 * p.slot))) | tag << (8 * p.slot);
+	shim_store(&p.line->slot[p.slot], entry, SHIM_RELEASE);
+	shim_store(&p.line->tags, tags, SHIM_RELEASE);
+}
+
+LK_HOT void
+place_clear(struct place p)
+{
+	uint64_t tags = shim_load(&p.line->tags, SHIM_RELAXED);
+
+	shim_store(&p.line->tags, tags & ~(UINT64_C(0xff) << (8 * p.slot)), SHIM_RELEASE);
+}
+
+/* Is there an entry (not a link, not nothing) in slot i, going by `tags`? */
+LK_HOT bool
+tags_entry(uint64_t tags, unsigned i)
+{
+	uint64_t tag = tags >> (8 * i) & 0xff;
+
+	return tag != 0 && tag != TAG_LINK;
+}
+
+/* The entry of a name, or NULL. */
+LK_HOT struct lk_resource *
+bucket_find(const struct bucket *b, const struct name *n)
+{
+	for (; b != NULL; b = bucket_next(b)) {
+		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+
+		for (uint64_t like = tags_like(tags, tag_of(n->hash)); like != 0; like &= like - 1) {
+			struct lk_resource *r;
+
+			if (!tags_entry(tags, tops_first(like)))
+				continue;
+			r = shim_load(&b->slot[tops_first(like)], SHIM_RELAXED);
+			if (resource_matches(r, shim_load(&r->ident, SHIM_RELAXED), n))
+				return r;
+		}
+	}
+	return NULL;
+}
 
 /* Slots in use; reads no entry. */
-unsigned bucket_used(const struct bucket *b);
+LK_HOT unsigned
+bucket_used(const struct bucket *b)
+{
+	unsigned used = 0;
 
-/* False: no memory for another line, and nothing changed. */
-bool bucket_insert(struct bucket *b, uint64_t slot, struct slab *lines);
+	for (;;) {
+		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+
+		used += tops_count(tags_set(tags));
+		if (likely(!tags_linked(tags)))
+			return used;
+		used--;
+		b = bucket_next(b);
+	}
+}
+
+/* An empty slot, in a further line if need be; line NULL: no memory for one, and nothing changed. */
+struct place bucket_empty(struct bucket *b, struct slab *lines);
 
 /* Lines enough that `entries` more can be inserted without memory; false if there is none. */
 bool bucket_reserve(struct bucket *b, unsigned entries, struct slab *lines);

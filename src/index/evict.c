@@ -2,14 +2,7 @@
 /* Retiring idle entries.  All of it under the latch of the entry's bucket.  (I4, I5) */
 #include "index/evict.h"
 
-enum { CROWDED = 4, BACKOFF_MAX = 63, SLOTS_SEEN = 64 };
-
-static bool
-is_idle(const struct lk_resource *r)
-{
-	return word_idle(shim_load(&r->word, SHIM_RELAXED)) &&
-	       shim_load(&r->pins, SHIM_RELAXED) == 0;
-}
+enum { CROWDED = 4, BACKOFF_MAX = 63 };
 
 /* Take the name of a DEAD entry; a long one gives its block back.  (R2) */
 static void
@@ -23,148 +16,143 @@ forget_name(struct index *x, struct lk_resource *r)
 			 (void *)(uintptr_t)shim_load(&r->name[0], SHIM_RELAXED));
 }
 
-/* Retire the entry in `slot`; false: it has come back to life. */
-static bool
-retire(struct index *x, struct index_cache *c, struct bucket *b, a64 *slot)
+void
+evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r)
 {
-	struct lk_resource *r = slot_resource(shim_load(slot, SHIM_RELAXED));
+	if (c->n_spare < CACHE_SIZE)
+		c->spare[c->n_spare++] = r;
+	else
+		slab_put(&x->entries, r);
+}
+
+/*
+ * Retire the entry in `place`: it is nobody's then, without a name, and the place is empty.  NULL: it
+ * is not idle, or has come back to life.  (I4)
+ */
+LK_HOT struct lk_resource *
+retire(struct index *x, struct index_cache *c, struct bucket *b, struct place place)
+{
+	struct lk_resource *r = place_entry(place);
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 	uint64_t fence;
 
-	if (!word_idle(w) || !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
-		return false;
-	if (shim_load(&r->pins, SHIM_SEQ_CST) != 0) { /* (R4) */
+	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
+	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
+		return NULL;
+	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0)) { /* (R4) */
 		shim_store(&r->word, w, SHIM_RELEASE);
-		return false;
+		return NULL;
 	}
 	fence = shim_load(&r->fence, SHIM_RELAXED);
 	if (fence > shim_load(&b->floor, SHIM_RELAXED))
 		shim_store(&b->floor, fence, SHIM_RELAXED); /* (B3) */
 	forget_name(x, r);
-	shim_store(slot, (uint64_t)0, SHIM_RELAXED);
-	if (c->n_spare < CACHE_SIZE)
-		c->spare[c->n_spare++] = r;
-	else
-		slab_put(&x->entries, r);
+	place_clear(place);
 	tally(&c->evicted);
-	return true;
+	return r;
 }
 
-struct census {
-	a64 *idle[SLOTS_SEEN]; /* slots of idle entries, the oldest first */
-	uint32_t position[SLOTS_SEEN];
-	unsigned n_idle;
-	unsigned n_busy;
-};
-
-static void
-census_add(struct census *s, a64 *slot, uint32_t position)
+/* The oldest idle entry of the first line makes way; the hand goes round. */
+LK_HOT struct lk_resource *
+retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, struct place *place)
 {
-	uint64_t x = shim_load(slot, SHIM_RELAXED);
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		struct lk_resource *r;
 
-	if (x == 0 || (x & SLOT_LINK) != 0)
-		return;
-	if (!is_idle(slot_resource(x)) || s->n_idle == SLOTS_SEEN) {
-		s->n_busy++;
-		return;
+		*place = (struct place){ b, b->hand };
+		b->hand = b->hand < BUCKET_LAST ? b->hand + 1 : 0;
+		if (!tags_entry(shim_load(&b->tags, SHIM_RELAXED), place->slot))
+			continue;
+		r = retire(x, c, b, *place);
+		if (likely(r != NULL))
+			return r;
 	}
-	s->position[s->n_idle] = position;
-	s->idle[s->n_idle++] = slot;
+	return NULL;
 }
 
-static void
-take_census(struct bucket *b, struct census *s)
+struct lk_resource *
+evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
+		 bool *crowded)
 {
-	uint32_t position = 0;
+	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
+	unsigned used = bucket_used(b);
+	struct lk_resource *r;
 
-	s->n_idle = s->n_busy = 0;
-	for (; b != NULL; b = bucket_next(b)) {
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-			census_add(s, &b->slot[i], position++);
+	if (used < CROWDED && (used < allowed || c->skip > 0)) {
+		c->skip -= used >= allowed;
+		return NULL;
 	}
+	*crowded = used >= CROWDED;
+	if (allowed >= CROWDED)
+		return NULL; /* room for idle ones, so grow rather than lose them */
+	r = retire_oldest(x, c, b, place);
+	if (likely(r != NULL)) {
+		*crowded = false;
+		c->backoff = 0;
+	} else {
+		/* A look in vain, at cold memory perhaps: look ever less often. */
+		c->backoff = c->backoff < BACKOFF_MAX ? c->backoff * 2 + 1 : BACKOFF_MAX;
+	}
+	c->skip = c->backoff;
+	return r;
 }
 
-/*
- * Retire idle entries of a latched bucket until `allowed` are left.  New entries take the place
- * of the oldest, so slots at and after the hand are older than those before it.
- */
+/* Retire all idle entries of a latched bucket but `allowed`, the oldest of the first line first. */
 static unsigned
-retire_beyond(struct index *x, struct index_cache *c, struct bucket *b, struct census *s,
-	      unsigned allowed)
+evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t allowed)
 {
-	unsigned surplus = s->n_idle > allowed ? s->n_idle - allowed : 0;
-	unsigned first = 0;
+	unsigned surplus = bucket_used(b) > allowed ? bucket_used(b) - allowed : 0;
 	unsigned done = 0;
 
-	while (first < s->n_idle && s->position[first] < b->hand)
-		first++;
-	for (unsigned i = 0; i < surplus; i++) {
-		unsigned k = (first + i) % s->n_idle;
+	for (struct bucket *line = b; line != NULL && done < surplus; line = bucket_next(line)) {
+		for (unsigned i = 0; i < BUCKET_SLOTS && done < surplus; i++) {
+			const struct place place = { line, (b->hand + i) % BUCKET_SLOTS };
+			struct lk_resource *r;
 
-		b->hand = s->position[k] + 1;
-		done += retire(x, c, b, s->idle[k]);
+			if (!tags_entry(shim_load(&line->tags, SHIM_RELAXED), place.slot))
+				continue;
+			r = retire(x, c, b, place);
+			if (r != NULL) {
+				evict_keep_spare(x, c, r);
+				done++;
+			}
+		}
 	}
 	if (done > 0)
 		bucket_trim(b, &x->lines);
 	return done;
 }
 
-bool
-evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b)
+/* One bucket on the tour that every user of the index makes; how many entries were retired. */
+static unsigned
+visit_next(struct index *x, struct index_cache *c)
 {
-	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
-	unsigned used = bucket_used(b);
-	struct census s;
-	unsigned kept;
+	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
+	struct bucket *b;
+	unsigned done;
 
-	if (used < CROWDED) {
-		if (used <= allowed)
-			return false;
-		if (c->skip > 0) {
-			c->skip--;
-			return false;
-		}
-	}
-	take_census(b, &s);
-	/* Keen while idle entries turn up; after looks in vain ever less so. */
-	if (retire_beyond(x, c, b, &s, allowed) > 0)
-		c->backoff = 0;
-	else
-		c->backoff = c->backoff < BACKOFF_MAX ? c->backoff * 2 + 1 : BACKOFF_MAX;
-	c->skip = c->backoff;
-	kept = s.n_busy + (s.n_idle < allowed ? s.n_idle : allowed);
-	return kept >= CROWDED;
-}
-
-static void
-evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t allowed)
-{
-	struct census s;
-
-	if (bucket_used(b) <= allowed)
-		return;
-	take_census(b, &s);
-	if (retire_beyond(x, c, b, &s, allowed) > 0)
-		c->backoff = c->skip = 0;
+	c->cursor = c->cursor + 1 < n ? c->cursor + 1 : 0;
+	b = index_bucket(x, c->cursor);
+	if (!latch_try(&b->latch))
+		return 0;
+	done = evict_beyond(x, c, b, shim_load(&x->idle_allowed, SHIM_RELAXED));
+	latch_unlock(&b->latch);
+	return done;
 }
 
 void
 evict_nearby(struct index *x, struct index_cache *c)
 {
-	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
-
-	if (c->skip > 0)
-		return; /* idle entries are rare just now */
-	for (int i = 0; i < 2; i++) {
-		struct bucket *b;
-
-		c->cursor = c->cursor + 1 < n ? c->cursor + 1 : 0;
-		b = index_bucket(x, c->cursor);
-		if (!latch_try(&b->latch))
-			continue;
-		evict_beyond(x, c, b, shim_load(&x->idle_allowed, SHIM_RELAXED));
-		latch_unlock(&b->latch);
+	if (c->tour_skip > 0) {
+		c->tour_skip--;
+		return;
 	}
+	if (visit_next(x, c) + visit_next(x, c) > 0)
+		c->tour_backoff = c->backoff = c->skip = 0; /* there is more where that came from */
+	else
+		c->tour_backoff =
+			c->tour_backoff < BACKOFF_MAX ? c->tour_backoff * 2 + 1 : BACKOFF_MAX;
+	c->tour_skip = c->tour_backoff;
 }
 
 void
@@ -173,6 +161,6 @@ evict_bucket(struct index *x, struct index_cache *c, uint32_t number)
 	struct bucket *b = index_bucket(x, number);
 
 	latch_lock(&b->latch);
-	evict_beyond(x, c, b, 0);
+	(void)evict_beyond(x, c, b, 0);
 	latch_unlock(&b->latch);
 }

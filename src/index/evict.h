@@ -6,10 +6,15 @@
 #include "index/index.h"
 
 /*
- * Make room in a latched bucket before an insertion.  True: it is crowded with entries that may
- * stay, so the index should grow.
+ * Before an insertion into a latched bucket: if it has as many entries as it should, an idle one makes
+ * way: it is returned without a name, its place, emptied, in `*place`.  NULL: none did; `*crowded`:
+ * because the entries are wanted, so the index should grow.
  */
-bool evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b);
+struct lk_resource *evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b,
+				     struct place *place, bool *crowded);
+
+/* An entry without a name, for later. */
+void evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r);
 
 /* Look into two further buckets, without waiting for them.  No latch held. */
 void evict_nearby(struct index *x, struct index_cache *c);

@@ -106,6 +106,20 @@ bucket_lock(struct index *x, uint64_t hash, bool patient)
 	}
 }
 
+bool
+index_glimpse_far(const struct bucket *b, const struct name *n, struct glimpse *g)
+{
+	for (int hops = 0; hops < BUCKET_HOPS && (b = bucket_next(b)) != NULL; hops++) {
+		uint64_t like = tags_like(shim_load(&b->tags, SHIM_ACQUIRE), tag_of(n->hash));
+
+		for (; like != 0; like &= like - 1) {
+			if (slot_glimpse(&b->slot[tops_first(like)], n, g))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct lk_resource *
 index_pin(struct index *x, const struct name *n)
 {
@@ -116,15 +130,6 @@ index_pin(struct index *x, const struct name *n)
 		resource_pin(r); /* retirement needs the latch that we have (I4) */
 	latch_unlock(&b->latch);
 	return r;
-}
-
-/* An entry to make a resource of. */
-static struct lk_resource *
-spare_entry(struct index *x, struct index_cache *c)
-{
-	if (c->n_spare == 0)
-		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
-	return c->n_spare > 0 ? c->spare[--c->n_spare] : NULL;
 }
 
 static bool
@@ -145,42 +150,83 @@ store_long_name(struct index *x, struct lk_resource *r, const struct name *n)
 static bool
 store_name(struct index *x, struct lk_resource *r, const struct name *n)
 {
-	if (n->len > NAME_INLINE)
+	if (unlikely(n->len > NAME_INLINE))
 		return store_long_name(x, r, n);
 	for (uint32_t i = 0; i * 8 < n->len; i++)
 		shim_store(&r->name[i], n->word[i], SHIM_RELEASE);
 	return true;
 }
 
-/*
- * Make the entry of a name that has none, with the bucket's latch.  The word is written last, when
- * nothing can fail any more: until then the entry is DEAD, or was never seen by anybody, so that
- * no late reader can make a hold on an entry that is then taken back.
- */
+/* An entry that nobody uses. */
 static struct lk_resource *
-make_entry(struct index *x, struct index_cache *c, struct bucket *b, const struct name *n,
-	   lk_mode first)
+spare_entry(struct index *x, struct index_cache *c)
 {
-	struct lk_resource *r = spare_entry(x, c);
+	if (c->n_spare == 0)
+		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
+	return c->n_spare > 0 ? c->spare[--c->n_spare] : NULL;
+}
+
+/*
+ * Make `r`, which has no name, the entry of `n` in `place`, with the bucket's latch.  The word is
+ * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
+ * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
+ * which a reader that found it would take for an idle word.
+ */
+static bool
+make_entry(struct index *x, struct bucket *b, struct place place, struct lk_resource *r,
+	   const struct name *n, lk_mode first)
+{
 	uint64_t ident;
 
-	if (r == NULL)
-		return NULL;
-	if (!bucket_reserve(b, 1, &x->lines) || !store_name(x, r, n)) {
-		c->spare[c->n_spare++] = r;
-		return NULL;
-	}
+	if (unlikely(!store_name(x, r, n)))
+		return false;
 	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
 	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
 	shim_store(&r->ident, ident, SHIM_RELEASE);				 /* (R2) */
-	(void)bucket_insert(b, slot_make(r, n->hash), &x->lines);
 	if (first == LK_NL)
 		resource_pin(r);
 	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
 		   SHIM_RELEASE);
-	tally(&c->created);
-	return r;
+	place_set(place, r, tag_of(n->hash));
+	return true;
+}
+
+/* A place and an entry for a name that has none: another's that idles, or new ones. */
+static bool
+find_place(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
+	   struct lk_resource **r, bool *crowded)
+{
+	*r = evict_for_insert(x, c, b, place, crowded);
+	if (likely(*r != NULL))
+		return true;
+	*place = bucket_empty(b, &x->lines);
+	if (unlikely(place->line == NULL))
+		return false;
+	*r = spare_entry(x, c);
+	return *r != NULL;
+}
+
+/* With the latch, after a miss with it (I2). */
+LK_HOT enum index_outcome
+add_name(struct index *x, struct index_cache *c, struct bucket *b, const struct name *n,
+	 lk_mode first, bool *crowded, struct lk_resource **out)
+{
+	struct lk_resource *r = NULL;
+	struct place place;
+
+	if (unlikely(n->hash_given) && n->hash != hash_bytes(n->bytes, n->len, x->seed))
+		return INDEX_BAD_HASH;
+	if (likely(find_place(x, c, b, &place, &r, crowded)) &&
+	    likely(make_entry(x, b, place, r, n, first))) {
+		tally(&c->created);
+		*out = r;
+		return first == LK_NL ? INDEX_PINNED : INDEX_HELD;
+	}
+	if (r != NULL)
+		evict_keep_spare(x, c, r);
+	bucket_trim(b, &x->lines);
+	return INDEX_NOMEM;
 }
 
 /* Move the entries of `from` that belong to bucket `to` under `shape`; there is room for them. */
@@ -190,15 +236,15 @@ move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t t
 {
 	for (struct bucket *b = from; b != NULL; b = bucket_next(b)) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			uint64_t slot = shim_load(&b->slot[i], SHIM_RELAXED);
-			const struct lk_resource *r = slot_resource(slot);
+			uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+			const struct place place = { b, i };
+			struct lk_resource *r = place_entry(place);
 
-			if (slot == 0 || (slot & SLOT_LINK) != 0)
+			if (!tags_entry(tags, i) ||
+			    shape_bucket(shape, shim_load(&r->hash, SHIM_RELAXED)) != to_number)
 				continue;
-			if (shape_bucket(shape, shim_load(&r->hash, SHIM_RELAXED)) != to_number)
-				continue;
-			(void)bucket_insert(to, slot, &x->lines);
-			shim_store(&b->slot[i], (uint64_t)0, SHIM_RELAXED);
+			place_set(bucket_empty(to, &x->lines), r, tags >> (8 * i) & 0xff);
+			place_clear(place);
 		}
 	}
 	bucket_trim(from, &x->lines);
@@ -253,20 +299,15 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 	enum index_outcome outcome = INDEX_PINNED;
 	bool crowded = false;
 
-	if (b == NULL)
+	if (unlikely(b == NULL))
 		return INDEX_BUSY;
 	r = bucket_find(b, n);
-	if (r != NULL) {
+	if (r != NULL)
 		resource_pin(r);
-	} else if (n->hash_given && n->hash != hash_bytes(n->bytes, n->len, x->seed)) {
-		outcome = INDEX_BAD_HASH;
-	} else {
-		crowded = evict_for_insert(x, c, b); /* first, so that its room and entry serve */
-		r = make_entry(x, c, b, n, first);
-		outcome = r == NULL ? INDEX_NOMEM : first == LK_NL ? INDEX_PINNED : INDEX_HELD;
-	}
+	else
+		outcome = add_name(x, c, b, n, first, &crowded, &r);
 	latch_unlock(&b->latch);
-	if (crowded && latch_try(&x->grow)) {
+	if (unlikely(crowded) && latch_try(&x->grow)) {
 		split(x);
 		latch_unlock(&x->grow);
 	}

@@ -53,9 +53,11 @@ struct index {
 struct index_cache {
 	struct lk_resource *spare[CACHE_SIZE];
 	uint32_t n_spare;
-	uint32_t skip;    /* insertions until it looks again */
-	uint32_t backoff; /* how many to skip after a look that found nothing */
-	uint32_t cursor;  /* the next bucket to sweep */
+	uint32_t skip;         /* insertions until it looks for an idle entry again */
+	uint32_t backoff;      /* how many to skip after a look in vain */
+	uint32_t tour_skip;    /* the same for the tour of all buckets */
+	uint32_t tour_backoff;
+	uint32_t cursor;       /* where on the tour it is */
 	a64 created;
 	a64 evicted;
 };
@@ -86,6 +88,9 @@ void index_fini(struct index *x);
  */
 enum index_outcome index_enter(struct index *x, struct index_cache *c, const struct name *n,
 			       lk_mode first, bool patient, struct lk_resource **out);
+
+/* index_glimpse() past the first line of a bucket. */
+bool index_glimpse_far(const struct bucket *b, const struct name *n, struct glimpse *g);
 
 /* A pin on the entry of a name that has one, else NULL. */
 struct lk_resource *index_pin(struct index *x, const struct name *n);
@@ -127,6 +132,18 @@ index_bucket(const struct index *x, uint32_t b)
 	return (struct bucket *)(x->segment[k] + (uintptr_t)b * sizeof(struct bucket));
 }
 
+/* Does this slot hold the name?  Then `g` is its entry as it looked. */
+LK_HOT bool
+slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
+{
+	g->r = shim_load(slot, SHIM_ACQUIRE);
+	if (unlikely(!slot_is_entry(g->r)))
+		return false;
+	g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
+	g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
+	return resource_matches(g->r, g->ident, n) && (g->word & WORD_DEAD) == 0;
+}
+
 /*
  * Find a name without a latch.  True: `g` is an entry that bore the name while its word was
  * `g->word` (read before the name, so that its generation is not newer).  False: look under the
@@ -137,23 +154,14 @@ index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
 {
 	uint64_t shape = shim_load(&x->shape, SHIM_ACQUIRE);
 	const struct bucket *b = index_bucket(x, shape_bucket(shape, n->hash));
+	uint64_t tags = shim_load(&b->tags, SHIM_ACQUIRE);
+	uint64_t like = tags_like(tags, tag_of(n->hash));
 
-	for (int hops = 0; b != NULL && hops < BUCKET_HOPS; hops++) {
-		uint64_t slot = 0;
-
-		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-			slot = shim_load(&b->slot[i], SHIM_ACQUIRE);
-			if ((slot ^ n->hash) >> 48 != 0 || slot << 16 == 0 || (slot & SLOT_LINK))
-				continue;
-			g->r = slot_resource(slot);
-			g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
-			g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
-			if (resource_matches(g->r, g->ident, n) && (g->word & WORD_DEAD) == 0)
-				return true;
-		}
-		b = slot_next(slot);
+	for (; like != 0; like &= like - 1) {
+		if (likely(slot_glimpse(&b->slot[tops_first(like)], n, g)))
+			return true;
 	}
-	return false;
+	return unlikely(tags_linked(tags)) && index_glimpse_far(b, n, g);
 }
 
 /* Is a hold made after a glimpse a hold on the name that was meant?  (R3) */

@@ -48,13 +48,35 @@ name_load(const unsigned char *p, size_t n)
 	return x;
 }
 
+LK_HOT uint64_t
+name_load8(const unsigned char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, 8);
+	return x;
+}
+
+/* The last word of more than eight bytes: read back from the end, so as not to read past it. */
+LK_HOT uint64_t
+name_load_last(const unsigned char *p, size_t len)
+{
+	return name_load8(p + len - 8) >> (8 * (-len & 7));
+}
+
 LK_HOT void
 name_set_words(struct name *n)
 {
 	const unsigned char *p = n->bytes;
+	uint32_t last = (n->len - 1) / 8;
 
-	for (uint32_t i = 0; i * 8 < n->len; i++)
-		n->word[i] = name_load(p + i * 8, n->len - i * 8);
+	if (n->len < 8) {
+		n->word[0] = name_load(p, n->len);
+		return;
+	}
+	for (uint32_t i = 0; i < last; i++)
+		n->word[i] = name_load8(p + i * 8);
+	n->word[last] = name_load_last(p, n->len);
 }
 
 /* False: not a name.  `hash` 0: not known. */

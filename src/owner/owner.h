@@ -77,6 +77,14 @@ void owner_extra_done(struct lk_owner *w, struct slab *extras, struct slab *tags
 
 void owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1]);
 
+/* Nothing out of the ordinary about the next grant: a slot within reach, a stamp, no notes. */
+LK_HOT bool
+owner_is_plain(const struct lk_owner *w)
+{
+	return w->holds.free < SLOTS_INLINE && !w->holds.tabled && w->flags == 0 &&
+	       w->stamp != w->stamp_end;
+}
+
 /* (O2) */
 LK_HOT int
 owner_enter(struct lk_owner *w)

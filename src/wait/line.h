@@ -143,7 +143,7 @@ waiter_state(const struct waiter *q)
 }
 
 /*
- * The fast half of a release: one compare-and-swap, if nobody waits or the head is on its way.
+ * The fast half of a weakening: one compare-and-swap, if nobody waits or the head is on its way.
  * False: nothing was done; line_give_up() is for you.
  */
 LK_HOT bool
@@ -159,9 +159,38 @@ line_try_give_up(struct lk_resource *r, lk_mode from, lk_mode to)
 	return true;
 }
 
+/* The fast half of a new hold: one compare-and-swap, if the holders admit it and the line is open. */
+LK_HOT bool
+line_try_enter(struct lk_resource *r, lk_mode want)
+{
+	const struct mode_row *row = &word_row[want];
+	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
+
+	do {
+		if (unlikely((w & row->open) != 0))
+			return false;
+	} while (unlikely(!shim_cas(&r->word, &w, w + row->add, SHIM_ACQUIRE)));
+	return true;
+}
+
+/* The fast half of a release, of the whole hold. */
+LK_HOT bool
+line_try_exit(struct lk_resource *r, lk_mode held)
+{
+	const uint64_t add = word_row[held].add;
+	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
+
+	do {
+		if (unlikely((w & WORD_WAITERS) != 0) &&
+		    (w & (WORD_AWAKE | WORD_CLOSED)) != WORD_AWAKE)
+			return false;
+	} while (unlikely(!shim_cas(&r->word, &w, w - add, SHIM_RELEASE)));
+	return true;
+}
+
 /*
- * The fast half of a grant: one compare-and-swap, if the holders admit it and the line is open.  A
- * change that gives something up as well (S to IX) does not go past waiters.
+ * The fast half of a conversion: one compare-and-swap, if the holders admit it and the line is open.
+ * A change that gives something up as well (S to IX) does not go past waiters.
  */
 LK_HOT bool
 line_try_take(struct lk_resource *r, lk_mode held, lk_mode want)

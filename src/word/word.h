@@ -81,6 +81,7 @@ struct mode_row {
 	uint64_t conflict; /* bits of the holds that it conflicts with */
 	uint64_t guard;    /* guards that it minds (W7) */
 	uint64_t zero;     /* both: bits that must be 0 to be granted */
+	uint64_t open;     /* and WORD_STOP: to be granted without a latch */
 	uint64_t add;      /* what a hold adds */
 };
 
