@@ -120,7 +120,7 @@ struct lk_report; /* not supported yet */
 struct lk_options {
 	uint32_t size;
 	uint32_t flags;     /* LK_NOWAIT, LK_TIMED */
-	int64_t timeout_ns; /* from now; 0: the manager's default; LK_FOREVER; < 0: LK_E_INVAL */
+	int64_t timeout_ns; /* from now; LK_FOREVER; 0: the manager's, unless deadline_ns is set */
 	uint64_t
 		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
 	uint64_t lease_ns;   /* (*) */
@@ -199,7 +199,8 @@ LK_API LK_NODISCARD int lk_close(struct lk_manager *m);
  * Blocking    until nothing is held, or the deadline.
  * Returns     0: nothing is held, nobody waits; lk_close() succeeds once owners and
  *             handles are closed.  LK_E_TIMEDOUT: some owner was inside a call at the
- *             deadline; the manager stays shut down, call again.
+ *             deadline (or, where the kernel has no membarrier(2), some owner held
+ *             something); the manager stays shut down, call again.
  *             LK_E_UNSUPPORTED for options that this version lacks; nothing changed.
  */
 LK_API LK_NODISCARD int lk_shutdown(struct lk_manager *m, const struct lk_options *o);
@@ -285,7 +286,8 @@ LK_API LK_NODISCARD int lk_acquire(struct lk_owner *w, const char *name, lk_mode
 
 /*
  * lk_try_acquire - the same, but LK_E_BUSY instead of a wait.  Never sleeps and makes no
- * system call (but for memory, when the owner or the index must grow).
+ * system call (but for memory, when the owner or the index must grow).  LK_E_BUSY may rarely be
+ * said of a name that is free: when a thread was stopped inside the library and keeps a latch.
  */
 LK_API LK_NODISCARD int lk_try_acquire(struct lk_owner *w, const char *name, lk_mode mode,
 				       lk_grant *out);
@@ -381,7 +383,7 @@ LK_API LK_NODISCARD int lk_convert(struct lk_owner *w, lk_grant g, lk_mode to,
  * moment later.
  *
  * Returns     0 it would; LK_E_BUSY it would wait; LK_E_CONVERSION_DEADLOCK it would be
- *             refused; LK_E_LIMIT; LK_E_STALE.
+ *             refused; LK_E_LIMIT; LK_E_CLOSED; LK_E_STALE.
  */
 LK_API LK_NODISCARD int lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to);
 

@@ -26,6 +26,7 @@ static struct {
 	pthread_key_t key;
 	bool has_key;
 	uint64_t serials;
+	uint64_t highest;
 	struct cds_list_head members;
 } registry = { .once = PTHREAD_ONCE_INIT,
 	       .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -136,6 +137,17 @@ process_leave(struct member *me)
 	pthread_mutex_lock(&registry.lock);
 	cds_list_del(&me->node);
 	pthread_mutex_unlock(&registry.lock);
+}
+
+uint64_t
+process_highest(uint64_t value)
+{
+	pthread_mutex_lock(&registry.lock);
+	if (value > registry.highest)
+		registry.highest = value;
+	value = registry.highest;
+	pthread_mutex_unlock(&registry.lock);
+	return value;
 }
 
 static struct seat *

@@ -28,6 +28,9 @@ struct member {
 bool process_join(struct member *me);
 void process_leave(struct member *me);
 
+/* The largest of all values ever noted, `value` included: fences go on where closed managers ended. */
+uint64_t process_highest(uint64_t value);
+
 /* The calling thread's owner in `me`, or NULL. */
 void *process_owner(const struct member *me);
 

@@ -145,6 +145,8 @@ probe(struct lk_owner *w, const struct conversion *c)
 
 	if (mode_covers(c->from, c->to))
 		return 0;
+	if (manager_gate(w->manager) != 0)
+		return LK_E_CLOSED;
 	switch (line_probe(&w->manager->lot, &q)) {
 	case LINE_GRANTED:
 		return 0;
@@ -168,9 +170,10 @@ lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 
 	if (w == NULL || !mode_valid(to))
 		return LK_E_INVAL;
-	rc = owner_enter(w);
-	if (rc == 0)
-		rc = find_conversion(w, g, to, &c) ? probe(w, &c) : LK_E_STALE;
+	rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	rc = find_conversion(w, g, to, &c) ? probe(w, &c) : LK_E_STALE;
 	owner_leave(w);
 	return rc;
 }

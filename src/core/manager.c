@@ -29,7 +29,8 @@ init_slabs(struct lk_manager *m)
 static int
 init_parts(struct lk_manager *m, const struct settings *s)
 {
-	uint64_t floor = shim_wall_ms() << 20;
+	/* Above what managers of this process gave out, should the clock not have moved since. */
+	uint64_t floor = process_highest(shim_wall_ms() << 20);
 	uint64_t seed = env_random(&m->env);
 
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
@@ -61,7 +62,7 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 		 s.has_environment ? &s.environment : NULL);
 	m = env_zalloc(&env, sizeof(*m), LK_LINE);
 	if (m == NULL)
-		return LK_E_NOMEM;
+		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
 	m->env = env;
 	apply_settings(m, &s);
 	init_slabs(m);
@@ -71,7 +72,7 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 	rc = init_parts(m, &s);
 	if (rc != 0) {
 		env_free(&env, m, sizeof(*m));
-		return rc;
+		return settings_refuse(cfg, rc, "out of memory");
 	}
 	*out = m;
 	return 0;
@@ -132,6 +133,7 @@ lk_close(struct lk_manager *m)
 	if (in_use)
 		return LK_E_BUSY;
 	process_leave(&m->member);
+	(void)process_highest(index_last_fence(&m->index));
 	slab_each(&m->owners, fini_owner, NULL);
 	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
 	slab_fini(&m->owners);

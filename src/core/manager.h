@@ -50,6 +50,10 @@ struct settings {
 /* From `url` and `cfg`; what is wrong is said in `cfg->report`. */
 int settings_read(struct settings *s, const char *url, const struct lk_config *cfg);
 
+/* Say in `cfg->report`, if there is room for it, why lk_open() fails; returns `rc`. */
+int settings_refuse(const struct lk_config *cfg, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Visit owners that are open. */
 void manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void *arg),
 			void *arg);

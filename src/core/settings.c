@@ -36,13 +36,12 @@ static const struct {
 
 enum { FLAG_N = sizeof(flag_rows) / sizeof(flag_rows[0]) };
 
-/* Say why, once: the first thing that was wrong. */
-static int __attribute__((format(printf, 3, 4)))
-refuse(const struct lk_config *cfg, int rc, const char *format, ...)
+int
+settings_refuse(const struct lk_config *cfg, int rc, const char *format, ...)
 {
 	va_list args;
 
-	if (cfg == NULL || cfg->report == NULL || cfg->report_cap == 0)
+	if (cfg == NULL || cfg->size < sizeof(*cfg) || cfg->report == NULL || cfg->report_cap == 0)
 		return rc;
 	va_start(args, format);
 	(void)vsnprintf(cfg->report, cfg->report_cap, format, args);
@@ -71,12 +70,12 @@ set_value(struct settings *s, const struct lk_config *cfg, const struct setting 
 	if (x == 0)
 		return 0;
 	if (!in_range(row, x))
-		return refuse(cfg, LK_E_INVAL, "%s: %llu is not between %llu and %llu%s", row->name,
+		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu is not between %llu and %llu%s", row->name,
 			      (unsigned long long)x, (unsigned long long)row->lowest,
 			      (unsigned long long)row->highest,
 			      row->may_be_off ? ", nor LK_OFF" : "");
 	if (*value != 0 && *value != x)
-		return refuse(cfg, LK_E_INVAL, "%s: %llu in the URL contradicts %llu", row->name,
+		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu in the URL contradicts %llu", row->name,
 			      (unsigned long long)x, (unsigned long long)*value);
 	*value = x;
 	return 0;
@@ -106,9 +105,9 @@ set_flag(struct settings *s, const struct lk_config *cfg, const char *name, uint
 	 uint64_t x)
 {
 	if (x > 1)
-		return refuse(cfg, LK_E_INVAL, "%s: must be 0 or 1", name);
+		return settings_refuse(cfg, LK_E_INVAL, "%s: must be 0 or 1", name);
 	if (x == 0 && (s->flags & bit) != 0)
-		return refuse(cfg, LK_E_INVAL, "%s: 0 in the URL contradicts the flag", name);
+		return settings_refuse(cfg, LK_E_INVAL, "%s: 0 in the URL contradicts the flag", name);
 	if (x == 1)
 		s->flags |= bit;
 	return 0;
@@ -120,7 +119,7 @@ set_parameter(struct settings *s, const struct lk_config *cfg, const char *name,
 	uint64_t x;
 
 	if (!parse_number(text, &x))
-		return refuse(cfg, LK_E_INVAL, "%s: '%.32s' is not a number", name, text);
+		return settings_refuse(cfg, LK_E_INVAL, "%s: '%.32s' is not a number", name, text);
 	for (size_t i = 0; i < FLAG_N; i++) {
 		if (strcmp(name, flag_rows[i].name) == 0)
 			return set_flag(s, cfg, name, flag_rows[i].bit, x);
@@ -128,11 +127,9 @@ set_parameter(struct settings *s, const struct lk_config *cfg, const char *name,
 	for (size_t i = 0; i < ROW_N; i++) {
 		if (strcmp(name, rows[i].name) != 0)
 			continue;
-		if (x == 0)
-			return refuse(cfg, LK_E_INVAL, "%s: 0 is not a value", name);
 		return set_value(s, cfg, &rows[i], x);
 	}
-	return refuse(cfg, LK_E_INVAL, "%s: there is no such setting", name);
+	return settings_refuse(cfg, LK_E_INVAL, "%s: there is no such setting", name);
 }
 
 /* "name=value&name=value" */
@@ -146,12 +143,12 @@ read_parameters(struct settings *s, const struct lk_config *cfg, const char *que
 		int rc;
 
 		if (n >= sizeof(text))
-			return refuse(cfg, LK_E_INVAL, "'%.16s…' in the URL is too long", query);
+			return settings_refuse(cfg, LK_E_INVAL, "'%.16s…' in the URL is too long", query);
 		memcpy(text, query, n);
 		text[n] = '\0';
 		equals = strchr(text, '=');
 		if (equals == NULL || equals == text)
-			return refuse(cfg, LK_E_INVAL, "'%s' in the URL is not name=value", text);
+			return settings_refuse(cfg, LK_E_INVAL, "'%s' in the URL is not name=value", text);
 		*equals = '\0';
 		rc = set_parameter(s, cfg, text, equals + 1);
 		if (rc != 0)
@@ -169,13 +166,13 @@ read_url(struct settings *s, const struct lk_config *cfg, const char *url)
 	if (url == NULL)
 		return 0;
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-		return refuse(cfg, strchr(url, ':') != NULL ? LK_E_UNSUPPORTED : LK_E_INVAL,
+		return settings_refuse(cfg, strchr(url, ':') != NULL ? LK_E_UNSUPPORTED : LK_E_INVAL,
 			      "'%.64s': this version has no store but memory:", url);
 	url += sizeof(scheme) - 1;
 	if (*url == '?')
 		return read_parameters(s, cfg, url + 1);
 	if (*url != '\0')
-		return refuse(cfg, LK_E_INVAL, "'%.64s' is not expected after memory:", url);
+		return settings_refuse(cfg, LK_E_INVAL, "'%.64s' is not expected after memory:", url);
 	return 0;
 }
 
@@ -187,13 +184,13 @@ read_tables(struct settings *s, const struct lk_config *cfg)
 
 	if (a != NULL) {
 		if (a->alloc == NULL || a->free == NULL)
-			return refuse(cfg, LK_E_INVAL, "allocator: needs both alloc and free");
+			return settings_refuse(cfg, LK_E_INVAL, "allocator: needs both alloc and free");
 		s->allocator = *a;
 		s->has_allocator = true;
 	}
 	if (e != NULL) {
 		if (e->now == NULL || e->wait == NULL || e->wake == NULL || e->random == NULL)
-			return refuse(cfg, LK_E_INVAL,
+			return settings_refuse(cfg, LK_E_INVAL,
 				      "environment: needs all of now, wait, wake and random");
 		s->environment = *e;
 		s->has_environment = true;
@@ -209,7 +206,7 @@ read_config(struct settings *s, const struct lk_config *cfg)
 #undef VALUE
 
 	if ((cfg->flags & ~(uint32_t)FLAGS_KNOWN) != 0)
-		return refuse(cfg, LK_E_INVAL, "flags: 0x%x has bits that are not known",
+		return settings_refuse(cfg, LK_E_INVAL, "flags: 0x%x has bits that are not known",
 			      cfg->flags);
 	s->flags = cfg->flags;
 	s->label = cfg->label;
@@ -226,10 +223,10 @@ static int
 check_together(const struct settings *s, const struct lk_config *cfg)
 {
 	if ((s->flags & LK_STRICT) != 0 && s->fair_after_ns != 0)
-		return refuse(cfg, LK_E_INVAL,
+		return settings_refuse(cfg, LK_E_INVAL,
 			      "fair_after_ns: has no meaning in a strict manager");
 	if ((s->lot_buckets & (s->lot_buckets - 1)) != 0)
-		return refuse(cfg, LK_E_INVAL, "lot_buckets: %llu is not a power of 2",
+		return settings_refuse(cfg, LK_E_INVAL, "lot_buckets: %llu is not a power of 2",
 			      (unsigned long long)s->lot_buckets);
 	return 0;
 }
@@ -255,9 +252,10 @@ settings_read(struct settings *s, const char *url, const struct lk_config *cfg)
 	if (cfg != NULL) {
 		rc = check_struct(cfg, cfg->size, sizeof(*cfg));
 		if (rc != 0)
-			return rc;
+			return settings_refuse(cfg, rc, "lk_config: of a newer version, or no size");
 		memset(&known, 0, sizeof(known));
 		memcpy(&known, cfg, cfg->size < sizeof(known) ? cfg->size : sizeof(known));
+		known.size = sizeof(known);
 		cfg = &known;
 		if (cfg->report != NULL && cfg->report_cap > 0)
 			cfg->report[0] = '\0';

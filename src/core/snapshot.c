@@ -121,9 +121,8 @@ show_owner(void *object, void *arg)
 		enum look look;
 
 		/* A slot that changes under us is read again: what is held throughout is shown. */
-		do {
-			look = copy_slot(t, w, i);
-		} while (look == LOOK_CHANGED);
+		while ((look = copy_slot(t, w, i)) == LOOK_CHANGED)
+			shim_pause();
 		if (look == LOOK_NONE)
 			continue;
 		point(t->one);

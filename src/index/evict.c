@@ -78,8 +78,10 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struc
 	unsigned used = bucket_used(b);
 	struct lk_resource *r;
 
-	if (used < CROWDED && (used < allowed || c->skip > 0)) {
-		c->skip -= used >= allowed;
+	if (used < allowed && used < CROWDED)
+		return NULL;
+	if (allowed == 0 && used < CROWDED && c->skip > 0) { /* a large index, little of it idle */
+		c->skip--;
 		return NULL;
 	}
 	*crowded = used >= CROWDED;

@@ -324,6 +324,30 @@ index_sweep(struct index *x, struct index_cache *c)
 		evict_bucket(x, c, i);
 }
 
+uint64_t
+index_last_fence(const struct index *x)
+{
+	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct bucket *b = index_bucket(x, i);
+		uint64_t floor = shim_load(&b->floor, SHIM_RELAXED);
+
+		last = floor > last ? floor : last;
+		for (; b != NULL; b = bucket_next(b)) {
+			for (unsigned k = 0; k < BUCKET_SLOTS; k++) {
+				uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+				const struct lk_resource *r = shim_load(&b->slot[k], SHIM_RELAXED);
+				uint64_t fence = tags_entry(tags, k) ? shim_load(&r->fence, SHIM_RELAXED) : 0;
+
+				last = fence > last ? fence : last;
+			}
+		}
+	}
+	return last;
+}
+
 void
 index_cache_drain(struct index *x, struct index_cache *c)
 {

@@ -98,6 +98,9 @@ struct lk_resource *index_pin(struct index *x, const struct name *n);
 /* Retire every idle entry. */
 void index_sweep(struct index *x, struct index_cache *c);
 
+/* No fence was given out that is larger.  Nobody else is in the index any more. */
+uint64_t index_last_fence(const struct index *x);
+
 /* Give the spare entries back. */
 void index_cache_drain(struct index *x, struct index_cache *c);
 

@@ -58,6 +58,8 @@ owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, uint64_
 	set_label(w, label);
 	shim_store(&w->id, id, SHIM_RELAXED);
 	memcpy(&w->at_open, &w->count, sizeof(w->count));
+	shim_store(&w->at_open.created, shim_load(&w->cache.created, SHIM_RELAXED), SHIM_RELAXED);
+	shim_store(&w->at_open.evicted, shim_load(&w->cache.evicted, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);
 }
 

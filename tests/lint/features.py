@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """docs/features.md: a row claimed `done` names tests that exist, `tests/api/x.c: suite.name`
 (or a checking script of tests/lint)."""

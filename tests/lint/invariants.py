@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """Invariants are numbered where they are kept, ` * W3  text` in a comment or **W3** in
 src/README.md, once; every (W3) that code, tests or docs cite must be one of them."""

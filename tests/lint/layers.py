@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """The include matrix: a layer of src/ includes only itself and the layers before it, and what
 uses only the public header does not look inside."""

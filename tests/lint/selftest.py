@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """The checks themselves: each must find the breach that is planted in a copy of the tree."""
 
@@ -37,7 +37,7 @@ def check(copy, script, path, text, word):
     with open(target, "a") as f:
         f.write(text)
     command, *args = script.split()
-    run = subprocess.run([sys.executable, os.path.join(copy, "tests/lint", command), *args],
+    run = subprocess.run([sys.executable, "-B", os.path.join(copy, "tests/lint", command), *args],
                          capture_output=True, text=True)
     if before is None:
         os.remove(target)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """The shim rule: outside src/base no layer touches shared memory, the clock, threads or the
 kernel by itself, and none keeps mutable state of its own (objects given as arguments)."""

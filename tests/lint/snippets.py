@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """Every complete program in the README and the manual pages is built against the library, with
 all warnings, and run.  Ends with `N passed, N failed`."""

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """The exported names, four times the same: declared LK_API in the header, listed in
 src/latchkey.map and tests/abi/symbols.txt, and exported by the library given.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """Plain text rules: no path of somebody's machine, no file without a licence line, no source
 of more than 800 lines, no blank at the end of a line."""
