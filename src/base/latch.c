@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The latch when somebody else has it. */
+#include "base/clock.h"
 #include "base/latch.h"
 
-enum { SPINS = 64, SPINS_AWAKE = 4096 };
+enum { SPINS = 128, SPINS_AWAKE = 4096, NAP_NS = 50000 };
 
 static bool
 spin(struct latch *l, int rounds)
@@ -18,10 +19,8 @@ spin(struct latch *l, int rounds)
 void
 latch_lock_slow(struct latch *l)
 {
-	if (spin(l, SPINS))
-		return;
-	while (shim_xchg(&l->word, LATCH_SLEEPERS, SHIM_ACQUIRE) != LATCH_FREE) /* (L1, L2) */
-		shim_futex_wait(&l->word, LATCH_SLEEPERS, SHIM_NEVER);
+	while (!spin(l, SPINS))
+		shim_futex_wait(&l->word, LATCH_HELD, shim_now() + NAP_NS); /* (L2) */
 }
 
 bool

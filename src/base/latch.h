@@ -2,15 +2,13 @@
 /*
  * Latch: a short internal lock of 32 bits, held for some tens of nanoseconds.
  *
- *   0 FREE --try--> 1 HELD --somebody sleeps--> 2 HELD, SLEEPERS
+ * L1  whoever changed the word from LATCH_FREE holds the latch, until it stores LATCH_FREE.
+ * L2  nobody is woken: who finds it held for longer than it should be (its holder has lost its
+ *     processor) naps for NAP_NS and looks again.  So opening it is one plain store, and a nap that
+ *     was not needed costs the one who napped, nobody else.
  *
- * L1  whoever changed the word from FREE holds the latch.
- * L2  a thread sleeps only while the word is 2, and whoever opens a latch that was 2 wakes
- *     one sleeper; the one that was woken takes the latch as 2, as it cannot know whether it
- *     was the last.
- *
- * It spins a little, then sleeps: the holder may have lost its processor.
- * Source: U. Drepper, "Futexes are tricky", mutex 2.
+ * The other way, a sleepers' bit and a wake-up, costs every opening a locked instruction to find out
+ * that nobody sleeps; here openings are counted in millions and naps in none to a few.
  */
 #ifndef LK_BASE_LATCH_H
 #define LK_BASE_LATCH_H
@@ -21,7 +19,7 @@ struct latch {
 	a32 word;
 };
 
-enum { LATCH_FREE, LATCH_HELD, LATCH_SLEEPERS };
+enum { LATCH_FREE, LATCH_HELD };
 
 void latch_lock_slow(struct latch *l);
 bool latch_lock_awake_slow(struct latch *l);
@@ -37,7 +35,7 @@ latch_try(struct latch *l)
 {
 	uint32_t free = LATCH_FREE;
 
-	return shim_cas(&l->word, &free, LATCH_HELD, SHIM_ACQUIRE);
+	return shim_cas(&l->word, &free, LATCH_HELD, SHIM_ACQUIRE); /* (L1) */
 }
 
 LK_HOT void
@@ -57,8 +55,7 @@ latch_lock_awake(struct latch *l)
 LK_HOT void
 latch_unlock(struct latch *l)
 {
-	if (unlikely(shim_xchg(&l->word, LATCH_FREE, SHIM_RELEASE) == LATCH_SLEEPERS))
-		shim_futex_wake(&l->word, 1); /* (L2) */
+	shim_store(&l->word, LATCH_FREE, SHIM_RELEASE);
 }
 
 #endif /* LK_BASE_LATCH_H */

@@ -10,6 +10,7 @@
  */
 #include "core/grant.h"
 #include "core/release.h"
+#include "index/replace.h"
 
 enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
 
@@ -229,28 +230,22 @@ acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *
 	return rc;
 }
 
-/* The plain way of a name that is not in the index: its entry is made with our hold in it. */
-static LK_NOINLINE enum plain
-acquire_new(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
+/* The plain way of a name that is not in the index, by the entry of one that idles. */
+LK_HOT enum plain
+acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen, lk_mode mode,
+	    lk_grant *out)
 {
-	struct lk_resource *r;
+	struct index *x = &w->manager->index;
+	struct lk_resource *r = index_replace(x, &w->cache, n, mode, seen);
 	lk_grant g;
 
-	switch (index_enter(&w->manager->index, &w->cache, n, mode, (flags & LK_NOWAIT) == 0, &r)) {
-	case INDEX_HELD:
-		g = grant_write_plain(w, r, mode);
-		if (out != NULL)
-			*out = g;
-		return PLAIN_DONE;
-	case INDEX_PINNED:
-		resource_unpin(r); /* it has come into being meanwhile */
-		break;
-	case INDEX_NOMEM:
-	case INDEX_BUSY:
-	case INDEX_BAD_HASH:
-		break;
-	}
-	return PLAIN_NOT;
+	if (unlikely(r == NULL))
+		return PLAIN_NOT;
+	evict_nearby(x, &w->cache);
+	g = grant_write_plain(w, r, mode);
+	if (out != NULL)
+		*out = g;
+	return PLAIN_DONE;
 }
 
 /* By name, without options: the plain way if it can be gone, else the long one. */
@@ -266,7 +261,7 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 		if (likely(index_glimpse(&w->manager->index, n, &g)))
 			plain = acquire_glimpsed(w, &g, mode, out);
 		else
-			plain = acquire_new(w, n, mode, flags, out);
+			plain = acquire_new(w, n, &g, mode, out);
 	}
 	if (likely(plain == PLAIN_DONE)) {
 		owner_leave(w);

@@ -2,6 +2,14 @@
 /* The chain of lines of one bucket, under its latch (B1, B2). */
 #include "index/bucket.h"
 
+unsigned
+bucket_used_far(const struct bucket *b)
+{
+	const struct bucket *next = bucket_next(b);
+
+	return next != NULL ? bucket_used(next, shim_load(&next->tags, SHIM_RELAXED)) : 0;
+}
+
 static struct place
 empty_slot(struct bucket *b, struct bucket **last)
 {

@@ -165,21 +165,15 @@ bucket_find(const struct bucket *b, const struct name *n)
 	return NULL;
 }
 
-/* Slots in use; reads no entry. */
+unsigned bucket_used_far(const struct bucket *b);
+
+/* Slots in use, the first line's tags being `tags`; reads no entry. */
 LK_HOT unsigned
-bucket_used(const struct bucket *b)
+bucket_used(const struct bucket *b, uint64_t tags)
 {
-	unsigned used = 0;
+	unsigned used = tops_count(tags_set(tags));
 
-	for (;;) {
-		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
-
-		used += tops_count(tags_set(tags));
-		if (likely(!tags_linked(tags)))
-			return used;
-		used--;
-		b = bucket_next(b);
-	}
+	return likely(!tags_linked(tags)) ? used : used - 1 + bucket_used_far(b);
 }
 
 /* An empty slot, in a further line if need be; line NULL: no memory for one, and nothing changed. */

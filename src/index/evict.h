@@ -1,25 +1,148 @@
 /* SPDX-License-Identifier: MIT */
-/* Retiring idle entries, so that memory is bounded by what is held plus max_idle.  (I4, I5) */
+/*
+ * Retiring idle entries, so that memory is bounded by what is held plus max_idle.  All of it under the
+ * latch of the entry's bucket.  (I4, I5)
+ */
 #ifndef LK_INDEX_EVICT_H
 #define LK_INDEX_EVICT_H
 
 #include "index/index.h"
+
+enum { CROWDED = 4, BACKOFF_MAX = 15, REUSE_SPAN = 64, REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16 };
+
+/* Look into two further buckets, without waiting for them.  No latch held. */
+void evict_nearby_slow(struct index *x, struct index_cache *c);
+
+/* Retire all idle entries of one bucket. */
+void evict_bucket(struct index *x, struct index_cache *c, uint32_t number);
+
+/* An entry without a name, for later. */
+void evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r);
+
+/* Give the block of a long name back. */
+void evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len);
+
+/*
+ * Retire the entry in `place`: it is nobody's then, without a name, and the place is empty.  NULL: it
+ * is not idle, or has come back to life.  (I4)
+ */
+LK_HOT struct lk_resource *
+retire(struct index *x, struct index_cache *c, struct bucket *b, struct place place)
+{
+	struct lk_resource *r = place_entry(place);
+	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
+	uint64_t fence;
+	uint64_t ident;
+
+	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
+	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
+		return NULL;
+	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0)) { /* (R4) */
+		shim_store(&r->word, w, SHIM_RELEASE);
+		return NULL;
+	}
+	fence = shim_load(&r->fence, SHIM_RELAXED);
+	if (fence > shim_load(&b->floor, SHIM_RELAXED))
+		shim_store(&b->floor, fence, SHIM_RELAXED); /* (B3) */
+	ident = shim_load(&r->ident, SHIM_RELAXED);
+	shim_store(&r->ident, (ident & ~IDENT_TAIL_MASK) + IDENT_STEP, SHIM_RELEASE); /* (R2) */
+	if (unlikely(ident_len(ident) > NAME_INLINE))
+		evict_drop_block(x, r, ident_len(ident));
+	place_clear(place);
+	tally(&c->evicted);
+	return r;
+}
+
+/* The first entry of a line at or after the hand: by arithmetic, as a branch could not be foreseen. */
+LK_HOT unsigned
+next_at_hand(uint64_t entries, uint32_t hand)
+{
+	uint64_t ahead = entries & ~UINT64_C(0) << (8 * hand);
+
+	return tops_first(ahead != 0 ? ahead : entries);
+}
+
+/* The oldest idle entry of the first line makes way; the hand goes round. */
+LK_HOT struct lk_resource *
+retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
+	      struct place *place)
+{
+	uint64_t entries = tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
+
+	while (likely(entries != 0)) {
+		unsigned slot = next_at_hand(entries, b->hand);
+		struct lk_resource *r;
+
+		*place = (struct place){ b, slot };
+		b->hand = slot + 1;
+		r = retire(x, c, b, *place);
+		if (likely(r != NULL))
+			return r;
+		entries &= ~(UINT64_C(0x80) << (8 * slot));
+	}
+	return NULL;
+}
+
+/*
+ * Does this user come back to names?  Between two insertions it had so many grants; each beyond the
+ * first was of a name that was there.  A moving average over some REUSE_SPAN insertions; one name in
+ * sixteen is enough.
+ */
+LK_HOT bool
+cache_reuses(struct index_cache *c)
+{
+	uint64_t uses = c->uses != NULL ? shim_load(c->uses, SHIM_RELAXED) : c->last_uses + 2;
+	uint64_t found = uses - c->last_uses - (uses != c->last_uses);
+
+	c->last_uses = uses;
+	c->reuse += (uint32_t)(found < 16 ? found : 16) * REUSE_SPAN - c->reuse / REUSE_SPAN;
+	return c->reuse >= REUSE_ENOUGH;
+}
 
 /*
  * Before an insertion into a latched bucket: if it has as many entries as it should, an idle one makes
  * way: it is returned without a name, its place, emptied, in `*place`.  NULL: none did; `*crowded`:
  * because the entries are wanted, so the index should grow.
  */
-struct lk_resource *evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b,
-				     struct place *place, bool *crowded);
+LK_HOT struct lk_resource *
+evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
+		 bool *crowded)
+{
+	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
+	uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+	unsigned used = bucket_used(b, tags);
+	bool reuses = cache_reuses(c);
+	struct lk_resource *r;
 
-/* An entry without a name, for later. */
-void evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r);
+	if (used < CROWDED) {
+		if (used < allowed)
+			return NULL;
+		if (allowed == 0 && c->skip > 0) { /* a large index, little of it idle */
+			c->skip--;
+			return NULL;
+		}
+	} else if (allowed >= CROWDED && reuses) {
+		*crowded = true; /* room for idle ones, so grow rather than lose them */
+		return NULL;
+	}
+	r = retire_oldest(x, c, b, tags, place);
+	if (likely(r != NULL)) {
+		c->skip = c->backoff = 0;
+		return r;
+	}
+	/* A look in vain, at cold memory perhaps: look ever less often. */
+	*crowded = used >= CROWDED;
+	c->skip = c->backoff = c->backoff < BACKOFF_MAX ? c->backoff * 2 + 1 : BACKOFF_MAX;
+	return NULL;
+}
 
-/* Look into two further buckets, without waiting for them.  No latch held. */
-void evict_nearby(struct index *x, struct index_cache *c);
-
-/* Retire all idle entries of one bucket. */
-void evict_bucket(struct index *x, struct index_cache *c, uint32_t number);
+LK_HOT void
+evict_nearby(struct index *x, struct index_cache *c)
+{
+	if (likely(c->tour_skip > 0))
+		c->tour_skip--;
+	else
+		evict_nearby_slow(x, c);
+}
 
 #endif /* LK_INDEX_EVICT_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding and making entries under a bucket's latch; growth.  (I1-I3) */
 #include "index/index.h"
-#include "index/evict.h"
+#include "index/replace.h"
 
 /* Segment k holds buckets [first << (k-1), first << k), segment 0 those below `first`. */
 static uint32_t
@@ -132,8 +132,8 @@ index_pin(struct index *x, const struct name *n)
 	return r;
 }
 
-static bool
-store_long_name(struct index *x, struct lk_resource *r, const struct name *n)
+bool
+index_store_long(struct index *x, struct lk_resource *r, const struct name *n)
 {
 	struct name_block *b = slab_get(&x->blocks[name_class(n->len)]);
 
@@ -147,16 +147,6 @@ store_long_name(struct index *x, struct lk_resource *r, const struct name *n)
 	return true;
 }
 
-static bool
-store_name(struct index *x, struct lk_resource *r, const struct name *n)
-{
-	if (unlikely(n->len > NAME_INLINE))
-		return store_long_name(x, r, n);
-	for (uint32_t i = 0; i * 8 < n->len; i++)
-		shim_store(&r->name[i], n->word[i], SHIM_RELEASE);
-	return true;
-}
-
 /* An entry that nobody uses. */
 static struct lk_resource *
 spare_entry(struct index *x, struct index_cache *c)
@@ -164,32 +154,6 @@ spare_entry(struct index *x, struct index_cache *c)
 	if (c->n_spare == 0)
 		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
 	return c->n_spare > 0 ? c->spare[--c->n_spare] : NULL;
-}
-
-/*
- * Make `r`, which has no name, the entry of `n` in `place`, with the bucket's latch.  The word is
- * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
- * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
- * which a reader that found it would take for an idle word.
- */
-static bool
-make_entry(struct index *x, struct bucket *b, struct place place, struct lk_resource *r,
-	   const struct name *n, lk_mode first)
-{
-	uint64_t ident;
-
-	if (unlikely(!store_name(x, r, n)))
-		return false;
-	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
-	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
-	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
-	shim_store(&r->ident, ident, SHIM_RELEASE);				 /* (R2) */
-	if (first == LK_NL)
-		resource_pin(r);
-	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
-		   SHIM_RELEASE);
-	place_set(place, r, tag_of(n->hash));
-	return true;
 }
 
 /* A place and an entry for a name that has none: another's that idles, or new ones. */
@@ -208,7 +172,7 @@ find_place(struct index *x, struct index_cache *c, struct bucket *b, struct plac
 }
 
 /* With the latch, after a miss with it (I2). */
-LK_HOT enum index_outcome
+static enum index_outcome
 add_name(struct index *x, struct index_cache *c, struct bucket *b, const struct name *n,
 	 lk_mode first, bool *crowded, struct lk_resource **out)
 {
@@ -280,7 +244,7 @@ split(struct index *x)
 	to = index_bucket(x, to_number);
 	latch_lock(&from->latch);
 	latch_lock(&to->latch);
-	if (bucket_reserve(to, bucket_used(from), &x->lines)) { /* else half a move could fail */
+	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)), &x->lines)) { /* else half a move could fail */
 		shim_store(&to->floor, shim_load(&from->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
 		move_entries(x, from, to, to_number, grown);
 		set_shape(x, (uint32_t)(grown >> 32), (uint32_t)grown); /* (I1) */

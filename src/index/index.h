@@ -19,7 +19,8 @@
  * I3  a name has at most one entry (I1, I2), so the order of its grants is that of one word.
  * I4  an entry is retired only under its bucket's latch, when nothing is held, nobody waits and
  *     nobody has it pinned: DEAD first, then the pins (R4); then floor (B3), then ident (R2).
- * I5  idle entries beyond max_idle / n a bucket are retired by whoever next inserts there, or
+ * I5  An index grows for the sake of idle entries only for users who come back to names; who uses each
+ *     name once does better with a small one that stays in the nearest cache.  Idle entries beyond max_idle / n a bucket are retired by whoever next inserts there, or
  *     sweeps by: names in the index <= held + pinned + max_idle + what the sweep has not seen
  *     yet; an insertion sweeps two further buckets, so that is soon nothing.
  *
@@ -58,12 +59,20 @@ struct index_cache {
 	uint32_t tour_skip;    /* the same for the tour of all buckets */
 	uint32_t tour_backoff;
 	uint32_t cursor;       /* where on the tour it is */
+	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
+	uint64_t last_uses;    /* *uses at the last insertion */
+	const a64 *uses;       /* the user's grants; NULL: does not count them */
 	a64 created;
 	a64 evicted;
 };
 
-/* An entry as it looked without a latch: to be confirmed by R3. */
+/*
+ * An entry as it looked without a latch: to be confirmed by R3; and where in the index it was looked
+ * for, which saves finding that out again.
+ */
 struct glimpse {
+	uint64_t shape;
+	struct bucket *bucket;
 	struct lk_resource *r;
 	uint64_t ident;
 	uint64_t word;
@@ -155,11 +164,14 @@ slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
 LK_HOT bool
 index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
 {
-	uint64_t shape = shim_load(&x->shape, SHIM_ACQUIRE);
-	const struct bucket *b = index_bucket(x, shape_bucket(shape, n->hash));
-	uint64_t tags = shim_load(&b->tags, SHIM_ACQUIRE);
-	uint64_t like = tags_like(tags, tag_of(n->hash));
+	struct bucket *b;
+	uint64_t tags;
+	uint64_t like;
 
+	g->shape = shim_load(&x->shape, SHIM_ACQUIRE);
+	g->bucket = b = index_bucket(x, shape_bucket(g->shape, n->hash));
+	tags = shim_load(&b->tags, SHIM_ACQUIRE);
+	like = tags_like(tags, tag_of(n->hash));
 	for (; like != 0; like &= like - 1) {
 		if (likely(slot_glimpse(&b->slot[tops_first(like)], n, g)))
 			return true;

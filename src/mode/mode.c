@@ -40,7 +40,7 @@ const uint8_t mode_supremum_table[MODE_N][MODE_N] = {
 /* clang-format on */
 
 const char *
-lk_modename(int mode)
+lk_modename(lk_mode mode)
 {
 	static const char *const names[MODE_N] = { "NL", "IS", "IX", "S", "SIX", "U", "X" };
 

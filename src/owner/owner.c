@@ -13,6 +13,7 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 	holds_init(&w->holds, env);
 	park_init(&w->parker);
 	latch_init(&w->latch);
+	w->cache.uses = &w->count.grants;
 }
 
 void

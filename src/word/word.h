@@ -46,22 +46,22 @@
 #define WORD_S_BITS  LK_WORD_COUNT_BITS
 #endif
 
-#define WORD_BIT(n) (UINT64_C(1) << (n))
+#define WORD_AT(n) (UINT64_C(1) << (n))
 
-#define WORD_IS_ONE   WORD_BIT(0)
-#define WORD_IX_ONE   WORD_BIT(16)
-#define WORD_S_ONE    WORD_BIT(30)
-#define WORD_U        WORD_BIT(44)
-#define WORD_SIX      WORD_BIT(45)
-#define WORD_X        WORD_BIT(46)
-#define WORD_WAITERS  WORD_BIT(47)
-#define WORD_AWAKE    WORD_BIT(48)
-#define WORD_CLOSED   WORD_BIT(49)
-#define WORD_SPREAD   WORD_BIT(50)
-#define WORD_FAMILY   WORD_BIT(51)
-#define WORD_FREEZE   WORD_BIT(52)
-#define WORD_DEAD     WORD_BIT(53)
-#define WORD_GEN_ONE  WORD_BIT(54)
+#define WORD_IS_ONE   WORD_AT(0)
+#define WORD_IX_ONE   WORD_AT(16)
+#define WORD_S_ONE    WORD_AT(30)
+#define WORD_U        WORD_AT(44)
+#define WORD_SIX      WORD_AT(45)
+#define WORD_X        WORD_AT(46)
+#define WORD_WAITERS  WORD_AT(47)
+#define WORD_AWAKE    WORD_AT(48)
+#define WORD_CLOSED   WORD_AT(49)
+#define WORD_SPREAD   WORD_AT(50)
+#define WORD_FAMILY   WORD_AT(51)
+#define WORD_FREEZE   WORD_AT(52)
+#define WORD_DEAD     WORD_AT(53)
+#define WORD_GEN_ONE  WORD_AT(54)
 #define WORD_GEN_MASK (~(WORD_GEN_ONE - 1))
 
 #define WORD_IS_MASK (WORD_IX_ONE - WORD_IS_ONE)
@@ -69,9 +69,9 @@
 #define WORD_S_MASK  (WORD_U - WORD_S_ONE)
 
 /* The bits of a count from its limit up: one bit, unless a tester made the limit small. */
-#define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_BIT(WORD_IS_BITS) - 1)))
-#define WORD_IX_GUARD (WORD_IX_MASK & ~(WORD_IX_ONE * (WORD_BIT(WORD_IX_BITS) - 1)))
-#define WORD_S_GUARD  (WORD_S_MASK & ~(WORD_S_ONE * (WORD_BIT(WORD_S_BITS) - 1)))
+#define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_AT(WORD_IS_BITS) - 1)))
+#define WORD_IX_GUARD (WORD_IX_MASK & ~(WORD_IX_ONE * (WORD_AT(WORD_IX_BITS) - 1)))
+#define WORD_S_GUARD  (WORD_S_MASK & ~(WORD_S_ONE * (WORD_AT(WORD_S_BITS) - 1)))
 
 /* What sends a request to the slow path whatever its mode. */
 #define WORD_STOP (WORD_CLOSED | WORD_SPREAD | WORD_FREEZE | WORD_DEAD)

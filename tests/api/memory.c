@@ -361,7 +361,7 @@ Test(memory, warm_owners_take_no_memory)
 
 Test(memory, is_bounded_by_what_is_held_and_max_idle, .timeout = 120)
 {
-	enum { IDLE = 64, HELD = 10, NAMES = 1000000 };
+	enum { IDLE = 64, HELD = 1000, NAMES = 1000000 };
 	struct lk_manager *m = open_manager("memory:?max_idle=64");
 	uint64_t early = 0;
 	struct lk_owner *w[2];

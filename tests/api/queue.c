@@ -51,16 +51,22 @@ Test(queue, the_scan_goes_on_behind_one_that_must_wait)
 {
 	struct lk_manager *m = open_manager("memory:?strict=1");
 	struct lk_owner *w[4];
-	struct asker update, intent;
+	struct asker update, reader, writer;
+	lk_grant g;
 
 	open_owners(m, w, 4);
-	take(w[0], "n", LK_IS);
-	take(w[1], "n", LK_SIX);
-	ask(m, &update, w[2], "n", LK_U); /* SIX is in the way */
-	ask(m, &intent, w[3], "n", LK_S); /* as well; agrees with U */
-	ok(lk_release_all(w[1]));
+	g = take(w[0], "n", LK_X);
+	ask(m, &update, w[1], "n", LK_U);
+	ask(m, &writer, w[2], "n", LK_IX);
+	ask(m, &reader, w[3], "n", LK_IS);
+	ok(lk_convert(w[0], g, LK_U, NULL));
+	granted(&reader); /* agrees with U, which is held, and with U and IX, which wait */
+	cr_expect(!is_answered(&update) && !is_answered(&writer));
+	cr_expect_eq(line(m, "n"), 2);
+	ok(lk_release(w[0], g));
 	granted(&update);
-	granted(&intent);
+	ok(lk_release_all(w[1]));
+	granted(&writer);
 	close_all(m, w, 4);
 }
 

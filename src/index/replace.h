@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making an entry of a name; and the quick way to do so, in an index that is as full as it may be:
+ * the oldest idle entry of the bucket becomes the new name's.
+ */
+#ifndef LK_INDEX_REPLACE_H
+#define LK_INDEX_REPLACE_H
+
+#include "index/evict.h"
+
+/* False: no memory. */
+bool index_store_long(struct index *x, struct lk_resource *r, const struct name *n);
+
+LK_HOT bool
+store_name(struct index *x, struct lk_resource *r, const struct name *n)
+{
+	if (unlikely(n->len > NAME_INLINE))
+		return index_store_long(x, r, n);
+	for (uint32_t i = 0; i * 8 < n->len; i++)
+		shim_store(&r->name[i], n->word[i], SHIM_RELEASE);
+	return true;
+}
+
+/*
+ * Make `r`, which has no name, the entry of `n` in `place`, with the bucket's latch.  The word is
+ * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
+ * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
+ * which a reader that found it would take for an idle word.
+ */
+LK_HOT bool
+make_entry(struct index *x, struct bucket *b, struct place place, struct lk_resource *r,
+	   const struct name *n, lk_mode first)
+{
+	uint64_t ident;
+
+	if (unlikely(!store_name(x, r, n)))
+		return false;
+	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
+	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
+	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
+	shim_store(&r->ident, ident, SHIM_RELEASE);				 /* (R2) */
+	if (first == LK_NL)
+		resource_pin(r);
+	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
+		   SHIM_RELEASE);
+	place_set(place, r, tag_of(n->hash));
+	return true;
+}
+
+/*
+ * After a glimpse in vain: the entry of a short name, its hold in `first` made, in the place of an
+ * idle one.  NULL: not as simple as that; nothing was done.
+ */
+LK_HOT struct lk_resource *
+index_replace(struct index *x, struct index_cache *c, const struct name *n, lk_mode first,
+	      const struct glimpse *seen)
+{
+	struct bucket *b = seen->bucket;
+	struct lk_resource *r = NULL;
+	struct place place;
+	bool crowded;
+
+	if (unlikely(n->len > NAME_INLINE) || unlikely(!latch_try(&b->latch)))
+		return NULL;
+	if (likely(shim_load(&x->shape, SHIM_ACQUIRE) == seen->shape) && /* (I1) */
+	    likely(bucket_find(b, n) == NULL))			       /* (I2) */
+		r = evict_for_insert(x, c, b, &place, &crowded);
+	if (likely(r != NULL)) {
+		(void)make_entry(x, b, place, r, n, first);
+		tally(&c->created);
+	}
+	latch_unlock(&b->latch);
+	return r;
+}
+
+#endif /* LK_INDEX_REPLACE_H */

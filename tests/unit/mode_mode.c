@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of modes against copies written by hand, and the laws that they keep. */
+#include "harness.h"
+
+#include "mode/mode.h"
+
+/* Gray's matrix: [wanted][held]. */
+static const bool compatible[MODE_N][MODE_N] = {
+	/*           NL IS IX S SIX U X */
+	[LK_NL] = { 1, 1, 1, 1, 1, 1, 1 },  [LK_IS] = { 1, 1, 1, 1, 1, 1, 0 },
+	[LK_IX] = { 1, 1, 1, 0, 0, 0, 0 },  [LK_S] = { 1, 1, 0, 1, 0, 1, 0 },
+	[LK_SIX] = { 1, 1, 0, 0, 0, 0, 0 }, [LK_U] = { 1, 1, 0, 1, 0, 0, 0 },
+	[LK_X] = { 1, 0, 0, 0, 0, 0, 0 },
+};
+
+static const char *const supremum[MODE_N][MODE_N] = {
+	[LK_NL] = { "NL", "IS", "IX", "S", "SIX", "U", "X" },
+	[LK_IS] = { "IS", "IS", "IX", "S", "SIX", "U", "X" },
+	[LK_IX] = { "IX", "IX", "IX", "SIX", "SIX", "SIX", "X" },
+	[LK_S] = { "S", "S", "SIX", "S", "SIX", "U", "X" },
+	[LK_SIX] = { "SIX", "SIX", "SIX", "SIX", "SIX", "SIX", "X" },
+	[LK_U] = { "U", "U", "SIX", "U", "SIX", "U", "X" },
+	[LK_X] = { "X", "X", "X", "X", "X", "X", "X" },
+};
+
+#define each_mode(m) (lk_mode m = LK_NL; m <= LK_X; m = (lk_mode)(m + 1))
+
+static const char *
+name(lk_mode m)
+{
+	return lk_modename(m);
+}
+
+static bool
+conflict(lk_mode a, lk_mode b)
+{
+	return (mode_conflicts(a) & MODE_BIT(b)) != 0;
+}
+
+Test(mode, conflicts_are_those_of_the_matrix)
+{
+	for each_mode (a) {
+		for each_mode (b)
+			cr_expect_eq(conflict(a, b), !compatible[a][b], "%s, %s", name(a), name(b));
+	}
+}
+
+/* M1 */
+Test(mode, conflicts_are_symmetric)
+{
+	for each_mode (a) {
+		for each_mode (b)
+			cr_expect_eq(conflict(a, b), conflict(b, a), "%s, %s", name(a), name(b));
+	}
+}
+
+Test(mode, supremum_is_that_of_the_table)
+{
+	for each_mode (a) {
+		for each_mode (b)
+			cr_expect_str_eq(name(mode_supremum(a, b)), supremum[a][b], "%s, %s",
+					 name(a), name(b));
+	}
+}
+
+/* M2, and no more than that: it keeps nobody out whom neither of the two keeps out. */
+Test(mode, supremum_conflicts_with_what_either_conflicts_with)
+{
+	for each_mode (a) {
+		for each_mode (b)
+			cr_expect_eq(mode_conflicts(mode_supremum(a, b)),
+				     mode_conflicts(a) | mode_conflicts(b), "%s, %s", name(a),
+				     name(b));
+	}
+}
+
+Test(mode, supremum_does_not_depend_on_order)
+{
+	for each_mode (a) {
+		for each_mode (b) {
+			cr_expect_eq(mode_supremum(a, b), mode_supremum(b, a));
+			for each_mode (c)
+				cr_expect_eq(mode_supremum(mode_supremum(a, b), c),
+					     mode_supremum(a, mode_supremum(b, c)), "%s, %s, %s",
+					     name(a), name(b), name(c));
+		}
+	}
+}
+
+Test(mode, covers_what_adds_nothing)
+{
+	for each_mode (held) {
+		for each_mode (wanted) {
+			bool adds = (mode_conflicts(wanted) & ~mode_conflicts(held)) != 0;
+
+			/* Only NL and IS differ in nothing but their names: IS keeps X out. */
+			cr_expect_eq(mode_covers(held, wanted), !adds, "%s, %s", name(held),
+				     name(wanted));
+		}
+	}
+}
+
+Test(mode, writers_are_u_six_and_x)
+{
+	static const bool writes[MODE_N] = { [LK_U] = 1, [LK_SIX] = 1, [LK_X] = 1 };
+
+	for each_mode (m)
+		cr_expect_eq(mode_writes(m), writes[m], "%s", name(m));
+}
+
+Test(mode, valid_is_everything_that_holds)
+{
+	for (int m = -2; m < MODE_N + 2; m++)
+		cr_expect_eq(mode_valid((lk_mode)m), m >= 1 && m <= 6, "%d", m);
+	cr_expect_eq(MODE_ALL, 0x7e);
+}
+
+Test(mode, names)
+{
+	static const char *const names[] = { "NL", "IS", "IX", "S", "SIX", "U", "X" };
+
+	for (int m = 0; m < MODE_N; m++)
+		cr_expect_str_eq(lk_modename((lk_mode)m), names[m]);
+	cr_expect_str_eq(lk_modename((lk_mode)-1), "?");
+	cr_expect_str_eq(lk_modename((lk_mode)MODE_N), "?");
+}
