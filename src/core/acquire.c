@@ -258,9 +258,15 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 	if (unlikely(!mode_valid(mode)))
 		return LK_E_INVAL;
 	if (likely(owner_is_plain(w)) && likely(owner_enter(w) == 0)) {
-		if (likely(index_glimpse(&w->manager->index, n, &g)))
+		bool blind = cache_expects_miss(&w->cache);
+
+		if (blind)
+			index_locate(&w->manager->index, n, &g);
+		else if (likely(index_glimpse(&w->manager->index, n, &g)))
 			plain = acquire_glimpsed(w, &g, mode, out);
 		else
+			blind = true;
+		if (blind)
 			plain = acquire_new(w, n, &g, mode, out);
 	}
 	if (likely(plain == PLAIN_DONE)) {

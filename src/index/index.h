@@ -60,6 +60,7 @@ struct index_cache {
 	uint32_t tour_backoff;
 	uint32_t cursor;       /* where on the tour it is */
 	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
+	uint32_t misses;       /* insertions since a name was last found: expect another */
 	uint64_t last_uses;    /* *uses at the last insertion */
 	const a64 *uses;       /* the user's grants; NULL: does not count them */
 	a64 created;
@@ -156,6 +157,14 @@ slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
 	return resource_matches(g->r, g->ident, n) && (g->word & WORD_DEAD) == 0;
 }
 
+/* Where a name would be, for now. */
+LK_HOT void
+index_locate(const struct index *x, const struct name *n, struct glimpse *g)
+{
+	g->shape = shim_load(&x->shape, SHIM_ACQUIRE);
+	g->bucket = index_bucket(x, shape_bucket(g->shape, n->hash));
+}
+
 /*
  * Find a name without a latch.  True: `g` is an entry that bore the name while its word was
  * `g->word` (read before the name, so that its generation is not newer).  False: look under the
@@ -164,12 +173,12 @@ slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
 LK_HOT bool
 index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
 {
-	struct bucket *b;
+	const struct bucket *b;
 	uint64_t tags;
 	uint64_t like;
 
-	g->shape = shim_load(&x->shape, SHIM_ACQUIRE);
-	g->bucket = b = index_bucket(x, shape_bucket(g->shape, n->hash));
+	index_locate(x, n, g);
+	b = g->bucket;
 	tags = shim_load(&b->tags, SHIM_ACQUIRE);
 	like = tags_like(tags, tag_of(n->hash));
 	for (; like != 0; like &= like - 1) {

@@ -8,6 +8,8 @@
 
 #include "index/evict.h"
 
+enum { MISSES_IN_A_ROW = 8 };
+
 /* False: no memory. */
 bool index_store_long(struct index *x, struct lk_resource *r, const struct name *n);
 
@@ -47,8 +49,15 @@ make_entry(struct index *x, struct bucket *b, struct place place, struct lk_reso
 	return true;
 }
 
+/* So many insertions in a row: to look for the next name without a latch would be in vain too. */
+LK_HOT bool
+cache_expects_miss(const struct index_cache *c)
+{
+	return c->misses >= MISSES_IN_A_ROW;
+}
+
 /*
- * After a glimpse in vain: the entry of a short name, its hold in `first` made, in the place of an
+ * After a glimpse in vain, or without one: the entry of a short name, its hold in `first` made, in the place of an
  * idle one.  NULL: not as simple as that; nothing was done.
  */
 LK_HOT struct lk_resource *
@@ -70,6 +79,7 @@ index_replace(struct index *x, struct index_cache *c, const struct name *n, lk_m
 		tally(&c->created);
 	}
 	latch_unlock(&b->latch);
+	c->misses = r != NULL ? c->misses + 1 : 0;
 	return r;
 }
 
