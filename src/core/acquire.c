@@ -24,7 +24,8 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant 
 {
 	lk_grant g;
 
-	if (unlikely(hold_find(&w->holds, r) != SLOT_NONE) || unlikely(!line_try_enter(r, mode)))
+	if (unlikely(hold_find_few(&w->holds, r) != SLOT_NONE) ||
+	    unlikely(!line_try_enter(r, mode)))
 		return PLAIN_NOT;
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
@@ -86,7 +87,8 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *
 {
 	lk_grant grant;
 
-	if (unlikely(hold_find(&w->holds, g->r) != SLOT_NONE) || unlikely(!take_glimpsed(g, mode)))
+	if (unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
+	    unlikely(!take_glimpsed(g, mode)))
 		return PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g))) {
 		undo(w, g->r, mode);

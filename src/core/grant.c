@@ -5,18 +5,18 @@
 enum { STAMP_BITS = 64 - SLOT_BITS };
 
 /* Whole blocks, so that the shared counter is touched once in thousands of grants.  (H1) */
-uint64_t
+void
 grant_stamps_refill(struct lk_owner *w)
 {
+	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
 	uint64_t first;
 
 	do {
 		first = shim_add(&w->manager->stamps, (uint64_t)STAMP_BLOCK, SHIM_RELAXED) &
 			((UINT64_C(1) << STAMP_BITS) - 1);
 	} while (first == 0); /* after 2^40 grants stamps recur, but 0 is never one */
-	w->stamp = first + 1;
-	w->stamp_end = first + STAMP_BLOCK;
-	return first;
+	w->stamp_base = first - drawn;
+	w->drawn_end = drawn + STAMP_BLOCK;
 }
 
 LK_COLD void
@@ -154,7 +154,6 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 	shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	g = chain_reentry(w, slot, e, q);
 	q->extra = NULL; /* the slot's now */
-	tally(&w->count.grants);
 	tally(&w->count.reentries);
 	if (out != NULL)
 		*out = g;

@@ -5,14 +5,24 @@
 
 #include "core/request.h"
 
-uint64_t grant_stamps_refill(struct lk_owner *w);
+void grant_stamps_refill(struct lk_owner *w);
+
+/* There is one left (owner_is_plain). */
+LK_HOT uint64_t
+grant_stamp_plain(struct lk_owner *w)
+{
+	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
+
+	shim_store(&w->drawn, drawn + 1, SHIM_RELAXED);
+	return w->stamp_base + drawn;
+}
 
 LK_HOT uint64_t
 grant_stamp(struct lk_owner *w)
 {
-	if (unlikely(w->stamp == w->stamp_end))
-		return grant_stamps_refill(w);
-	return w->stamp++;
+	if (unlikely(shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end))
+		grant_stamps_refill(w);
+	return grant_stamp_plain(w);
 }
 
 /* A new fence: only the holder in U, SIX or X gets here, and there is one (R5). */
@@ -35,14 +45,13 @@ grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
 	struct holds *h = &w->holds;
 	uint32_t slot = h->free;
 	struct hold *s = &h->first[slot];
-	uint64_t head = head_make(w->stamp++, mode, mode, 0);
+	uint64_t head = head_make(grant_stamp_plain(w), mode, mode, 0);
 
 	h->free = (uint32_t)shim_load(&s->fence, SHIM_RELAXED);
 	shim_store(&s->resource, r, SHIM_RELEASE);
 	shim_store(&s->fence, mode_writes(mode) ? grant_mint(r) : 0, SHIM_RELEASE);
 	shim_store(&s->head, head, SHIM_RELEASE);
 	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) + 1, SHIM_RELAXED);
-	tally(&w->count.grants);
 	return grant_of(head, slot);
 }
 
@@ -65,7 +74,6 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 		head |= HEAD_EXTRA;
 	}
 	slot = hold_add(&w->holds, r, fence, head);
-	tally(&w->count.grants);
 	return grant_of(head, slot);
 }
 

@@ -25,6 +25,7 @@ struct lk_manager {
 	struct slab extras;
 	struct slab tags;
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
+	a64 owner_numbers;
 	a64 handles;
 	aptr guards; /* struct table, made by the first lk_fence_pass() */
 	/* What has no owner (handles, sweeps) shares one cache. */

@@ -127,20 +127,31 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 		end_hold(w, s, slot);
 }
 
-/* The end of a plain owner's hold of one grant.  As end_hold(), without what it need not look at. */
-LK_HOT void
-end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, lk_mode held)
+/*
+ * The end of a plain owner's hold of one grant: as end_hold(), without what it need not look at.
+ * False: somebody waits; the word is still to be given up.
+ */
+LK_HOT bool
+end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_resource *r,
+	       lk_mode held)
 {
 	struct holds *h = &w->holds;
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
 	shim_store(&s->resource, NULL, SHIM_RELAXED);
 	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELAXED);
 	h->free = slot;
 	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) - 1, SHIM_RELAXED);
-	if (unlikely(!line_try_exit(r, held)))
-		release_word_slow(w, r, held, LK_NL);
+	return likely(line_try_exit(r, held));
+}
+
+/* The rest of a release that found somebody waiting. */
+static LK_NOINLINE int
+release_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+{
+	release_word_slow(w, r, held, LK_NL);
+	owner_leave(w);
+	return 0;
 }
 
 static LK_NOINLINE int
@@ -182,7 +193,10 @@ lk_release(struct lk_owner *w, lk_grant g)
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
 		if (likely(grant_is_plain(w, g, head)) && likely(owner_enter(w) == 0)) {
-			end_plain_hold(w, s, slot, head_effective(head));
+			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+
+			if (unlikely(!end_plain_hold(w, s, slot, r, head_effective(head))))
+				return release_to_waiters(w, r, head_effective(head));
 			owner_leave(w);
 			return 0;
 		}

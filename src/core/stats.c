@@ -25,6 +25,7 @@ add_owner(void *object, void *arg)
 
 	add_counters(s, &w->count);
 	add_cache(s, &w->cache);
+	s->grants += shim_load(&w->drawn, SHIM_RELAXED);
 	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
 	s->holds += shim_load(&w->holds.n, SHIM_RELAXED);
 	return true;
@@ -70,6 +71,7 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 	if (rc == 0 || rc == LK_E_CLOSED) {
 		add_counters(&s, &w->count);
 		add_cache(&s, &w->cache);
+		s.grants = shim_load(&w->drawn, SHIM_RELAXED);
 		add_counters(&before, &w->at_open);
 #define SUBTRACT(name, text) s.name -= before.name;
 		LK_COUNTER_LIST(SUBTRACT)

@@ -66,10 +66,10 @@ void
 evict_nearby_slow(struct index *x, struct index_cache *c)
 {
 	if (visit_next(x, c) + visit_next(x, c) > 0)
-		c->tour_backoff = c->backoff = c->skip = 0; /* there is more where that came from */
+		c->tour_backoff = 0; /* there is more where that came from */
 	else
 		c->tour_backoff =
-			c->tour_backoff < BACKOFF_MAX ? c->tour_backoff * 2 + 1 : BACKOFF_MAX;
+			c->tour_backoff < TOUR_SKIP_MAX ? c->tour_backoff * 2 + 1 : TOUR_SKIP_MAX;
 	c->tour_skip = c->tour_backoff;
 }
 

@@ -8,7 +8,14 @@
 
 #include "index/index.h"
 
-enum { CROWDED = 4, BACKOFF_MAX = 15, REUSE_SPAN = 64, REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16 };
+enum {
+	CROWDED = 4,
+	TOUR_SKIP_MAX = 15,
+	REUSE_SPAN = 64,
+	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16,
+	LOAD_SPAN = 64,
+	LOAD_ENOUGH = 2,
+};
 
 /* Look into two further buckets, without waiting for them.  No latch held. */
 void evict_nearby_slow(struct index *x, struct index_cache *c);
@@ -100,6 +107,16 @@ cache_reuses(struct index_cache *c)
 }
 
 /*
+ * Are buckets well filled, as far as this user's insertions have met them?  One crowded bucket among
+ * many empty ones is no reason to grow, however often it is met.
+ */
+LK_HOT bool
+cache_finds_load(const struct index_cache *c)
+{
+	return c->load >= LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN;
+}
+
+/*
  * Before an insertion into a latched bucket: if it has as many entries as it should, an idle one makes
  * way: it is returned without a name, its place, emptied, in `*place`.  NULL: none did; `*crowded`:
  * because the entries are wanted, so the index should grow.
@@ -114,25 +131,15 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struc
 	bool reuses = cache_reuses(c);
 	struct lk_resource *r;
 
-	if (used < CROWDED) {
-		if (used < allowed)
-			return NULL;
-		if (allowed == 0 && c->skip > 0) { /* a large index, little of it idle */
-			c->skip--;
-			return NULL;
-		}
-	} else if (allowed >= CROWDED && reuses) {
-		*crowded = true; /* room for idle ones, so grow rather than lose them */
+	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
+	if (used < CROWDED && used < allowed)
 		return NULL;
-	}
-	r = retire_oldest(x, c, b, tags, place);
-	if (likely(r != NULL)) {
-		c->skip = c->backoff = 0;
-		return r;
-	}
-	/* A look in vain, at cold memory perhaps: look ever less often. */
-	*crowded = used >= CROWDED;
-	c->skip = c->backoff = c->backoff < BACKOFF_MAX ? c->backoff * 2 + 1 : BACKOFF_MAX;
+	if (used < CROWDED || !(allowed == UINT32_MAX || (allowed >= CROWDED && reuses))) {
+		r = retire_oldest(x, c, b, tags, place);
+		if (likely(r != NULL))
+			return r;
+	} /* else there is room for idle ones: grow rather than lose them */
+	*crowded = used >= CROWDED && cache_finds_load(c);
 	return NULL;
 }
 

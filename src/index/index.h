@@ -19,10 +19,13 @@
  * I3  a name has at most one entry (I1, I2), so the order of its grants is that of one word.
  * I4  an entry is retired only under its bucket's latch, when nothing is held, nobody waits and
  *     nobody has it pinned: DEAD first, then the pins (R4); then floor (B3), then ident (R2).
- * I5  An index grows for the sake of idle entries only for users who come back to names; who uses each
- *     name once does better with a small one that stays in the nearest cache.  Idle entries beyond max_idle / n a bucket are retired by whoever next inserts there, or
- *     sweeps by: names in the index <= held + pinned + max_idle + what the sweep has not seen
- *     yet; an insertion sweeps two further buckets, so that is soon nothing.
+ * I5  An insertion into a bucket that has its share of max_idle retires an idle entry there, if there
+ *     is one, so that a bucket has at most its share, or one, of idle entries that came by insertion;
+ *     and now and then it looks at two further buckets, so that what a mass release left goes too:
+ *     names in the index <= held + pinned + max_idle + n, soon after.
+ * I6  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
+ *     idle entries it grows only for users who come back to names: who uses each name once does better
+ *     with a small index that stays in the nearest cache.
  *
  * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
  */
@@ -54,12 +57,11 @@ struct index {
 struct index_cache {
 	struct lk_resource *spare[CACHE_SIZE];
 	uint32_t n_spare;
-	uint32_t skip;         /* insertions until it looks for an idle entry again */
-	uint32_t backoff;      /* how many to skip after a look in vain */
-	uint32_t tour_skip;    /* the same for the tour of all buckets */
-	uint32_t tour_backoff;
+	uint32_t tour_skip;    /* insertions until it goes on with its tour of all buckets */
+	uint32_t tour_backoff; /* how many to skip after a look in vain */
 	uint32_t cursor;       /* where on the tour it is */
 	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
+	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
 	uint32_t misses;       /* insertions since a name was last found: expect another */
 	uint64_t last_uses;    /* *uses at the last insertion */
 	const a64 *uses;       /* the user's grants; NULL: does not count them */

@@ -121,14 +121,12 @@ hold_at(struct holds *h, uint32_t slot)
 	return (struct hold *)shim_load(&h->segment[k], SHIM_RELAXED) + (slot - segment_first(k));
 }
 
-/* The slot of what this owner has on `r`, or SLOT_NONE. */
+/* The slot of what this owner has on `r`, or SLOT_NONE, when all its holds are in the first slots. */
 LK_HOT uint32_t
-hold_find(const struct holds *h, const struct lk_resource *r)
+hold_find_few(const struct holds *h, const struct lk_resource *r)
 {
 	uint32_t left = shim_load(&h->n, SHIM_RELAXED);
 
-	if (unlikely(h->tabled))
-		return hold_find_tabled(h, r);
 	for (uint32_t i = 0; left > 0; i++) {
 		const void *x = shim_load(&h->first[i].resource, SHIM_RELAXED);
 
@@ -137,6 +135,13 @@ hold_find(const struct holds *h, const struct lk_resource *r)
 		left -= x != NULL && ((uintptr_t)x & 1) == 0;
 	}
 	return SLOT_NONE;
+}
+
+/* The slot of what this owner has on `r`, or SLOT_NONE. */
+LK_HOT uint32_t
+hold_find(const struct holds *h, const struct lk_resource *r)
+{
+	return unlikely(h->tabled) ? hold_find_tabled(h, r) : hold_find_few(h, r);
 }
 
 LK_HOT enum hold_room

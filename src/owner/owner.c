@@ -2,18 +2,23 @@
 /* The life of an owner's memory: made once, opened and closed many times.  (O1, O4) */
 #include "owner/owner.h"
 
+/* Numbers of owners are below it; what is above counts openings. */
+#define OWNER_OPENING (UINT64_C(1) << 24)
+
 /* What a closed owner's calls are told. */
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
 
 void
-owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate)
+owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate,
+	   uint64_t number)
 {
 	w->manager = m;
 	w->gate = gate;
 	holds_init(&w->holds, env);
 	park_init(&w->parker);
 	latch_init(&w->latch);
-	w->cache.uses = &w->count.grants;
+	w->cache.uses = &w->drawn;
+	shim_init(&w->id, number & (OWNER_OPENING - 1));
 }
 
 void
@@ -48,8 +53,8 @@ owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1])
 }
 
 void
-owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, uint64_t id,
-	    const char *label, uint64_t deadline_ns)
+owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
+	    uint64_t deadline_ns)
 {
 	w->gate = gate;
 	w->flags = 0;
@@ -57,8 +62,9 @@ owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, uint64_
 	w->spinner.budget = 0;
 	park_clear_cancel(&w->parker);
 	set_label(w, label);
-	shim_store(&w->id, id, SHIM_RELAXED);
+	shim_store(&w->id, shim_load(&w->id, SHIM_RELAXED) + OWNER_OPENING, SHIM_RELAXED);
 	memcpy(&w->at_open, &w->count, sizeof(w->count));
+	shim_store(&w->at_open.grants, shim_load(&w->drawn, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->at_open.created, shim_load(&w->cache.created, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->at_open.evicted, shim_load(&w->cache.evicted, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);

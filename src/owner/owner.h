@@ -36,8 +36,9 @@ struct lk_owner {
 	struct lk_manager *manager;
 	a32 inside; /* (O2) */
 	uint32_t flags; /* LK_TIMED for every grant */
-	uint64_t stamp; /* the next one */
-	uint64_t stamp_end;
+	a64 drawn;           /* stamps drawn, ever: its grants */
+	uint64_t drawn_end;  /* where the block of stamps ends */
+	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
 
 	/* Waiting. */
@@ -55,18 +56,19 @@ struct lk_owner {
 	/* For others to see. */
 	struct latch latch; /* (O3) */
 	a32 state;          /* enum owner_state */
-	a64 id;             /* of this opening; unique in the manager */
+	a64 id;             /* of this opening; unique in the manager: openings << 24 | number */
 	aptr link;          /* in the slab's free list */
 	a64 label[(LK_LABEL_MAX + 1) / 8];
 } LK_ALIGNED;
 
 /* Once for new memory (all zeros), and before it goes. */
-void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate);
+void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate,
+		uint64_t number);
 void owner_fini(struct lk_owner *w);
 
 /* Open memory as an owner. */
-void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, uint64_t id,
-		 const char *label, uint64_t deadline_ns);
+void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
+		 uint64_t deadline_ns);
 
 /* It holds nothing any more: from here on its pointer is stale. */
 void owner_end(struct lk_owner *w);
@@ -82,7 +84,7 @@ LK_HOT bool
 owner_is_plain(const struct lk_owner *w)
 {
 	return w->holds.free < SLOTS_INLINE && !w->holds.tabled && w->flags == 0 &&
-	       w->stamp != w->stamp_end;
+	       shim_load(&w->drawn, SHIM_RELAXED) != w->drawn_end;
 }
 
 /* (O2) */

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* What an owner holds: slots and the table against a plain array, by the thousand. */
+#include "harness.h"
+
+#include "owner/hold.h"
+
+enum { NAMES = 5000 };
+
+static struct test_heap heap;
+static struct env env;
+static struct holds holds;
+static struct lk_resource names[NAMES];
+/* The reference: the slot of each name, or SLOT_NONE. */
+static uint32_t slot_of[NAMES];
+static uint32_t n_held;
+static uint64_t next_stamp = 1;
+
+static void
+set_up(void)
+{
+	test_heap_init(&heap);
+	env_init(&env, &heap.allocator, NULL);
+	holds_init(&holds, &env);
+	for (unsigned i = 0; i < NAMES; i++)
+		slot_of[i] = SLOT_NONE;
+}
+
+static void
+tear_down(void)
+{
+	holds_fini(&holds);
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
+}
+
+#define HoldTest(name) Test(hold, name, .init = set_up, .fini = tear_down)
+
+static void
+add_reserved(unsigned i)
+{
+	slot_of[i] = hold_add(&holds, &names[i], i, head_make(next_stamp++, LK_S, LK_S, 0));
+	n_held++;
+}
+
+static void
+add(unsigned i)
+{
+	cr_assert_eq(holds_reserve(&holds), ROOM_OK);
+	add_reserved(i);
+}
+
+static void
+remove_hold(unsigned i)
+{
+	shim_store(&hold_at(&holds, slot_of[i])->head, (uint64_t)0, SHIM_RELEASE);
+	hold_remove(&holds, slot_of[i]);
+	slot_of[i] = SLOT_NONE;
+	n_held--;
+}
+
+static void
+check_one(unsigned i)
+{
+	cr_assert_eq(hold_find(&holds, &names[i]), slot_of[i], "name %u", i);
+	if (slot_of[i] != SLOT_NONE) {
+		const struct hold *s = hold_at(&holds, slot_of[i]);
+
+		cr_assert_eq(shim_load(&s->resource, SHIM_RELAXED), (void *)&names[i]);
+		cr_assert_eq(shim_load(&s->fence, SHIM_RELAXED), i);
+		cr_assert_lt(slot_of[i], shim_load(&holds.n_slots, SHIM_RELAXED));
+	}
+}
+
+static void
+check_all(unsigned n)
+{
+	cr_assert_eq(shim_load(&holds.n, SHIM_RELAXED), n_held);
+	for (unsigned i = 0; i < n; i++)
+		check_one(i);
+}
+
+/* ------------------------------------------------------------------------- bits */
+
+Test(hold, slots_and_segments)
+{
+	uint32_t slot = 0;
+
+	for (uint32_t k = 0; k < SLOT_SEGMENTS; k++) {
+		uint32_t size = k == 0 ? 8 : UINT32_C(4) << k;
+
+		cr_expect_eq(segment_first(k), slot, "segment %u", k);
+		cr_expect_eq(slot_segment(slot), k);
+		cr_expect_eq(slot_segment(slot + size - 1), k);
+		slot += size;
+	}
+	cr_expect_eq(slot, SLOT_MAX);
+}
+
+Test(hold, heads)
+{
+	uint64_t stamp = (UINT64_C(1) << 40) - 2;
+	uint64_t head = head_make(stamp, LK_S, LK_SIX, HEAD_EXTRA);
+
+	cr_expect_eq(head_mode(head), LK_S);
+	cr_expect_eq(head_effective(head), LK_SIX);
+	cr_expect_eq(head & HEAD_EXTRA, HEAD_EXTRA);
+	cr_expect_eq(head & (HEAD_REENTRY | HEAD_GONE), 0);
+	cr_expect_eq(head >> SLOT_BITS, stamp);
+	cr_expect_eq(grant_of(head, 0), stamp << 24);
+	cr_expect_eq(grant_of(head, 0xfffffe), stamp << 24 | 0xfffffe);
+	head = head_with_modes(head, LK_X, LK_X);
+	cr_expect_eq(head, head_make(stamp, LK_X, LK_X, HEAD_EXTRA));
+}
+
+/* ------------------------------------------------------------------------ growth */
+
+HoldTest(eight_need_no_memory)
+{
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < SLOTS_INLINE; i++) {
+			add(i);
+			cr_expect_lt(slot_of[i], SLOTS_INLINE);
+			check_all(SLOTS_INLINE);
+		}
+		for (unsigned i = 0; i < SLOTS_INLINE; i++) {
+			remove_hold(i * 3 % SLOTS_INLINE);
+			check_all(SLOTS_INLINE);
+		}
+	}
+	cr_expect_eq(atomic_load(&heap.calls), 0);
+}
+
+/* A slot belongs to one hold, and does not move. */
+HoldTest(thousands)
+{
+	static bool taken[2 * NAMES];
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		add(i);
+		cr_assert_lt(slot_of[i], countof(taken));
+		cr_assert_not(taken[slot_of[i]], "slot %u", slot_of[i]);
+		taken[slot_of[i]] = true;
+		check_one(i);
+		check_one(i / 2);
+	}
+	check_all(NAMES);
+	for (unsigned i = NAMES; i-- > 0;)
+		remove_hold(i);
+	check_all(NAMES);
+	for (unsigned i = 0; i < NAMES; i++)
+		add(i);
+	check_all(NAMES);
+}
+
+/* Across the border of eight, where the table begins and ends, and far beyond it. */
+HoldTest(random_order)
+{
+	static const uint32_t spans[] = { 8, 9, 10, 16, 40, 100, 1000, NAMES };
+	uint64_t seed = 5;
+
+	for (unsigned round = 0; round < 60; round++) {
+		uint32_t span = spans[test_random(&seed) % countof(spans)];
+
+		for (unsigned step = 0; step < 4 * span; step++) {
+			unsigned i = (unsigned)(test_random(&seed) % span);
+
+			if (slot_of[i] == SLOT_NONE)
+				add(i);
+			else
+				remove_hold(i);
+			check_one(i);
+			check_one((unsigned)(test_random(&seed) % span));
+		}
+		check_all(NAMES);
+		while (n_held > 0 && round % 3 == 0) {
+			unsigned i = (unsigned)(test_random(&seed) % NAMES);
+
+			if (slot_of[i] != SLOT_NONE)
+				remove_hold(i);
+		}
+		check_all(NAMES);
+	}
+}
+
+/* Slots of re-entries stand between those of holds, and are not found as holds. */
+HoldTest(reentries_take_slots_too)
+{
+	static uint32_t extra[NAMES];
+
+	for (unsigned i = 0; i < 300; i++) {
+		struct hold *s;
+
+		add(i);
+		cr_assert_eq(holds_reserve(&holds), ROOM_OK);
+		extra[i] = slot_take(&holds);
+		s = hold_at(&holds, extra[i]);
+		shim_store(&s->resource, (void *)(uintptr_t)((uint64_t)SLOT_NONE << 1 | 1),
+			   SHIM_RELEASE);
+		shim_store(&s->fence, (uint64_t)SLOT_NONE << 32 | slot_of[i], SHIM_RELEASE);
+		shim_store(&s->head, head_make(next_stamp++, LK_S, LK_S, HEAD_REENTRY),
+			   SHIM_RELEASE);
+		cr_assert_eq(reentry_hold(s), slot_of[i]);
+		check_all(300);
+	}
+	for (unsigned i = 0; i < 300; i += 2) {
+		shim_store(&hold_at(&holds, extra[i])->head, (uint64_t)0, SHIM_RELEASE);
+		slot_give(&holds, extra[i]);
+		remove_hold(i);
+		check_all(300);
+	}
+}
+
+/* ---------------------------------------------------------------- when there is none */
+
+/* Every want of memory is told by the reservation; what is held stays as it was. */
+HoldTest(no_memory)
+{
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		enum hold_room room;
+
+		test_heap_fail(&heap, 1, true);
+		room = holds_reserve(&holds);
+		if (room == ROOM_NOMEM) {
+			refused++;
+			check_all(i);
+			test_heap_fail(&heap, 2, true); /* the second of two may fail as well */
+			if (holds_reserve(&holds) == ROOM_NOMEM)
+				check_all(i);
+			test_heap_fail(&heap, 0, false);
+			room = holds_reserve(&holds);
+		}
+		cr_assert_eq(room, ROOM_OK);
+		/* H5: with the room reserved none is needed, now or at the release. */
+		test_heap_fail(&heap, 1, true);
+		add_reserved(i);
+		remove_hold(i);
+		test_heap_fail(&heap, 0, false);
+		add(i);
+		check_one(i);
+	}
+	cr_expect_ge(refused, 10, "once for each doubling");
+	test_heap_fail(&heap, 1, true);
+	for (unsigned i = 0; i < NAMES; i++)
+		remove_hold((i * 7) % NAMES);
+	check_all(NAMES);
+}
+
+/* After 2^24 slots there is no further one; here only their number says so. */
+HoldTest(no_more_slots)
+{
+	shim_store(&holds.n_slots, SLOT_MAX, SHIM_RELAXED);
+	holds.free = SLOT_NONE;
+	cr_expect_eq(holds_reserve(&holds), ROOM_LIMIT);
+	cr_expect_eq(atomic_load(&heap.calls), 0);
+	shim_store(&holds.n_slots, (uint32_t)SLOTS_INLINE, SHIM_RELAXED);
+}
+
+/* ------------------------------------------------------------------------ shrinking */
+
+HoldTest(shrink)
+{
+	uint64_t large;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < NAMES; i++)
+			add(i);
+		large = atomic_load(&heap.bytes);
+		for (unsigned i = 0; i < NAMES; i++)
+			remove_hold(i);
+		cr_expect_eq(atomic_load(&heap.bytes), large, "not by a release");
+		holds_shrink(&holds);
+		cr_expect_le(atomic_load(&heap.bytes), 4096);
+		cr_expect_eq(shim_load(&holds.n_slots, SHIM_RELAXED), 64);
+		check_all(NAMES);
+	}
+	/* What was kept serves the next 64 without asking, the table included. */
+	for (unsigned i = 0; i < 64; i++)
+		add(i);
+	check_all(NAMES);
+	large = atomic_load(&heap.calls);
+	for (unsigned i = 0; i < 64; i++)
+		remove_hold(i);
+	holds_shrink(&holds);
+	for (unsigned i = 0; i < 64; i++)
+		add(i);
+	cr_expect_eq(atomic_load(&heap.calls), large);
+	check_all(NAMES);
+}
+
+/* The lowest slots come first again, so that a small owner stays small. */
+HoldTest(shrink_of_the_small)
+{
+	for (unsigned i = 0; i < 10; i++)
+		add(i);
+	for (unsigned i = 0; i < 10; i++)
+		remove_hold(9 - i);
+	holds_shrink(&holds);
+	for (unsigned i = 0; i < 10; i++) {
+		add(i);
+		cr_expect_eq(slot_of[i], i);
+	}
+	check_all(NAMES);
+}
