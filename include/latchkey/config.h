@@ -24,8 +24,8 @@
  *
  * max_idle       names that nobody holds but that may stay in the index, so that
  *                the next acquire of one of them is cheap; and at most one more for
- *                each bucket (lk_stats.buckets), of which there is one for about
- *                three names held.  LK_OFF: never evict.
+ *                each bucket (lk_stats.buckets), of which there are no more than
+ *                names held, nor fewer than index_buckets.  LK_OFF: never evict.
  * max_reentry    grants that one owner may have on one name at a time; 1 makes
  *                locks strict (not re-entrant).  Default LK_OFF: no limit.
  * timeout_ns     how long a call waits that says nothing else.  Nanoseconds.

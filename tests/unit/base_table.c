@@ -53,8 +53,8 @@ TableTest(a_mark_only_grows)
 		uint64_t mark;
 		enum table_outcome outcome;
 	} steps[] = {
-		{ 5, TABLE_RAISED },	      { 5, TABLE_RAISED },	    { 4, TABLE_BELOW },
-		{ 0, TABLE_BELOW },	      { 6, TABLE_RAISED },	    { 5, TABLE_BELOW },
+		{ 5, TABLE_RAISED },          { 5, TABLE_RAISED },          { 4, TABLE_BELOW },
+		{ 0, TABLE_BELOW },           { 6, TABLE_RAISED },          { 5, TABLE_BELOW },
 		{ UINT64_MAX, TABLE_RAISED }, { UINT64_MAX, TABLE_RAISED }, { 7, TABLE_BELOW },
 	};
 

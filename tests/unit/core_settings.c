@@ -15,13 +15,13 @@ struct row {
 };
 
 static const struct row rows[] = {
-#define ROW(field, standard, lowest, highest, off)           \
-	{ #field,                                            \
-	  offsetof(struct lk_config, field),                 \
-	  offsetof(struct settings, field),                  \
-	  (standard),                                        \
-	  (lowest),                                          \
-	  (highest),                                         \
+#define ROW(field, standard, lowest, highest, off) \
+	{ #field,                                  \
+	  offsetof(struct lk_config, field),       \
+	  offsetof(struct settings, field),        \
+	  (standard),                              \
+	  (lowest),                                \
+	  (highest),                               \
 	  (off) },
 	LK_SETTING_LIST(ROW)
 #undef ROW
@@ -122,9 +122,10 @@ try_value(const struct row *row, uint64_t x)
 Test(settings, bounds)
 {
 	for (size_t i = 0; i < countof(rows); i++) {
-		const uint64_t values[] = { rows[i].lowest, rows[i].lowest + 1, rows[i].highest,
-					    rows[i].highest + 1, LK_OFF, LK_OFF - 1,
-					    rows[i].lowest - 1 };
+		const uint64_t values[] = {
+			rows[i].lowest, rows[i].lowest + 1, rows[i].highest,   rows[i].highest + 1,
+			LK_OFF,         LK_OFF - 1,         rows[i].lowest - 1
+		};
 
 		for (size_t k = 0; k < countof(values); k++) {
 			if (values[k] != 0)

@@ -18,13 +18,15 @@ byte_of(uint64_t tags, unsigned i)
 static uint64_t
 draw_tags(uint64_t *seed, unsigned tag)
 {
-	const unsigned some[] = { 0, 0, 1, 2, 0x7f, 0x80, 0x81, 0xfe, tag, tag, tag ^ 1, tag ^ 0x80 };
+	const unsigned some[] = {
+		0, 0, 1, 2, 0x7f, 0x80, 0x81, 0xfe, tag, tag, tag ^ 1, tag ^ 0x80
+	};
 	uint64_t tags = 0;
 
 	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 		uint64_t x = test_random(seed);
-		unsigned byte = x % 4 == 0 ? (unsigned)(x >> 32) & 0xff :
-					     some[(x >> 8) % countof(some)] & 0xff;
+		unsigned byte = x % 4 == 0 ? (unsigned)(x >> 32) & 0xff
+					   : some[(x >> 8) % countof(some)] & 0xff;
 
 		tags |= (uint64_t)byte << (8 * i);
 	}

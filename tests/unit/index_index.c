@@ -282,11 +282,16 @@ Test(index, replace_after_growth)
 Test(index, names_are_told_apart)
 {
 	const uint64_t id = UINT64_C(0x6161616161616161);
-	struct name names[] = { text_name("a"),	   text_name("b"),
-				text_name("aa"),   bytes_name("a\0", 2),
-				bytes_name("\0a", 2), bytes_name("\0", 1),
-				bytes_name("\0\0", 2), bytes_name("aaaaaaaa", 8),
-				bytes_name("aaaaaaaaa", 9), number_name(&id) };
+	struct name names[] = { text_name("a"),
+				text_name("b"),
+				text_name("aa"),
+				bytes_name("a\0", 2),
+				bytes_name("\0a", 2),
+				bytes_name("\0", 1),
+				bytes_name("\0\0", 2),
+				bytes_name("aaaaaaaa", 8),
+				bytes_name("aaaaaaaaa", 9),
+				number_name(&id) };
 	struct lk_resource *r[countof(names)];
 
 	start(1, LK_OFF);
@@ -594,9 +599,8 @@ Test(index, what_is_in_use_stays)
 	static const struct {
 		uint64_t word;
 		uint32_t pins;
-	} rows[] = { { WORD_IS_ONE, 0 },  { WORD_X, 0 }, { WORD_WAITERS, 0 },
-		     { 0, 1 },		  { 0, 5 },	 { 0, PINS_DIED },
-		     { WORD_S_ONE, 7 } };
+	} rows[] = { { WORD_IS_ONE, 0 }, { WORD_X, 0 },    { WORD_WAITERS, 0 }, { 0, 1 },
+		     { 0, 5 },           { 0, PINS_DIED }, { WORD_S_ONE, 7 } };
 	struct name n = text_name("name");
 	struct lk_resource *r;
 	uint64_t gen;

@@ -56,12 +56,12 @@ tear_down(void)
 #define StrictTest(name) Test(line, name, .init = set_up_strict, .fini = tear_down)
 
 /* The word of a resource is this. */
-#define word_is(r, expected)                                                         \
-	do {                                                                         \
-		char is_[256], should_[256];                                         \
-		word_format(shim_load(&(r)->word, SHIM_RELAXED), is_, sizeof(is_));  \
-		word_format((expected), should_, sizeof(should_));                   \
-		cr_assert_str_eq(is_, should_, "line %d", __LINE__);                 \
+#define word_is(r, expected)                                                        \
+	do {                                                                        \
+		char is_[256], should_[256];                                        \
+		word_format(shim_load(&(r)->word, SHIM_RELAXED), is_, sizeof(is_)); \
+		word_format((expected), should_, sizeof(should_));                  \
+		cr_assert_str_eq(is_, should_, "line %d", __LINE__);                \
 	} while (0)
 
 static void
@@ -75,8 +75,7 @@ hold(struct lk_resource *r, lk_mode m)
 static struct waiter *
 request(unsigned i, struct lk_resource *r, lk_mode held, lk_mode want)
 {
-	requests[i] =
-		(struct waiter){ .r = r, .parker = &parkers[i], .held = held, .want = want };
+	requests[i] = (struct waiter){ .r = r, .parker = &parkers[i], .held = held, .want = want };
 	park_init(&parkers[i]);
 	return &requests[i];
 }
@@ -160,11 +159,11 @@ show(void *arg, const struct waiter *q, uint32_t position)
 }
 
 /* "a0.1 b2.1 a1.2": line a (of `one`) has requests 0 and 1, line b request 2. */
-#define lines_are(expected)                                                      \
-	do {                                                                     \
-		struct rows rows_ = { "" };                                      \
-		lot_each(&lot, 0, show, &rows_);                                 \
-		cr_assert_str_eq(rows_.text, (expected), "line %d", __LINE__);   \
+#define lines_are(expected)                                                    \
+	do {                                                                   \
+		struct rows rows_ = { "" };                                    \
+		lot_each(&lot, 0, show, &rows_);                               \
+		cr_assert_str_eq(rows_.text, (expected), "line %d", __LINE__); \
 	} while (0)
 
 /* ---------------------------------------------------------------- a line that is open */

@@ -57,41 +57,52 @@ Test(word, layout)
 
 Test(word, one_holder_admits_what_the_matrix_says)
 {
-	for each_mode (held) {
-		for each_mode (want)
-			cr_expect_eq(admits(word_row[held].add, want), compatible[want][held],
-				     "%s wanted, %s held", name(want), name(held));
-	}
+	for
+		each_mode(held)
+		{
+		for
+			each_mode(want) cr_expect_eq(admits(word_row[held].add, want),
+						     compatible[want][held], "%s wanted, %s held",
+						     name(want), name(held));
+		}
 }
 
 /* An owner's own hold is never in its way; that of another is, as if the own were not there. */
 Test(word, own_hold_does_not_count)
 {
-	for each_mode (own) {
-		for each_mode (other) {
-			uint64_t w = word_row[own].add + word_row[other].add;
+	for
+		each_mode(own)
+		{
+		for
+			each_mode(other)
+			{
+				uint64_t w = word_row[own].add + word_row[other].add;
 
-			if (!compatible[own][other])
-				continue;
-			for each_mode (want)
-				cr_expect_eq(word_admits(w, own, want), compatible[want][other],
-					     "%s held, %s by another, %s wanted", name(own),
-					     name(other), name(want));
+				if (!compatible[own][other])
+					continue;
+			for
+				each_mode(want) cr_expect_eq(word_admits(w, own, want),
+							     compatible[want][other],
+							     "%s held, %s by another, %s wanted",
+							     name(own), name(other), name(want));
+			}
 		}
-	}
 }
 
 Test(word, rows_are_made_of_their_parts)
 {
-	for each_mode (m) {
-		const struct mode_row *row = &word_row[m];
+	for
+		each_mode(m)
+		{
+			const struct mode_row *row = &word_row[m];
 
-		cr_expect_eq(row->zero, row->conflict | row->guard, "%s", name(m));
-		cr_expect_eq(row->open, row->zero | WORD_STOP, "%s", name(m));
-		for each_mode (other)
-			cr_expect_eq((row->conflict & word_row[other].add) == 0,
-				     compatible[m][other], "%s, %s", name(m), name(other));
-	}
+			cr_expect_eq(row->zero, row->conflict | row->guard, "%s", name(m));
+			cr_expect_eq(row->open, row->zero | WORD_STOP, "%s", name(m));
+		for
+			each_mode(other)
+				cr_expect_eq((row->conflict & word_row[other].add) == 0,
+					     compatible[m][other], "%s, %s", name(m), name(other));
+		}
 }
 
 /* What the flags do to somebody who takes no latch: CLOSED, DEAD and the rest stop, W and A do not. */
@@ -100,11 +111,9 @@ Test(word, flags_that_stop)
 	static const struct {
 		uint64_t flag;
 		bool stops;
-	} flags[] = {
-		{ WORD_WAITERS, false }, { WORD_AWAKE, false },	  { WORD_CLOSED, true },
-		{ WORD_SPREAD, true },	 { WORD_FREEZE, true },	  { WORD_DEAD, true },
-		{ WORD_GEN_ONE, false }, { WORD_GEN_MASK, false }
-	};
+	} flags[] = { { WORD_WAITERS, false }, { WORD_AWAKE, false },   { WORD_CLOSED, true },
+		      { WORD_SPREAD, true },   { WORD_FREEZE, true },   { WORD_DEAD, true },
+		      { WORD_GEN_ONE, false }, { WORD_GEN_MASK, false } };
 
 	for (size_t i = 0; i < countof(flags); i++) {
 		for (lk_mode m = LK_IS; m <= LK_X; m = (lk_mode)(m + 1)) {
