@@ -571,10 +571,10 @@ LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
 
 /* ----------------------------------------------------------------------- text */
 
-LK_API const char *lk_strerror(int rc);   /* one sentence; never NULL, never freed */
-LK_API const char *lk_errname(int rc);    /* "LK_E_BUSY"; "LK_E_?" for a number that is none */
+LK_API const char *lk_strerror(int rc);       /* one sentence; never NULL, never freed */
+LK_API const char *lk_errname(int rc);        /* "LK_E_BUSY"; "LK_E_?" for a number that is none */
 LK_API const char *lk_modename(lk_mode mode); /* "SIX"; "?" for a number that is none */
-LK_API const char *lk_version(void);      /* "0.1.0" */
+LK_API const char *lk_version(void);          /* "0.1.0" */
 
 #ifdef __cplusplus
 }

@@ -39,7 +39,8 @@ find_member(uint64_t serial)
 {
 	struct cds_list_head *node;
 
-	cds_list_for_each (node, &registry.members) {
+	cds_list_for_each(node, &registry.members)
+	{
 		struct member *m = container_of(node, struct member, node);
 
 		if (m->serial == serial)
@@ -91,7 +92,8 @@ after_fork_child(void)
 	struct cds_list_head *node;
 
 	shim_rcu_after_fork_child();
-	cds_list_for_each (node, &registry.members) {
+	cds_list_for_each(node, &registry.members)
+	{
 		struct member *m = container_of(node, struct member, node);
 
 		shim_store(&m->gate, m->forked, SHIM_RELAXED); /* (F1) */
@@ -110,8 +112,7 @@ set_up(void)
 }
 
 /* The library is being unloaded: no destructor of ours may run later. */
-static void __attribute__((destructor))
-tear_down(void)
+static void __attribute__((destructor)) tear_down(void)
 {
 	if (registry.has_key)
 		pthread_key_delete(registry.key);

@@ -20,8 +20,8 @@
 void __tsan_acquire(void *p);
 void __tsan_release(void *p);
 static char grace;
-#define reader_left()   __tsan_release(&grace)
-#define readers_left()  __tsan_acquire(&grace)
+#define reader_left()  __tsan_release(&grace)
+#define readers_left() __tsan_acquire(&grace)
 #else
 #define reader_left()  ((void)0)
 #define readers_left() ((void)0)

@@ -17,11 +17,11 @@ typedef struct aptr {
 	void *v;
 } aptr;
 
-#define SHIM_RELAXED __ATOMIC_RELAXED
-#define SHIM_ACQUIRE __ATOMIC_ACQUIRE
-#define SHIM_RELEASE __ATOMIC_RELEASE
-#define SHIM_ACQ_REL __ATOMIC_ACQ_REL
-#define SHIM_SEQ_CST __ATOMIC_SEQ_CST
+#define SHIM_RELAXED            __ATOMIC_RELAXED
+#define SHIM_ACQUIRE            __ATOMIC_ACQUIRE
+#define SHIM_RELEASE            __ATOMIC_RELEASE
+#define SHIM_ACQ_REL            __ATOMIC_ACQ_REL
+#define SHIM_SEQ_CST            __ATOMIC_SEQ_CST
 
 #define shim_init(p, x)         __atomic_store_n(&(p)->v, (x), __ATOMIC_RELAXED)
 #define shim_load(p, order)     __atomic_load_n(&(p)->v, (order))
@@ -31,11 +31,11 @@ typedef struct aptr {
 #define shim_sub(p, x, order)   __atomic_fetch_sub(&(p)->v, (x), (order))
 #define shim_and(p, x, order)   __atomic_fetch_and(&(p)->v, (x), (order))
 #define shim_or(p, x, order)    __atomic_fetch_or(&(p)->v, (x), (order))
-#define shim_cas(p, expected, x, order)                                                            \
+#define shim_cas(p, expected, x, order) \
 	__atomic_compare_exchange_n(&(p)->v, (expected), (x), 0, (order), __ATOMIC_RELAXED)
 
-#define RD(x)    (x)
-#define WR(x, y) ((void)((x) = (y)))
+#define RD(x)        (x)
+#define WR(x, y)     ((void)((x) = (y)))
 
 #define shim_pause() ck_pr_stall()
 

@@ -155,8 +155,8 @@ acquire_entered(struct lk_owner *w, const struct name *n, struct request *q, lk_
 	struct lk_resource *r;
 	int rc;
 
-	switch (index_enter(&w->manager->index, &w->cache, n, q->mode,
-			    (q->flags & LK_NOWAIT) == 0, &r)) {
+	switch (index_enter(&w->manager->index, &w->cache, n, q->mode, (q->flags & LK_NOWAIT) == 0,
+			    &r)) {
 	case INDEX_HELD:
 		return written(w, r, q, out);
 	case INDEX_PINNED:

@@ -50,8 +50,8 @@ note_mode(struct conversion *c, lk_mode mode)
 		e->grants[head_mode(head)]--;
 		e->grants[mode]++;
 	}
-	shim_store(&c->grant->head,
-		   head_with_modes(head, mode, c->grant == c->hold ? c->to : mode), SHIM_RELEASE);
+	shim_store(&c->grant->head, head_with_modes(head, mode, c->grant == c->hold ? c->to : mode),
+		   SHIM_RELEASE);
 }
 
 static void

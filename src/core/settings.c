@@ -70,13 +70,15 @@ set_value(struct settings *s, const struct lk_config *cfg, const struct setting 
 	if (x == 0)
 		return 0;
 	if (!in_range(row, x))
-		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu is not between %llu and %llu%s", row->name,
-			      (unsigned long long)x, (unsigned long long)row->lowest,
-			      (unsigned long long)row->highest,
-			      row->may_be_off ? ", nor LK_OFF" : "");
+		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu is not between %llu and %llu%s",
+				       row->name, (unsigned long long)x,
+				       (unsigned long long)row->lowest,
+				       (unsigned long long)row->highest,
+				       row->may_be_off ? ", nor LK_OFF" : "");
 	if (*value != 0 && *value != x)
-		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu in the URL contradicts %llu", row->name,
-			      (unsigned long long)x, (unsigned long long)*value);
+		return settings_refuse(cfg, LK_E_INVAL, "%s: %llu in the URL contradicts %llu",
+				       row->name, (unsigned long long)x,
+				       (unsigned long long)*value);
 	*value = x;
 	return 0;
 }
@@ -107,7 +109,8 @@ set_flag(struct settings *s, const struct lk_config *cfg, const char *name, uint
 	if (x > 1)
 		return settings_refuse(cfg, LK_E_INVAL, "%s: must be 0 or 1", name);
 	if (x == 0 && (s->flags & bit) != 0)
-		return settings_refuse(cfg, LK_E_INVAL, "%s: 0 in the URL contradicts the flag", name);
+		return settings_refuse(cfg, LK_E_INVAL, "%s: 0 in the URL contradicts the flag",
+				       name);
 	if (x == 1)
 		s->flags |= bit;
 	return 0;
@@ -143,12 +146,14 @@ read_parameters(struct settings *s, const struct lk_config *cfg, const char *que
 		int rc;
 
 		if (n >= sizeof(text))
-			return settings_refuse(cfg, LK_E_INVAL, "'%.16s…' in the URL is too long", query);
+			return settings_refuse(cfg, LK_E_INVAL, "'%.16s…' in the URL is too long",
+					       query);
 		memcpy(text, query, n);
 		text[n] = '\0';
 		equals = strchr(text, '=');
 		if (equals == NULL || equals == text)
-			return settings_refuse(cfg, LK_E_INVAL, "'%s' in the URL is not name=value", text);
+			return settings_refuse(cfg, LK_E_INVAL, "'%s' in the URL is not name=value",
+					       text);
 		*equals = '\0';
 		rc = set_parameter(s, cfg, text, equals + 1);
 		if (rc != 0)
@@ -166,13 +171,15 @@ read_url(struct settings *s, const struct lk_config *cfg, const char *url)
 	if (url == NULL)
 		return 0;
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-		return settings_refuse(cfg, strchr(url, ':') != NULL ? LK_E_UNSUPPORTED : LK_E_INVAL,
-			      "'%.64s': this version has no store but memory:", url);
+		return settings_refuse(cfg,
+				       strchr(url, ':') != NULL ? LK_E_UNSUPPORTED : LK_E_INVAL,
+				       "'%.64s': this version has no store but memory:", url);
 	url += sizeof(scheme) - 1;
 	if (*url == '?')
 		return read_parameters(s, cfg, url + 1);
 	if (*url != '\0')
-		return settings_refuse(cfg, LK_E_INVAL, "'%.64s' is not expected after memory:", url);
+		return settings_refuse(cfg, LK_E_INVAL,
+				       "'%.64s' is not expected after memory:", url);
 	return 0;
 }
 
@@ -184,14 +191,16 @@ read_tables(struct settings *s, const struct lk_config *cfg)
 
 	if (a != NULL) {
 		if (a->alloc == NULL || a->free == NULL)
-			return settings_refuse(cfg, LK_E_INVAL, "allocator: needs both alloc and free");
+			return settings_refuse(cfg, LK_E_INVAL,
+					       "allocator: needs both alloc and free");
 		s->allocator = *a;
 		s->has_allocator = true;
 	}
 	if (e != NULL) {
 		if (e->now == NULL || e->wait == NULL || e->wake == NULL || e->random == NULL)
-			return settings_refuse(cfg, LK_E_INVAL,
-				      "environment: needs all of now, wait, wake and random");
+			return settings_refuse(
+				cfg, LK_E_INVAL,
+				"environment: needs all of now, wait, wake and random");
 		s->environment = *e;
 		s->has_environment = true;
 	}
@@ -207,7 +216,7 @@ read_config(struct settings *s, const struct lk_config *cfg)
 
 	if ((cfg->flags & ~(uint32_t)FLAGS_KNOWN) != 0)
 		return settings_refuse(cfg, LK_E_INVAL, "flags: 0x%x has bits that are not known",
-			      cfg->flags);
+				       cfg->flags);
 	s->flags = cfg->flags;
 	s->label = cfg->label;
 	for (size_t i = 0; i < ROW_N; i++) {
@@ -224,10 +233,10 @@ check_together(const struct settings *s, const struct lk_config *cfg)
 {
 	if ((s->flags & LK_STRICT) != 0 && s->fair_after_ns != 0)
 		return settings_refuse(cfg, LK_E_INVAL,
-			      "fair_after_ns: has no meaning in a strict manager");
+				       "fair_after_ns: has no meaning in a strict manager");
 	if ((s->lot_buckets & (s->lot_buckets - 1)) != 0)
 		return settings_refuse(cfg, LK_E_INVAL, "lot_buckets: %llu is not a power of 2",
-			      (unsigned long long)s->lot_buckets);
+				       (unsigned long long)s->lot_buckets);
 	return 0;
 }
 
@@ -252,7 +261,8 @@ settings_read(struct settings *s, const char *url, const struct lk_config *cfg)
 	if (cfg != NULL) {
 		rc = check_struct(cfg, cfg->size, sizeof(*cfg));
 		if (rc != 0)
-			return settings_refuse(cfg, rc, "lk_config: of a newer version, or no size");
+			return settings_refuse(cfg, rc,
+					       "lk_config: of a newer version, or no size");
 		memset(&known, 0, sizeof(known));
 		memcpy(&known, cfg, cfg->size < sizeof(known) ? cfg->size : sizeof(known));
 		known.size = sizeof(known);

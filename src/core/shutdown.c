@@ -5,9 +5,9 @@
 enum { NAP_NS = 1000000 };
 
 struct leftovers {
-	uint64_t holds;  /* still held */
-	bool force;      /* release what idle owners hold */
-	bool in_calls;   /* some owner was inside a call */
+	uint64_t holds; /* still held */
+	bool force;     /* release what idle owners hold */
+	bool in_calls;  /* some owner was inside a call */
 };
 
 static void

@@ -152,7 +152,8 @@ bucket_find(const struct bucket *b, const struct name *n)
 	for (; b != NULL; b = bucket_next(b)) {
 		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
 
-		for (uint64_t like = tags_like(tags, tag_of(n->hash)); like != 0; like &= like - 1) {
+		for (uint64_t like = tags_like(tags, tag_of(n->hash)); like != 0;
+		     like &= like - 1) {
 			struct lk_resource *r;
 
 			if (!tags_entry(tags, tops_first(like)))

@@ -74,7 +74,8 @@ LK_HOT struct lk_resource *
 retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
 	      struct place *place)
 {
-	uint64_t entries = tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
+	uint64_t entries =
+		tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
 
 	while (likely(entries != 0)) {
 		unsigned slot = next_at_hand(entries, b->hand);

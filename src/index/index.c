@@ -18,10 +18,11 @@ segment_bytes(const struct index *x, unsigned k)
 	return (size_t)n * sizeof(struct bucket);
 }
 
+/* Its buckets are made one by one as the index grows into them: nobody looks beyond the shape. */
 static bool
 add_segment(struct index *x, unsigned k)
 {
-	void *p = env_zalloc(x->env, segment_bytes(x, k), LK_LINE);
+	void *p = env_alloc(x->env, segment_bytes(x, k), LK_LINE);
 
 	if (p == NULL)
 		return false;
@@ -37,6 +38,15 @@ set_shape(struct index *x, uint32_t mask, uint32_t n)
 	shim_store(&x->idle_allowed, allowed < UINT32_MAX ? (uint32_t)allowed : UINT32_MAX,
 		   SHIM_RELAXED); /* a wish, not a protocol */
 	shim_store(&x->shape, (uint64_t)mask << 32 | n, SHIM_RELEASE);
+}
+
+static void
+make_bucket(struct bucket *b, uint64_t floor)
+{
+	memset(b, 0, sizeof(*b));
+	latch_init(&b->latch);
+	shim_init(&b->tags, (uint64_t)0);
+	shim_init(&b->floor, floor);
 }
 
 bool
@@ -58,7 +68,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	shim_init(&x->idle_allowed, 0u);
 	set_shape(x, n - 1, n);
 	for (uint32_t b = 0; b < n; b++)
-		shim_init(&index_bucket(x, b)->floor, floor);
+		make_bucket(index_bucket(x, b), floor);
 	slab_init(&x->entries, env, home, sizeof(struct lk_resource),
 		  offsetof(struct lk_resource, name[1]));
 	slab_init(&x->lines, env, home, sizeof(struct bucket), offsetof(struct bucket, floor));
@@ -243,9 +253,10 @@ split(struct index *x)
 	from = index_bucket(x, to_number & (uint32_t)(grown >> 32) >> 1);
 	to = index_bucket(x, to_number);
 	latch_lock(&from->latch);
+	make_bucket(to, shim_load(&from->floor, SHIM_RELAXED)); /* (B3) */
 	latch_lock(&to->latch);
-	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)), &x->lines)) { /* else half a move could fail */
-		shim_store(&to->floor, shim_load(&from->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
+	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
+			   &x->lines)) { /* else half a move could fail */
 		move_entries(x, from, to, to_number, grown);
 		set_shape(x, (uint32_t)(grown >> 32), (uint32_t)grown); /* (I1) */
 	}
@@ -303,18 +314,13 @@ index_last_fence(const struct index *x)
 			for (unsigned k = 0; k < BUCKET_SLOTS; k++) {
 				uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
 				const struct lk_resource *r = shim_load(&b->slot[k], SHIM_RELAXED);
-				uint64_t fence = tags_entry(tags, k) ? shim_load(&r->fence, SHIM_RELAXED) : 0;
+				uint64_t fence = tags_entry(tags, k)
+							 ? shim_load(&r->fence, SHIM_RELAXED)
+							 : 0;
 
 				last = fence > last ? fence : last;
 			}
 		}
 	}
 	return last;
-}
-
-void
-index_cache_drain(struct index *x, struct index_cache *c)
-{
-	slab_put_many(&x->entries, (void **)c->spare, c->n_spare);
-	c->n_spare = 0;
 }

@@ -42,9 +42,9 @@ struct index {
 	uint64_t max_idle; /* LK_OFF: no limit */
 	unsigned first_bits;
 	a64 shape;
-	a32 idle_allowed;                /* per bucket: max_idle / n */
+	a32 idle_allowed;                  /* per bucket: max_idle / n */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
-	struct latch grow;               /* one split at a time */
+	struct latch grow;                 /* one split at a time */
 	struct slab entries;
 	struct slab lines;
 	struct slab blocks[NAME_CLASSES]; /* of long names, 64 … 4096 bytes */
@@ -82,8 +82,8 @@ struct glimpse {
 };
 
 enum index_outcome {
-	INDEX_PINNED,  /* it is there; the caller has a pin */
-	INDEX_HELD,    /* it was made, with the caller's hold in the word */
+	INDEX_PINNED, /* it is there; the caller has a pin */
+	INDEX_HELD,   /* it was made, with the caller's hold in the word */
 	INDEX_NOMEM,
 	INDEX_BUSY,    /* not patient, and the latch was not to be had without sleeping */
 	INDEX_BAD_HASH /* the hash that the caller gave is not the name's */
@@ -112,9 +112,6 @@ void index_sweep(struct index *x, struct index_cache *c);
 
 /* No fence was given out that is larger.  Nobody else is in the index any more. */
 uint64_t index_last_fence(const struct index *x);
-
-/* Give the spare entries back. */
-void index_cache_drain(struct index *x, struct index_cache *c);
 
 /* Long names stand in blocks of 64, 128, … 4096 bytes. */
 LK_HOT size_t

@@ -43,7 +43,8 @@ name_load(const unsigned char *p, size_t n)
 		memcpy(&b, p + n - 4, 4);
 		x = a | (uint64_t)b << (8 * (n - 4));
 	} else if (n > 0) {
-		x = p[0] | (uint64_t)p[n / 2] << (8 * (n / 2)) | (uint64_t)p[n - 1] << (8 * (n - 1));
+		x = p[0] | (uint64_t)p[n / 2] << (8 * (n / 2)) |
+		    (uint64_t)p[n - 1] << (8 * (n - 1));
 	}
 	return x;
 }

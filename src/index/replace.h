@@ -40,7 +40,7 @@ make_entry(struct index *x, struct bucket *b, struct place place, struct lk_reso
 	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
 	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
-	shim_store(&r->ident, ident, SHIM_RELEASE);				 /* (R2) */
+	shim_store(&r->ident, ident, SHIM_RELEASE);                              /* (R2) */
 	if (first == LK_NL)
 		resource_pin(r);
 	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
@@ -72,7 +72,7 @@ index_replace(struct index *x, struct index_cache *c, const struct name *n, lk_m
 	if (unlikely(n->len > NAME_INLINE) || unlikely(!latch_try(&b->latch)))
 		return NULL;
 	if (likely(shim_load(&x->shape, SHIM_ACQUIRE) == seen->shape) && /* (I1) */
-	    likely(bucket_find(b, n) == NULL))			       /* (I2) */
+	    likely(bucket_find(b, n) == NULL))                           /* (I2) */
 		r = evict_for_insert(x, c, b, &place, &crowded);
 	if (likely(r != NULL)) {
 		(void)make_entry(x, b, place, r, n, first);

@@ -36,7 +36,7 @@ struct lk_resource {
 _Static_assert(sizeof(struct lk_resource) == LK_LINE, "an entry is one line");
 
 /* In `pins`, so that the entry stays: the last writer's thread ended without a release. */
-#define PINS_DIED UINT32_C(0x80000000)
+#define PINS_DIED       UINT32_C(0x80000000)
 
 #define IDENT_STEP      (UINT64_C(1) << NAME_BITS)
 #define IDENT_TAIL_MASK (IDENT_STEP - 1)

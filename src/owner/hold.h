@@ -37,8 +37,8 @@ enum {
 	SLOT_KEEP = 4, /* segments that a closed owner keeps: 64 slots */
 };
 
-#define SLOT_NONE UINT32_MAX
-#define SLOT_MAX  (UINT32_C(1) << SLOT_BITS)
+#define SLOT_NONE       UINT32_MAX
+#define SLOT_MAX        (UINT32_C(1) << SLOT_BITS)
 
 #define HEAD_REENTRY    (UINT64_C(1) << 6)
 #define HEAD_GONE       (UINT64_C(1) << 7) /* the first grant is released, re-entries live on */
@@ -70,13 +70,13 @@ struct hold {
 };
 
 struct holds {
-	a32 n;            /* holds */
+	a32 n;              /* holds */
 	uint32_t reentries; /* slots of further grants */
-	uint32_t free;    /* first free slot, or SLOT_NONE */
-	a32 n_slots;      /* slots that exist */
-	uint32_t n_table; /* places in the table; 0: none */
-	uint32_t *table;  /* slot + 1; 0: empty.  Open addressing, at most half full */
-	bool tabled;      /* all holds are in the table */
+	uint32_t free;      /* first free slot, or SLOT_NONE */
+	a32 n_slots;        /* slots that exist */
+	uint32_t n_table;   /* places in the table; 0: none */
+	uint32_t *table;    /* slot + 1; 0: empty.  Open addressing, at most half full */
+	bool tabled;        /* all holds are in the table */
 	struct env *env;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
 	struct hold first[SLOTS_INLINE];

@@ -34,8 +34,8 @@ struct lk_owner {
 	/* The line of a lock's path. */
 	const a32 *gate; /* the manager's, or one that says "closed" */
 	struct lk_manager *manager;
-	a32 inside; /* (O2) */
-	uint32_t flags; /* LK_TIMED for every grant */
+	a32 inside;          /* (O2) */
+	uint32_t flags;      /* LK_TIMED for every grant */
 	a64 drawn;           /* stamps drawn, ever: its grants */
 	uint64_t drawn_end;  /* where the block of stamps ends */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */

@@ -49,7 +49,8 @@ head_of(struct lot_bucket *b, const struct lk_resource *r)
 {
 	struct cds_list_head *node;
 
-	cds_list_for_each (node, &b->waiters) {
+	cds_list_for_each(node, &b->waiters)
+	{
 		if (entry(node)->r == r)
 			return entry(node);
 	}
@@ -63,7 +64,8 @@ place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 	struct cds_list_head *node;
 
 	*ahead = 0;
-	cds_list_for_each (node, &b->waiters) {
+	cds_list_for_each(node, &b->waiters)
+	{
 		const struct waiter *other = entry(node);
 
 		if (other->r != q->r)
@@ -86,7 +88,8 @@ conversion_deadlock(struct lot_bucket *b, const struct waiter *q)
 
 	if (q->held == LK_NL)
 		return false;
-	cds_list_for_each (node, &b->waiters) {
+	cds_list_for_each(node, &b->waiters)
+	{
 		const struct waiter *p = entry(node);
 
 		if (p->r == q->r && p->held != LK_NL &&
@@ -335,7 +338,8 @@ lot_each(struct lot *l, uint32_t bucket,
 	uint32_t position = 0;
 
 	latch_lock(&b->latch);
-	cds_list_for_each (node, &b->waiters) {
+	cds_list_for_each(node, &b->waiters)
+	{
 		const struct waiter *q = entry(node);
 
 		position = q->r == last ? position + 1 : position_of(b, node);
@@ -353,8 +357,7 @@ line_length(struct lot *l, const struct lk_resource *r)
 	uint32_t n = 0;
 
 	latch_lock(&b->latch);
-	cds_list_for_each (node, &b->waiters)
-		n += entry(node)->r == r;
+	cds_list_for_each(node, &b->waiters) n += entry(node)->r == r;
 	latch_unlock(&b->latch);
 	return n;
 }

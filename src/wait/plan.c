@@ -34,7 +34,8 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 	mode_set blocked = 0;
 	struct cds_list_head *node;
 
-	cds_list_for_each (node, &b->waiters) {
+	cds_list_for_each(node, &b->waiters)
+	{
 		struct waiter *q = entry(node);
 		bool fits;
 

@@ -11,10 +11,10 @@ struct spinner {
 };
 
 struct wait_limits {
-	uint64_t deadline_ns;   /* SHIM_NEVER: none */
+	uint64_t deadline_ns; /* SHIM_NEVER: none */
 	uint64_t fair_after_ns;
-	uint64_t spin_ns;       /* 0: adaptive; LK_OFF: not at all */
-	bool many_cpus;         /* else the other cannot get on while we spin */
+	uint64_t spin_ns; /* 0: adaptive; LK_OFF: not at all */
+	bool many_cpus;   /* else the other cannot get on while we spin */
 };
 
 /*

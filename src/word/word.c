@@ -7,10 +7,10 @@
 #define NOT_IS (WORD_IX_MASK | WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
 #define ALL    (WORD_IS_MASK | NOT_IS)
 
-#define ROW(c, g, a)                                                     \
-	{                                                                \
-		.conflict = (c), .guard = (g), .zero = (c) | (g),        \
-		.open = (c) | (g) | WORD_STOP, .add = (a)                \
+#define ROW(c, g, a)                                                                             \
+	{                                                                                        \
+		.conflict = (c), .guard = (g), .zero = (c) | (g), .open = (c) | (g) | WORD_STOP, \
+		.add = (a)                                                                       \
 	}
 
 const struct mode_row word_row[MODE_N] = {
@@ -44,7 +44,7 @@ static const struct {
 	uint64_t bit;
 	const char *name;
 } flags[] = {
-	{ WORD_WAITERS, " WAITERS" }, { WORD_AWAKE, " AWAKE" },	  { WORD_CLOSED, " CLOSED" },
+	{ WORD_WAITERS, " WAITERS" }, { WORD_AWAKE, " AWAKE" },   { WORD_CLOSED, " CLOSED" },
 	{ WORD_SPREAD, " SPREAD" },   { WORD_FAMILY, " FAMILY" }, { WORD_FREEZE, " FREEZE" },
 	{ WORD_DEAD, " DEAD" },
 };

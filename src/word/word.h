@@ -46,7 +46,7 @@
 #define WORD_S_BITS  LK_WORD_COUNT_BITS
 #endif
 
-#define WORD_AT(n) (UINT64_C(1) << (n))
+#define WORD_AT(n)    (UINT64_C(1) << (n))
 
 #define WORD_IS_ONE   WORD_AT(0)
 #define WORD_IX_ONE   WORD_AT(16)
@@ -64,9 +64,9 @@
 #define WORD_GEN_ONE  WORD_AT(54)
 #define WORD_GEN_MASK (~(WORD_GEN_ONE - 1))
 
-#define WORD_IS_MASK (WORD_IX_ONE - WORD_IS_ONE)
-#define WORD_IX_MASK (WORD_S_ONE - WORD_IX_ONE)
-#define WORD_S_MASK  (WORD_U - WORD_S_ONE)
+#define WORD_IS_MASK  (WORD_IX_ONE - WORD_IS_ONE)
+#define WORD_IX_MASK  (WORD_S_ONE - WORD_IX_ONE)
+#define WORD_S_MASK   (WORD_U - WORD_S_ONE)
 
 /* The bits of a count from its limit up: one bit, unless a tester made the limit small. */
 #define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_AT(WORD_IS_BITS) - 1)))

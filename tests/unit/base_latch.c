@@ -127,7 +127,7 @@ count(void *arg, unsigned index)
 	atomic_fetch_add(&s->entered, entered);
 }
 
-/* L1 */
+/* (L1) */
 Test(latch, excludes)
 {
 	struct shared s = { .counter = 0 };

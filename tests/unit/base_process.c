@@ -106,7 +106,7 @@ have_owner(void *arg, unsigned index)
 	cr_expect_eq(process_owner(&c->member), (void *)&index);
 }
 
-/* F2 */
+/* (F2) */
 Test(process, the_end_of_a_thread_is_told)
 {
 	struct club c;
@@ -203,7 +203,7 @@ check_child(struct club *c, unsigned n)
 	return 0;
 }
 
-/* F1 */
+/* (F1) */
 Test(process, a_fork_shuts_the_gates_in_the_child)
 {
 	static struct club c[MEMBERS];

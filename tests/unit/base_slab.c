@@ -53,7 +53,7 @@ SlabTest(asks_for_nothing_before_it_is_used)
 	cr_expect_eq(atomic_load(&heap.calls), 0);
 }
 
-/* S3; the heap hands out memory that is not zero. */
+/* (S3); the heap hands out memory that is not zero. */
 SlabTest(new_objects_are_zero)
 {
 	for (int i = 0; i < MANY; i++) {
@@ -66,7 +66,7 @@ SlabTest(new_objects_are_zero)
 	cr_expect_gt(atomic_load(&heap.blocks), 2);
 }
 
-/* S1, S2 */
+/* (S1, S2) */
 SlabTest(only_the_link_of_a_free_object_is_written)
 {
 	unsigned char *p[64];

@@ -46,7 +46,7 @@ raise_number(uint64_t number, uint64_t mark)
 	return raise_bytes(&number, sizeof(number), mark);
 }
 
-/* T1 */
+/* (T1) */
 TableTest(a_mark_only_grows)
 {
 	static const struct {
@@ -181,7 +181,7 @@ raise_many(void *arg, unsigned index)
 	}
 }
 
-/* T1; all threads meet the names in another order, when the table is small and while it grows. */
+/* (T1); all threads meet the names in another order, when the table is small and while it grows. */
 TableTest(threads_raise_the_same_names)
 {
 	static struct race race;

@@ -98,7 +98,7 @@ PageTest(words_of_every_length)
 PageTest(long_names_are_read_in_place)
 {
 	for (size_t len = NAME_INLINE + 1; len <= LK_NAME_MAX; len++) {
-		struct name n;
+		struct name n = { .len = 0 };
 
 		cr_assert(name_set(&n, at_edge(1, len), len, 0, SEED));
 		cr_assert_eq(n.len, len);

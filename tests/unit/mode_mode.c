@@ -5,13 +5,18 @@
 #include "mode/mode.h"
 
 /* Gray's matrix: [wanted][held]. */
+/* clang-format off */
 static const bool compatible[MODE_N][MODE_N] = {
-	/*           NL IS IX S SIX U X */
-	[LK_NL] = { 1, 1, 1, 1, 1, 1, 1 },  [LK_IS] = { 1, 1, 1, 1, 1, 1, 0 },
-	[LK_IX] = { 1, 1, 1, 0, 0, 0, 0 },  [LK_S] = { 1, 1, 0, 1, 0, 1, 0 },
-	[LK_SIX] = { 1, 1, 0, 0, 0, 0, 0 }, [LK_U] = { 1, 1, 0, 1, 0, 0, 0 },
-	[LK_X] = { 1, 0, 0, 0, 0, 0, 0 },
+	/*           NL IS IX  S SIX U  X */
+	[LK_NL] =  { 1, 1, 1, 1, 1, 1, 1 },
+	[LK_IS] =  { 1, 1, 1, 1, 1, 1, 0 },
+	[LK_IX] =  { 1, 1, 1, 0, 0, 0, 0 },
+	[LK_S] =   { 1, 1, 0, 1, 0, 1, 0 },
+	[LK_SIX] = { 1, 1, 0, 0, 0, 0, 0 },
+	[LK_U] =   { 1, 1, 0, 1, 0, 0, 0 },
+	[LK_X] =   { 1, 0, 0, 0, 0, 0, 0 },
 };
+/* clang-format on */
 
 static const char *const supremum[MODE_N][MODE_N] = {
 	[LK_NL] = { "NL", "IS", "IX", "S", "SIX", "U", "X" },
@@ -22,8 +27,6 @@ static const char *const supremum[MODE_N][MODE_N] = {
 	[LK_U] = { "U", "U", "SIX", "U", "SIX", "U", "X" },
 	[LK_X] = { "X", "X", "X", "X", "X", "X", "X" },
 };
-
-#define each_mode(m) (lk_mode m = LK_NL; m <= LK_X; m = (lk_mode)(m + 1))
 
 static const char *
 name(lk_mode m)
@@ -39,91 +42,72 @@ conflict(lk_mode a, lk_mode b)
 
 Test(mode, conflicts_are_those_of_the_matrix)
 {
-	for
-		each_mode(a)
-		{
-		for
-			each_mode(b) cr_expect_eq(conflict(a, b), !compatible[a][b], "%s, %s",
-						  name(a), name(b));
-		}
+	for (lk_mode a = LK_NL; a <= LK_X; a++) {
+		for (lk_mode b = LK_NL; b <= LK_X; b++)
+			cr_expect_eq(conflict(a, b), !compatible[a][b], "%s, %s", name(a), name(b));
+	}
 }
 
-/* M1 */
+/* (M1) */
 Test(mode, conflicts_are_symmetric)
 {
-	for
-		each_mode(a)
-		{
-		for
-			each_mode(b) cr_expect_eq(conflict(a, b), conflict(b, a), "%s, %s", name(a),
-						  name(b));
-		}
+	for (lk_mode a = LK_NL; a <= LK_X; a++) {
+		for (lk_mode b = LK_NL; b <= LK_X; b++)
+			cr_expect_eq(conflict(a, b), conflict(b, a), "%s, %s", name(a), name(b));
+	}
 }
 
 Test(mode, supremum_is_that_of_the_table)
 {
-	for
-		each_mode(a)
-		{
-		for
-			each_mode(b) cr_expect_str_eq(name(mode_supremum(a, b)), supremum[a][b],
-						      "%s, %s", name(a), name(b));
-		}
+	for (lk_mode a = LK_NL; a <= LK_X; a++) {
+		for (lk_mode b = LK_NL; b <= LK_X; b++)
+			cr_expect_str_eq(name(mode_supremum(a, b)), supremum[a][b], "%s, %s",
+					 name(a), name(b));
+	}
 }
 
-/* M2, and no more than that: it keeps nobody out whom neither of the two keeps out. */
+/* (M2), and no more than that: it keeps nobody out whom neither of the two keeps out. */
 Test(mode, supremum_conflicts_with_what_either_conflicts_with)
 {
-	for
-		each_mode(a)
-		{
-		for
-			each_mode(b) cr_expect_eq(mode_conflicts(mode_supremum(a, b)),
-						  mode_conflicts(a) | mode_conflicts(b), "%s, %s",
-						  name(a), name(b));
-		}
+	for (lk_mode a = LK_NL; a <= LK_X; a++) {
+		for (lk_mode b = LK_NL; b <= LK_X; b++)
+			cr_expect_eq(mode_conflicts(mode_supremum(a, b)),
+				     mode_conflicts(a) | mode_conflicts(b), "%s, %s", name(a),
+				     name(b));
+	}
 }
 
 Test(mode, supremum_does_not_depend_on_order)
 {
-	for
-		each_mode(a)
-		{
-		for
-			each_mode(b)
-			{
-				cr_expect_eq(mode_supremum(a, b), mode_supremum(b, a));
-			for
-				each_mode(c) cr_expect_eq(mode_supremum(mode_supremum(a, b), c),
-							  mode_supremum(a, mode_supremum(b, c)),
-							  "%s, %s, %s", name(a), name(b), name(c));
-			}
+	for (lk_mode a = LK_NL; a <= LK_X; a++) {
+		for (lk_mode b = LK_NL; b <= LK_X; b++) {
+			cr_expect_eq(mode_supremum(a, b), mode_supremum(b, a));
+			for (lk_mode c = LK_NL; c <= LK_X; c++)
+				cr_expect_eq(mode_supremum(mode_supremum(a, b), c),
+					     mode_supremum(a, mode_supremum(b, c)), "%s, %s, %s",
+					     name(a), name(b), name(c));
 		}
+	}
 }
 
 Test(mode, covers_what_adds_nothing)
 {
-	for
-		each_mode(held)
-		{
-		for
-			each_mode(wanted)
-			{
-				bool adds = (mode_conflicts(wanted) & ~mode_conflicts(held)) != 0;
+	for (lk_mode held = LK_NL; held <= LK_X; held++) {
+		for (lk_mode wanted = LK_NL; wanted <= LK_X; wanted++) {
+			bool adds = (mode_conflicts(wanted) & ~mode_conflicts(held)) != 0;
 
-				/* Only NL and IS differ in nothing but their names: IS keeps X out. */
-				cr_expect_eq(mode_covers(held, wanted), !adds, "%s, %s", name(held),
-					     name(wanted));
-			}
+			cr_expect_eq(mode_covers(held, wanted), !adds, "%s, %s", name(held),
+				     name(wanted));
 		}
+	}
 }
 
 Test(mode, writers_are_u_six_and_x)
 {
 	static const bool writes[MODE_N] = { [LK_U] = 1, [LK_SIX] = 1, [LK_X] = 1 };
 
-	for
-		each_mode(m) cr_expect_eq(mode_writes(m), writes[m], "%s", name(m));
+	for (lk_mode m = LK_NL; m <= LK_X; m++)
+		cr_expect_eq(mode_writes(m), writes[m], "%s", name(m));
 }
 
 Test(mode, valid_is_everything_that_holds)

@@ -231,7 +231,7 @@ HoldTest(no_memory)
 			room = holds_reserve(&holds);
 		}
 		cr_assert_eq(room, ROOM_OK);
-		/* H5: with the room reserved none is needed, now or at the release. */
+		/* (H5): with the room reserved none is needed, now or at the release. */
 		test_heap_fail(&heap, 1, true);
 		add_reserved(i);
 		remove_hold(i);

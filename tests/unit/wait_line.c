@@ -174,7 +174,7 @@ LineTest(a_free_name_is_granted_at_once)
 	word_is(&one, WORD_X);
 	gives_up(&one, LK_X, LK_NL);
 	word_is(&one, UINT64_C(0));
-	for (lk_mode m = LK_IS; m <= LK_IX; m = (lk_mode)(m + 1))
+	for (lk_mode m = LK_IS; m <= LK_IX; m++)
 		cr_expect_eq(asks(0, &one, LK_NL, m), LINE_GRANTED);
 	word_is(&one, WORD_IS_ONE + WORD_IX_ONE);
 	cr_expect_not(woken(0));
@@ -254,7 +254,7 @@ LineTest(a_release_wakes_the_head)
 	tallies_are(2, 2, 0);
 }
 
-/* Q6: who looks in vain clears AWAKE, so the next release wakes again. */
+/* (Q6) who looks in vain clears AWAKE, so the next release wakes again. */
 LineTest(a_look_in_vain)
 {
 	hold(&one, LK_X);
@@ -292,7 +292,7 @@ LineTest(a_look_grants_whoever_fits)
 	word_is(&one, 2 * WORD_S_ONE + WORD_U + WORD_IS_ONE);
 }
 
-/* Q5: the head that was woken leaves instead, and passes on what woke it. */
+/* (Q5) the head that was woken leaves instead, and passes on what woke it. */
 LineTest(a_head_that_leaves_passes_the_wake_on)
 {
 	hold(&one, LK_X);
@@ -306,7 +306,7 @@ LineTest(a_head_that_leaves_passes_the_wake_on)
 	word_is(&one, WORD_X);
 }
 
-/* Q5: it may have been all that was in the way of those behind. */
+/* (Q5) it may have been all that was in the way of those behind. */
 LineTest(who_leaves_lets_in_those_behind)
 {
 	hold(&one, LK_S);
@@ -389,7 +389,7 @@ StrictTest(a_strict_line_is_closed_from_the_start)
 	tallies_are(3, 0, 0);
 }
 
-/* Q8 */
+/* (Q8) */
 StrictTest(a_plan_goes_from_the_head_to_the_end)
 {
 	hold(&one, LK_X);
@@ -442,7 +442,7 @@ StrictTest(giving_up_a_part)
 
 /* -------------------------------------------------------------------- conversions */
 
-/* Q7: before the first whom its owner is in the way of already. */
+/* (Q7) before the first whom its owner is in the way of already. */
 LineTest(a_conversion_goes_before_whom_it_blocks)
 {
 	hold(&one, LK_IX); /* of somebody else */
@@ -541,6 +541,22 @@ LineTest(conversions_in_a_row)
 	gives_up(&one, LK_IX, LK_NL);
 	cr_expect(granted(0) && granted(1));
 	word_is(&one, WORD_S_ONE + WORD_U);
+}
+
+/* The second waits for the first, but the first does not wait for the second. */
+LineTest(a_conversion_behind_another)
+{
+	hold(&one, LK_U); /* of a third */
+	hold(&one, LK_S);
+	hold(&one, LK_IS);
+	joins(0, &one, LK_S, LK_U, true);
+	joins(1, &one, LK_IS, LK_IX, false);
+	gives_up(&one, LK_U, LK_NL);
+	cr_expect(granted(0));
+	word_is(&one, (WORD_U + WORD_IS_ONE) | WORD_WAITERS | WORD_CLOSED);
+	gives_up(&one, LK_U, LK_NL);
+	cr_expect(granted(1));
+	word_is(&one, WORD_IX_ONE);
 }
 
 /* From S to IX one gives something up as well: that lets others in, in the same step. */
@@ -739,66 +755,4 @@ Test(line, the_lot_is_spread_over_buckets)
 	}
 	test_heap_fail(&heap, 1, true);
 	cr_expect_not(lot_init(&lot, &env, 4, false, &gate));
-}
-
-/* --------------------------------------------------------------------- short ways */
-
-/* What a step without the latch does, on a word of flags and one holder. */
-Test(line, short_ways_and_flags)
-{
-	static const struct {
-		uint64_t flags;
-		bool enter;
-		bool give_up;
-		bool exchange; /* a change that gives up and takes */
-	} rows[] = {
-		{ 0, true, true, true },
-		{ 7 * WORD_GEN_ONE, true, true, true },
-		{ WORD_WAITERS, true, false, false },
-		{ WORD_WAITERS | WORD_AWAKE, true, true, false },
-		{ WORD_WAITERS | WORD_CLOSED, false, false, false },
-		{ WORD_WAITERS | WORD_AWAKE | WORD_CLOSED, false, false, false },
-		{ WORD_SPREAD, false, true, false },
-		{ WORD_FREEZE, false, true, false },
-		{ WORD_DEAD, false, true, false },
-	};
-
-	for (size_t i = 0; i < countof(rows); i++) {
-		uint64_t w = rows[i].flags + WORD_IS_ONE;
-
-		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_enter(&one, LK_S), rows[i].enter, "row %zu", i);
-		word_is(&one, w + (rows[i].enter ? WORD_S_ONE : 0));
-
-		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_take(&one, LK_IS, LK_S), rows[i].enter, "row %zu", i);
-		word_is(&one, rows[i].enter ? rows[i].flags + WORD_S_ONE : w);
-
-		w = rows[i].flags + WORD_S_ONE;
-		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_give_up(&one, LK_S, LK_IS), rows[i].give_up, "row %zu", i);
-		word_is(&one, rows[i].give_up ? rows[i].flags + WORD_IS_ONE : w);
-
-		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_exit(&one, LK_S), rows[i].give_up, "row %zu", i);
-		word_is(&one, rows[i].give_up ? rows[i].flags : w);
-
-		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_take(&one, LK_S, LK_IX), rows[i].exchange, "row %zu", i);
-		word_is(&one, rows[i].exchange ? rows[i].flags + WORD_IX_ONE : w);
-	}
-}
-
-Test(line, short_ways_and_conflicts)
-{
-	shim_store(&one.word, WORD_S_ONE, SHIM_RELAXED);
-	cr_expect_not(line_try_enter(&one, LK_X));
-	cr_expect_not(line_try_enter(&one, LK_IX));
-	cr_expect(line_try_take(&one, LK_S, LK_X), "its own");
-	word_is(&one, WORD_X);
-	cr_expect(line_try_give_up(&one, LK_X, LK_S));
-	cr_expect(line_try_enter(&one, LK_S));
-	cr_expect_not(line_try_take(&one, LK_S, LK_X), "another's");
-	cr_expect(line_try_take(&one, LK_S, LK_U));
-	word_is(&one, WORD_S_ONE + WORD_U);
 }

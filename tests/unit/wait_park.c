@@ -89,7 +89,7 @@ Test(park, sleep_without_news)
 	cr_expect_not(park_take(&w.parker));
 }
 
-/* P2 */
+/* (P2) */
 Test(park, news_before_the_sleep_keep_awake)
 {
 	struct world w;
@@ -103,14 +103,14 @@ Test(park, news_before_the_sleep_keep_awake)
 	sleep_once(&w);
 	cr_expect_eq(w.waits, 0);
 	cr_expect_eq(word(&w), WOKEN);
-	/* P3: taken once, and then there are none. */
+	/* (P3): taken once, and then there are none. */
 	cr_expect(park_take(&w.parker));
 	cr_expect_not(park_take(&w.parker));
 	sleep_once(&w);
 	cr_expect_eq(w.slept, 1);
 }
 
-/* P2, P3: they are neither slept through nor lost with the sleep. */
+/* (P2, P3) they are neither slept through nor lost with the sleep. */
 Test(park, news_on_the_brink_of_sleep)
 {
 	struct world w;
@@ -126,7 +126,7 @@ Test(park, news_on_the_brink_of_sleep)
 	cr_expect_eq(word(&w), 0);
 }
 
-/* P1: whoever waits next looks for nothing, once. */
+/* (P1) whoever waits next looks for nothing, once. */
 Test(park, a_late_wake_does_no_harm)
 {
 	struct world w;

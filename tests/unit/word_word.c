@@ -5,17 +5,20 @@
 #include "word/word.h"
 
 /* Gray's matrix: [wanted][held]. */
+/* clang-format off */
 static const bool compatible[MODE_N][MODE_N] = {
-	/*           NL IS IX S SIX U X */
-	[LK_NL] = { 1, 1, 1, 1, 1, 1, 1 },  [LK_IS] = { 1, 1, 1, 1, 1, 1, 0 },
-	[LK_IX] = { 1, 1, 1, 0, 0, 0, 0 },  [LK_S] = { 1, 1, 0, 1, 0, 1, 0 },
-	[LK_SIX] = { 1, 1, 0, 0, 0, 0, 0 }, [LK_U] = { 1, 1, 0, 1, 0, 0, 0 },
-	[LK_X] = { 1, 0, 0, 0, 0, 0, 0 },
+	/*           NL IS IX  S SIX U  X */
+	[LK_NL] =  { 1, 1, 1, 1, 1, 1, 1 },
+	[LK_IS] =  { 1, 1, 1, 1, 1, 1, 0 },
+	[LK_IX] =  { 1, 1, 1, 0, 0, 0, 0 },
+	[LK_S] =   { 1, 1, 0, 1, 0, 1, 0 },
+	[LK_SIX] = { 1, 1, 0, 0, 0, 0, 0 },
+	[LK_U] =   { 1, 1, 0, 1, 0, 0, 0 },
+	[LK_X] =   { 1, 0, 0, 0, 0, 0, 0 },
 };
+/* clang-format on */
 
 enum { IS_LIMIT = 32768, IX_LIMIT = 8192, S_LIMIT = 8192 };
-
-#define each_mode(m) (lk_mode m = LK_NL; m <= LK_X; m = (lk_mode)(m + 1))
 
 static const char *
 name(lk_mode m)
@@ -57,55 +60,44 @@ Test(word, layout)
 
 Test(word, one_holder_admits_what_the_matrix_says)
 {
-	for
-		each_mode(held)
-		{
-		for
-			each_mode(want) cr_expect_eq(admits(word_row[held].add, want),
-						     compatible[want][held], "%s wanted, %s held",
-						     name(want), name(held));
-		}
+	for (lk_mode held = LK_NL; held <= LK_X; held++) {
+		for (lk_mode want = LK_NL; want <= LK_X; want++)
+			cr_expect_eq(admits(word_row[held].add, want), compatible[want][held],
+				     "%s wanted, %s held", name(want), name(held));
+	}
 }
 
 /* An owner's own hold is never in its way; that of another is, as if the own were not there. */
 Test(word, own_hold_does_not_count)
 {
-	for
-		each_mode(own)
-		{
-		for
-			each_mode(other)
-			{
-				uint64_t w = word_row[own].add + word_row[other].add;
+	for (lk_mode own = LK_NL; own <= LK_X; own++) {
+		for (lk_mode other = LK_NL; other <= LK_X; other++) {
+			uint64_t w = word_row[own].add + word_row[other].add;
 
-				if (!compatible[own][other])
-					continue;
-			for
-				each_mode(want) cr_expect_eq(word_admits(w, own, want),
-							     compatible[want][other],
-							     "%s held, %s by another, %s wanted",
-							     name(own), name(other), name(want));
-			}
+			if (!compatible[own][other])
+				continue;
+			for (lk_mode want = LK_NL; want <= LK_X; want++)
+				cr_expect_eq(word_admits(w, own, want), compatible[want][other],
+					     "%s held, %s by another, %s wanted", name(own),
+					     name(other), name(want));
 		}
+	}
 }
 
 Test(word, rows_are_made_of_their_parts)
 {
-	for
-		each_mode(m)
-		{
-			const struct mode_row *row = &word_row[m];
+	for (lk_mode m = LK_NL; m <= LK_X; m++) {
+		const struct mode_row *row = &word_row[m];
 
-			cr_expect_eq(row->zero, row->conflict | row->guard, "%s", name(m));
-			cr_expect_eq(row->open, row->zero | WORD_STOP, "%s", name(m));
-		for
-			each_mode(other)
-				cr_expect_eq((row->conflict & word_row[other].add) == 0,
-					     compatible[m][other], "%s, %s", name(m), name(other));
-		}
+		cr_expect_eq(row->zero, row->conflict | row->guard, "%s", name(m));
+		cr_expect_eq(row->open, row->zero | WORD_STOP, "%s", name(m));
+		for (lk_mode other = LK_NL; other <= LK_X; other++)
+			cr_expect_eq((row->conflict & word_row[other].add) == 0,
+				     compatible[m][other], "%s, %s", name(m), name(other));
+	}
 }
 
-/* What the flags do to somebody who takes no latch: CLOSED, DEAD and the rest stop, W and A do not. */
+/* Without the latch nobody comes past these; WAITERS and AWAKE alone stop nobody. */
 Test(word, flags_that_stop)
 {
 	static const struct {
@@ -116,7 +108,7 @@ Test(word, flags_that_stop)
 		      { WORD_GEN_ONE, false }, { WORD_GEN_MASK, false } };
 
 	for (size_t i = 0; i < countof(flags); i++) {
-		for (lk_mode m = LK_IS; m <= LK_X; m = (lk_mode)(m + 1)) {
+		for (lk_mode m = LK_IS; m <= LK_X; m++) {
 			cr_expect_eq((flags[i].flag & word_row[m].open) != 0, flags[i].stops,
 				     "flag %zu, %s", i, name(m));
 			cr_expect(admits(flags[i].flag, m), "flag %zu, %s", i, name(m));
@@ -153,8 +145,8 @@ Test(word, limit_of_is)
 	cr_expect_not(word_at_limit(w, LK_NL, LK_IS));
 	cr_expect(admits(w, LK_S) && admits(w, LK_IX) && admits(w, LK_U) && admits(w, LK_SIX));
 	w = add_holds(w, LK_IS, 1);
-	/* W7: whoever could be weakened to IS minds this limit, and X has a conflict, no limit. */
-	for (lk_mode m = LK_IS; m < LK_X; m = (lk_mode)(m + 1)) {
+	/* (W7): whoever could be weakened to IS minds this limit, and X has a conflict, no limit. */
+	for (lk_mode m = LK_IS; m < LK_X; m++) {
 		cr_expect_not(admits(w, m), "%s", name(m));
 		cr_expect(word_at_limit(w, LK_NL, m), "%s", name(m));
 	}
@@ -174,7 +166,7 @@ Test(word, limit_of_ix)
 	at_limit(w, LK_IX, IX_LIMIT);
 	cr_expect(admits(w, LK_IS));
 	cr_expect_not(word_at_limit(w, LK_NL, LK_IS));
-	for (lk_mode m = LK_S; m <= LK_X; m = (lk_mode)(m + 1)) {
+	for (lk_mode m = LK_S; m <= LK_X; m++) {
 		cr_expect_not(admits(w, m), "%s", name(m));
 		cr_expect_not(word_at_limit(w, LK_NL, m), "%s has a conflict", name(m));
 	}
@@ -260,9 +252,9 @@ word_matches(const struct walk *k)
 	bool ok = (w & ~(WORD_S_MASK | WORD_IX_MASK | WORD_IS_MASK | WORD_U | WORD_SIX | WORD_X)) ==
 		  0;
 
-	for (lk_mode m = LK_IS; m <= LK_X; m = (lk_mode)(m + 1))
+	for (lk_mode m = LK_IS; m <= LK_X; m++)
 		ok = ok && word_holders(w, m) == k->held[m];
-	/* W1, W2, W3 */
+	/* (W1, W2, W3) */
 	if ((w & WORD_X) != 0)
 		ok = ok && w == WORD_X;
 	if ((w & WORD_SIX) != 0)
