@@ -13,6 +13,7 @@
  *   shim_load(p, order)                shim_store(p, x, order)
  *   shim_xchg, shim_add, shim_sub, shim_and, shim_or (p, x, order): the old value
  *   shim_cas(p, &expected, x, order)   true if swapped; else `expected` is what was there
+ *   shim_keep_order()                  the compiler keeps the order of what is around it; no instruction
  *   shim_pause()                       in every loop that waits for another thread
  *   RD(x), WR(x, v)                    plain data that a latch guards
  *   shim_barrier_all()                 every thread of the process passes a full barrier; false if the system cannot

@@ -15,6 +15,7 @@ system_alloc(void *state, size_t size, size_t align)
 	(void)state;
 	if (posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size) != 0)
 		p = NULL;
+	shim_keep_order(); /* compilers believe that posix_memalign() leaves errno alone */
 	errno = saved;
 	return p;
 }

@@ -6,7 +6,7 @@
  * memory back, and for the table of fence guards.  The path of a lock does not need it: its
  * memory is type-stable (src/README.md).
  *
- * RCU1  memory retired with shim_rcu_synchronize() before it is freed is not read afterwards.
+ * RC1  memory retired with shim_rcu_synchronize() before it is freed is not read afterwards.
  */
 #ifndef LK_BASE_RCU_H
 #define LK_BASE_RCU_H

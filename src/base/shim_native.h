@@ -34,10 +34,11 @@ typedef struct aptr {
 #define shim_cas(p, expected, x, order) \
 	__atomic_compare_exchange_n(&(p)->v, (expected), (x), 0, (order), __ATOMIC_RELAXED)
 
-#define RD(x)        (x)
-#define WR(x, y)     ((void)((x) = (y)))
+#define RD(x)             (x)
+#define WR(x, y)          ((void)((x) = (y)))
 
-#define shim_pause() ck_pr_stall()
+#define shim_keep_order() __asm__ __volatile__("" ::: "memory")
+#define shim_pause()      ck_pr_stall()
 
 bool shim_barrier_all(void);
 unsigned shim_cpus(void);

@@ -91,13 +91,12 @@ owner_thread_ends(struct member *me, void *owner)
 int
 lk_owner_cancel(struct lk_owner *w)
 {
-	int gate;
-
 	if (w == NULL)
 		return LK_E_INVAL;
-	gate = (int)shim_load(w->gate, SHIM_ACQUIRE);
-	if (gate == LK_E_FORKED || gate == LK_E_STALE)
-		return gate;
+	if (manager_gate(w->manager) == LK_E_FORKED)
+		return LK_E_FORKED;
+	if (shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE)
+		return LK_E_STALE;
 	park_cancel(&w->manager->env, &w->parker);
 	return 0;
 }

@@ -30,7 +30,7 @@ drop_extra(struct lk_owner *w, struct hold *s)
 
 	if (e == NULL)
 		return;
-	shim_store(&s->extra, NULL, SHIM_RELAXED);
+	shim_store(&s->extra, NULL, SHIM_RELEASE);
 	owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
 }
 
@@ -138,8 +138,8 @@ end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_reso
 	struct holds *h = &w->holds;
 
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
-	shim_store(&s->resource, NULL, SHIM_RELAXED);
-	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELAXED);
+	shim_store(&s->resource, NULL, SHIM_RELEASE);
+	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELEASE);
 	h->free = slot;
 	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) - 1, SHIM_RELAXED);
 	return likely(line_try_exit(r, held));

@@ -10,19 +10,22 @@ struct leftovers {
 	bool in_calls;  /* some owner was inside a call */
 };
 
+/*
+ * `inside` is read before the holds: an owner seen outside cannot gain any, as the gate is shut; read
+ * the other way round, a call could end in between with a grant that we do not see.
+ */
 static void
 look_at_owner(struct lk_owner *w, void *arg)
 {
 	struct leftovers *l = arg;
 
-	if (l->force && shim_load(&w->holds.n, SHIM_ACQUIRE) != 0) {
-		latch_lock(&w->latch);
-		if (shim_load(&w->inside, SHIM_ACQUIRE) == 0)
-			release_everything(w, false);
-		latch_unlock(&w->latch);
-	}
+	latch_lock(&w->latch);
+	if (shim_load(&w->inside, SHIM_ACQUIRE) != 0)
+		l->in_calls = true;
+	else if (l->force)
+		release_everything(w, false);
+	latch_unlock(&w->latch);
 	l->holds += shim_load(&w->holds.n, SHIM_ACQUIRE);
-	l->in_calls |= shim_load(&w->inside, SHIM_ACQUIRE) != 0;
 }
 
 static struct leftovers
@@ -44,21 +47,26 @@ nap(struct lk_manager *m, uint64_t now, uint64_t deadline)
 	env_wait(&m->env, &nobody, 0, now + NAP_NS < deadline ? now + NAP_NS : deadline);
 }
 
+static bool
+is_drained(struct lk_manager *m, bool force)
+{
+	struct leftovers l = look(m, force);
+
+	return l.holds == 0 && !l.in_calls;
+}
+
 /* False: the deadline passed. */
 static bool
 drain(struct lk_manager *m, uint64_t deadline)
 {
-	for (;;) {
-		struct leftovers l = look(m, false);
-		uint64_t now;
+	while (!is_drained(m, false)) {
+		uint64_t now = env_now(&m->env);
 
-		if (l.holds == 0 && !l.in_calls)
-			return true;
-		now = env_now(&m->env);
 		if (now >= deadline)
 			return false;
 		nap(m, now, deadline);
 	}
+	return true;
 }
 
 static uint64_t
@@ -97,5 +105,5 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 	if (drain(m, deadline_of(m, &q, env_now(&m->env))))
 		return 0;
 	/* Without the barrier we cannot know who is inside, and touch nobody's holds. */
-	return look(m, seen).holds == 0 ? 0 : LK_E_TIMEDOUT;
+	return is_drained(m, seen) ? 0 : LK_E_TIMEDOUT;
 }

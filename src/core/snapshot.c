@@ -93,7 +93,7 @@ copy_hold(struct tour *t, const struct lk_owner *w, const struct hold *s)
 	return LOOK_HOLD;
 }
 
-/* The slot may be in memory that its owner gives back at close.  (RCU1) */
+/* The slot may be in memory that its owner gives back at close.  (RC1) */
 static enum look
 copy_slot(struct tour *t, const struct lk_owner *w, uint32_t slot)
 {

@@ -65,7 +65,11 @@ visit_next(struct index *x, struct index_cache *c)
 void
 evict_nearby_slow(struct index *x, struct index_cache *c)
 {
-	if (visit_next(x, c) + visit_next(x, c) > 0)
+	bool is_void = cache_finds_void(c);
+
+	if (is_void)
+		index_try_shrink(x); /* (I6) */
+	if (visit_next(x, c) + visit_next(x, c) > 0 || (is_void && index_can_shrink(x)))
 		c->tour_backoff = 0; /* there is more where that came from */
 	else
 		c->tour_backoff =

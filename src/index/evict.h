@@ -117,6 +117,13 @@ cache_finds_load(const struct index_cache *c)
 	return c->load >= LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN;
 }
 
+/* … or nearly empty? */
+LK_HOT bool
+cache_finds_void(const struct index_cache *c)
+{
+	return c->load < LOAD_SPAN * LOAD_SPAN * 3 / 4;
+}
+
 /*
  * Before an insertion into a latched bucket: if it has as many entries as it should, an idle one makes
  * way: it is returned without a name, its place, emptied, in `*place`.  NULL: none did; `*crowded`:

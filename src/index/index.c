@@ -41,12 +41,22 @@ set_shape(struct index *x, uint32_t mask, uint32_t n)
 }
 
 static void
-make_bucket(struct bucket *b, uint64_t floor)
+make_bucket(struct bucket *b)
 {
 	memset(b, 0, sizeof(*b));
 	latch_init(&b->latch);
 	shim_init(&b->tags, (uint64_t)0);
-	shim_init(&b->floor, floor);
+	shim_init(&b->floor, (uint64_t)0);
+}
+
+/* With both latches: names that move from `from` to `to` keep the order of their fences.  (B3) */
+static void
+raise_floor(struct bucket *to, const struct bucket *from)
+{
+	uint64_t floor = shim_load(&from->floor, SHIM_RELAXED);
+
+	if (floor > shim_load(&to->floor, SHIM_RELAXED))
+		shim_store(&to->floor, floor, SHIM_RELAXED);
 }
 
 bool
@@ -67,8 +77,11 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	shim_init(&x->shape, (uint64_t)0);
 	shim_init(&x->idle_allowed, 0u);
 	set_shape(x, n - 1, n);
-	for (uint32_t b = 0; b < n; b++)
-		make_bucket(index_bucket(x, b), floor);
+	for (uint32_t b = 0; b < n; b++) {
+		make_bucket(index_bucket(x, b));
+		shim_init(&index_bucket(x, b)->floor, floor);
+	}
+	x->made = n;
 	slab_init(&x->entries, env, home, sizeof(struct lk_resource),
 		  offsetof(struct lk_resource, name[1]));
 	slab_init(&x->lines, env, home, sizeof(struct bucket), offsetof(struct bucket, floor));
@@ -253,8 +266,12 @@ split(struct index *x)
 	from = index_bucket(x, to_number & (uint32_t)(grown >> 32) >> 1);
 	to = index_bucket(x, to_number);
 	latch_lock(&from->latch);
-	make_bucket(to, shim_load(&from->floor, SHIM_RELAXED)); /* (B3) */
+	if (to_number == x->made) {
+		make_bucket(to);
+		x->made++;
+	}
 	latch_lock(&to->latch);
+	raise_floor(to, from);
 	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
 			   &x->lines)) { /* else half a move could fail */
 		move_entries(x, from, to, to_number, grown);
@@ -263,6 +280,52 @@ split(struct index *x)
 	bucket_trim(to, &x->lines);
 	latch_unlock(&to->latch);
 	latch_unlock(&from->latch);
+}
+
+/* The shape with one bucket less. */
+static uint64_t
+shape_previous(uint64_t shape)
+{
+	uint32_t n = (uint32_t)shape - 1;
+	uint32_t mask = (uint32_t)(shape >> 32);
+
+	if (n <= (mask >> 1) + 1)
+		mask >>= 1;
+	return (uint64_t)mask << 32 | n;
+}
+
+/* The last bucket's entries go back to the one that it was split from.  (I6) */
+static void
+merge(struct index *x)
+{
+	uint64_t shape = shim_load(&x->shape, SHIM_RELAXED);
+	uint64_t shrunk = shape_previous(shape);
+	uint32_t last = (uint32_t)shrunk;
+	uint32_t into = shape_bucket(shrunk, last);
+	struct bucket *from = index_bucket(x, last);
+	struct bucket *to = index_bucket(x, into);
+
+	latch_lock(&to->latch);
+	latch_lock(&from->latch);
+	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
+			   &x->lines)) { /* else half a move could fail */
+		raise_floor(to, from);
+		move_entries(x, from, to, into, shrunk);
+		set_shape(x, (uint32_t)(shrunk >> 32), (uint32_t)shrunk); /* (I1) */
+	}
+	bucket_trim(to, &x->lines);
+	latch_unlock(&from->latch);
+	latch_unlock(&to->latch);
+}
+
+void
+index_try_shrink(struct index *x)
+{
+	if (!latch_try(&x->grow))
+		return;
+	if (index_can_shrink(x))
+		merge(x);
+	latch_unlock(&x->grow);
 }
 
 enum index_outcome

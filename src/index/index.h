@@ -12,8 +12,8 @@
  * Names that are used often are found without a latch (index_glimpse); the rest, and all
  * changes, take the latch of one bucket.
  *
- * I1  under the latch of bucket b, "hash h belongs to b" does not change: only a split of b
- *     changes it, and a split holds b's latch.  So whoever has taken a latch compares the
+ * I1  under the latch of bucket b, "hash h belongs to b" does not change: only a split of b,
+ *     or b's end, changes it, and both hold b's latch.  So whoever has taken a latch compares the
  *     shape again (bucket_lock), else one name could get two entries.
  * I2  a miss without the latch proves nothing (B2); entries are made only after a miss with it.
  * I3  a name has at most one entry (I1, I2), so the order of its grants is that of one word.
@@ -23,7 +23,11 @@
  *     is one, so that a bucket has at most its share, or one, of idle entries that came by insertion;
  *     and now and then it looks at two further buckets, so that what a mass release left goes too:
  *     names in the index <= held + pinned + max_idle + n, soon after.
- * I6  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
+ * I6  An index gives its last bucket up, its entries to the one it was split from, when insertions meet
+ *     nearly empty buckets: so max_idle / n grows again, and what is idle is found.  That too happens
+ *     under the latches of both, so I1 holds for it.  A bucket that was made is not made again: a
+ *     reader or a latch taker with an old shape may still be on its way to it.
+ * I7  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
  *     idle entries it grows only for users who come back to names: who uses each name once does better
  *     with a small index that stays in the nearest cache.
  *
@@ -44,7 +48,8 @@ struct index {
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
-	struct latch grow;                 /* one split at a time */
+	struct latch grow;                 /* one split or merge at a time */
+	uint32_t made;                     /* under it: buckets that were ever made */
 	struct slab entries;
 	struct slab lines;
 	struct slab blocks[NAME_CLASSES]; /* of long names, 64 … 4096 bytes */
@@ -107,6 +112,9 @@ bool index_glimpse_far(const struct bucket *b, const struct name *n, struct glim
 /* A pin on the entry of a name that has one, else NULL. */
 struct lk_resource *index_pin(struct index *x, const struct name *n);
 
+/* One bucket less, if it can and nobody else is changing the shape. */
+void index_try_shrink(struct index *x);
+
 /* Retire every idle entry. */
 void index_sweep(struct index *x, struct index_cache *c);
 
@@ -154,6 +162,13 @@ slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
 	g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
 	g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
 	return resource_matches(g->r, g->ident, n) && (g->word & WORD_DEAD) == 0;
+}
+
+/* Has it more buckets than it began with? */
+LK_HOT bool
+index_can_shrink(const struct index *x)
+{
+	return (uint32_t)shim_load(&x->shape, SHIM_RELAXED) > UINT32_C(1) << x->first_bits;
 }
 
 /* Where a name would be, for now. */

@@ -59,7 +59,7 @@ drop_segments(struct holds *h, uint32_t keep)
 	shim_store(&h->n_slots, slots, SHIM_RELEASE);
 	for (uint32_t k = keep; k < SLOT_SEGMENTS; k++)
 		gone[k] = shim_xchg(&h->segment[k], NULL, SHIM_ACQ_REL);
-	shim_rcu_synchronize(); /* (H4, RCU1) */
+	shim_rcu_synchronize(); /* (H4, RC1) */
 	for (uint32_t k = keep; k < SLOT_SEGMENTS; k++)
 		env_free(h->env, gone[k], segment_bytes(k));
 }

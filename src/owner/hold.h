@@ -18,7 +18,7 @@
  *     that a head that is the same before and after belongs to what was read between.  So the
  *     head is cleared before the word is given up, and all else is stored with release.
  * H4  slots do not move, and their memory stays while the owner is open; the large part of it is
- *     freed at close, after a grace period (RCU1).
+ *     freed at close, after a grace period (RC1).
  * H5  what a release needs is there since the acquire: it never allocates.
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
@@ -168,8 +168,8 @@ slot_give(struct holds *h, uint32_t slot)
 {
 	struct hold *s = hold_at(h, slot);
 
-	shim_store(&s->resource, NULL, SHIM_RELAXED);
-	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELAXED);
+	shim_store(&s->resource, NULL, SHIM_RELEASE); /* release: (H3) */
+	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELEASE);
 	h->free = slot;
 }
 

@@ -92,6 +92,7 @@ LK_HOT int
 owner_enter(struct lk_owner *w)
 {
 	shim_store(&w->inside, 1u, SHIM_RELAXED);
+	shim_keep_order(); /* the processor's part is done by shim_barrier_all() */
 	return (int)shim_load(w->gate, SHIM_ACQUIRE);
 }
 

@@ -294,7 +294,8 @@ close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct pl
 		shim_store(&q->state, (uint32_t)WAITER_CLOSED, SHIM_RELEASE); /* (Q2) */
 		plan_add_wake(plan, p);
 	}
-	if (!plan_full(plan))
+	if (head_of(b, r) ==
+	    NULL) /* all gone: the flags go too (W4), for which a full plan has room */
 		replan(l, b, r, LK_NL, LK_NL, plan);
 }
 

@@ -60,8 +60,8 @@ word_format(uint64_t w, char *buf, size_t cap)
 		uint32_t count = word_holders(w, (lk_mode)m);
 
 		if (count != 0)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, " %s=%u", lk_modename(m),
-				      count);
+			n += snprintf(text + n, sizeof(text) - (size_t)n, " %s=%u",
+				      lk_modename((lk_mode)m), count);
 	}
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if ((w & flags[i].bit) != 0)

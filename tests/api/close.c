@@ -86,6 +86,62 @@ Test(shutdown, wakes_all_who_wait)
 	close_all(m, w, 4);
 }
 
+/* As many as are woken at a time, and one more or less: the line's flags go with the last of them. */
+Test(shutdown, wakes_lines_of_every_length)
+{
+	enum { MOST = 65 };
+	static const int lengths[] = { 1, 31, 32, 33, 64, MOST };
+	struct lk_owner *w[MOST + 1];
+	struct asker a[MOST];
+
+	for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+		struct lk_manager *m = open_manager("memory:?fair_after_ns=3600000000000");
+		int n = lengths[k];
+
+		open_owners(m, w, n + 1);
+		take(w[n], "n", LK_X);
+		for (int i = 0; i < n; i++)
+			ask(m, &a[i], w[i], "n", LK_X);
+		(void)!lk_shutdown(m, &at_once); /* gives up w[n]'s hold too */
+		for (int i = 0; i < n; i++)
+			is(answer(&a[i]), LK_E_CLOSED);
+		ok(lk_shutdown(m, &at_once));
+		cr_expect_eq(stats_of(m).holds, 0);
+		close_all(m, w, n + 1);
+	}
+}
+
+/* What a shutdown that says 0 overlooked could still be released afterwards. */
+static void *
+lock_until_refused(void *arg)
+{
+	struct lk_owner *w = arg;
+	lk_grant g;
+
+	while (lk_acquire(w, "n", LK_X, NULL, &g) == 0) {
+		if (lk_release(w, g) != 0)
+			break; /* released for us */
+	}
+	return NULL;
+}
+
+Test(shutdown, that_says_so_leaves_nothing_held, .timeout = 60)
+{
+	for (int i = 0; i < 500; i++) {
+		struct lk_manager *m = open_manager(NULL);
+		struct lk_owner *w;
+		pthread_t t;
+
+		open_owners(m, &w, 1);
+		cr_assert_eq(pthread_create(&t, NULL, lock_until_refused, w), 0);
+		wait_until(stats_of(m).grants > 0);
+		if (lk_shutdown(m, &at_once) == 0)
+			cr_expect_eq(stats_of(m).holds, 0, "after %d shutdowns", i);
+		cr_assert_eq(pthread_join(t, NULL), 0);
+		close_all(m, &w, 1);
+	}
+}
+
 Test(shutdown, releases_what_idle_owners_hold_when_its_time_is_up)
 {
 	struct lk_options brief = { .size = sizeof(brief), .timeout_ns = 1000000 };
