@@ -66,7 +66,7 @@ index_replace(struct index *x, struct index_cache *c, const struct name *n, lk_m
 {
 	struct bucket *b = seen->bucket;
 	struct lk_resource *r = NULL;
-	struct place place;
+	struct place place = { NULL, 0 };
 	bool crowded;
 
 	if (unlikely(n->len > NAME_INLINE) || unlikely(!latch_try(&b->latch)))

@@ -208,10 +208,13 @@ static bool
 give_up_open(struct lot_bucket *b, struct lk_resource *r, uint64_t w, uint64_t after,
 	     struct plan *plan)
 {
+	const struct waiter *head = head_of(b, r);
+
 	if (!shim_cas(&r->word, &w, after | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
-	if ((w & WORD_AWAKE) == 0)
-		plan_add_wake(plan, head_of(b, r)->parker);
+	if ((w & WORD_AWAKE) == 0 &&
+	    likely(head != NULL)) /* WAITERS is set, so there is one (W4) */
+		plan_add_wake(plan, head->parker);
 	return true;
 }
 
