@@ -313,6 +313,78 @@ LK_API LK_NODISCARD int lk_acquire_id(struct lk_owner *w, uint64_t id, lk_mode m
  */
 LK_API uint64_t lk_name_hash(struct lk_manager *m, const void *name, size_t len);
 
+/* --------------------------------------------------- several at once, and scopes */
+
+/* One name of a batch.  This structure is frozen. */
+struct lk_request {
+	const char *name;
+	lk_mode mode;
+	uint32_t flags; /* LK_NAME_IS_ID: `name` points to a uint64_t, and `len` is 0 or 8 */
+	size_t len;     /* 0: `name` is a C string */
+};
+
+/*
+ * lk_acquire_many - lock `n` names, all or none.
+ *
+ * They are taken in the order of their bytes, whatever the order in `r`, so that batches of owners that
+ * hold nothing else never wait for each other in a ring.  A name may occur more than once: it is waited
+ * for once, in the weakest mode that is at least all that were asked for, and has a grant for each.
+ *
+ * Ownership   `r` and its names are not kept.  `out`, if not NULL, has room for `n` grants, in the order
+ *             of `r`; it is written only on success.
+ * Blocking    up to one deadline for all; it counts from the first wait.
+ * Returns     0 (also for n = 0); otherwise nothing was taken, and the value is one of lk_acquire()'s.
+ *             LK_E_INVAL also for a name_hash in `o`.  `tag` is kept with each grant.
+ */
+LK_API LK_NODISCARD int lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
+					const struct lk_options *o, lk_grant *out);
+
+/*
+ * lk_release_many - give `n` grants back, the last one first.
+ *
+ * Returns     0: all were held.  LK_E_STALE: some were not; the others are given back.  `*released` (may
+ *             be NULL) is how many were.
+ */
+LK_API LK_NODISCARD int lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n,
+					size_t *released);
+
+/*
+ * lk_with - call `body` under a lock, and release it whatever `body` returns.
+ *
+ * Returns     0: the lock was held to the end; `*body_rc` (may be NULL) is what `body` returned.
+ *             LK_E_STALE: `body` ran, but somebody released the grant meanwhile.  Any other code is
+ *             lk_acquire()'s: `body` did not run and `*body_rc` was not written.
+ */
+LK_API LK_NODISCARD int lk_with(struct lk_owner *w, const char *name, lk_mode mode,
+				const struct lk_options *o, int (*body)(void *arg), void *arg,
+				int *body_rc);
+
+/* A grant that ends with its scope: see LK_GUARD. */
+struct lk_guard {
+	struct lk_owner *owner;
+	lk_grant grant; /* 0: none */
+};
+
+/*
+ * LK_GUARD - declare a guard that releases what lk_guard_acquire() gave it when its scope is left, by
+ * any way but longjmp() or the end of the thread (GNU C and GNU C++ only):
+ *
+ *	LK_GUARD(guard);
+ *	rc = lk_guard_acquire(&guard, owner, "name", LK_X, NULL);
+ */
+#if defined(__GNUC__)
+#define LK_GUARD(guard) \
+	__attribute__((cleanup(lk_guard_release))) struct lk_guard guard = { NULL, 0 }
+#endif
+
+/* lk_guard_acquire - lk_acquire() into an empty guard; LK_E_INVAL if it is not empty. */
+LK_API LK_NODISCARD int lk_guard_acquire(struct lk_guard *guard, struct lk_owner *w,
+					 const char *name, lk_mode mode,
+					 const struct lk_options *o);
+
+/* lk_guard_release - release what the guard has, if anything, and empty it.  Before its scope's end. */
+LK_API void lk_guard_release(struct lk_guard *guard);
+
 /* ------------------------------------------------------------------- handles */
 
 /*

@@ -8,7 +8,7 @@
  * When that does not work out: index_enter() makes the entry or pins it, and request_wait() joins the
  * line.  Whatever fails later leaves nothing behind.
  */
-#include "core/grant.h"
+#include "core/acquire.h"
 #include "core/release.h"
 #include "index/replace.h"
 
@@ -194,15 +194,12 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 	return acquire_entered(w, n, q, out);
 }
 
-/* Between entering and leaving the owner: room, what the grant keeps, the grant. */
-static int
-acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
-	     lk_grant *out)
+int
+acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+	       lk_grant *out)
 {
-	int rc = owner_enter(w);
+	int rc = reserve(w);
 
-	if (likely(rc == 0))
-		rc = reserve(w);
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
@@ -210,6 +207,17 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 	}
+	return rc;
+}
+
+static int
+acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+	     lk_grant *out)
+{
+	int rc = owner_enter(w);
+
+	if (likely(rc == 0))
+		rc = acquire_inside(w, n, r, q, out);
 	owner_leave(w);
 	return rc;
 }

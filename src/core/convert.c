@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing the mode of a grant in place. */
+#include "core/convert.h"
 #include "core/release.h"
 
 /* A grant, the hold it is part of, and what the hold becomes if the grant becomes `to`. */
@@ -80,6 +81,16 @@ convert(struct lk_owner *w, struct conversion *c, struct request *q)
 		release_word(w, r, c->from, c->to);
 	tally(&w->count.conversions);
 	return 0;
+}
+
+void
+convert_weaker(struct lk_owner *w, lk_grant g, lk_mode to)
+{
+	struct conversion c;
+	struct request q = { .mode = to };
+
+	if (find_conversion(w, g, to, &c))
+		(void)convert(w, &c, &q); /* cannot fail (H5) */
 }
 
 static int

@@ -154,22 +154,48 @@ release_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode held)
 	return 0;
 }
 
-static LK_NOINLINE int
-release_any(struct lk_owner *w, lk_grant g)
+int
+release_inside(struct lk_owner *w, lk_grant g)
 {
 	struct hold *s;
 	uint32_t slot;
+
+	s = grant_find(w, g, &slot);
+	if (unlikely(s == NULL))
+		return LK_E_STALE;
+	release_grant(w, s, slot);
+	return 0;
+}
+
+static LK_NOINLINE int
+release_any(struct lk_owner *w, lk_grant g)
+{
 	int rc = release_enter(w);
 
 	if (unlikely(rc != 0))
 		return rc;
-	s = grant_find(w, g, &slot);
-	if (likely(s != NULL))
-		release_grant(w, s, slot);
-	else
-		rc = LK_E_STALE;
+	rc = release_inside(w, g);
 	owner_leave(w);
 	return rc;
+}
+
+int
+lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *released)
+{
+	size_t done = 0;
+	int rc;
+
+	if (w == NULL || (g == NULL && n > 0))
+		return LK_E_INVAL;
+	rc = release_enter(w);
+	if (rc != 0)
+		return rc;
+	for (size_t i = n; i > 0; i--)
+		done += release_inside(w, g[i - 1]) == 0;
+	owner_leave(w);
+	if (released != NULL)
+		*released = done;
+	return done == n ? 0 : LK_E_STALE;
 }
 
 /* Is `g` the one grant of a hold without notes, in a slot within reach? */

@@ -15,6 +15,9 @@ release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to
 		release_word_slow(w, r, from, to);
 }
 
+/* One grant; the owner was entered.  LK_E_STALE if it is none of its. */
+int release_inside(struct lk_owner *w, lk_grant g);
+
 /* Everything that `w` holds.  `died`: its thread ended without releasing. */
 void release_everything(struct lk_owner *w, bool died);
 

@@ -156,7 +156,7 @@ result_of_state(struct lk_owner *w, enum waiter_state state)
 
 /* In the line: until granted or not. */
 static int
-sleep_in_line(struct lk_owner *w, struct waiter *waiter, const struct request *q, bool head)
+sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
 {
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
@@ -165,6 +165,8 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, const struct request *q
 
 	tally(&w->count.waits);
 	limits.deadline_ns = deadline_of(w, q, waiter->since_ns);
+	q->deadline_ns = limits.deadline_ns; /* of all waits of this request, however many */
+	q->timeout_ns = LK_FOREVER;
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
