@@ -7,8 +7,8 @@
  *   - A lock keeps other *lock users* out, nothing else: it is advisory.
  *   - An owner is used by one thread at a time (lk_owner_cancel excepted).  Which
  *     thread may change; pass it on with the ordering you would give any object.
- *   - Deadlocks between *different* names are not detected yet: take names in one
- *     order, or give every wait a timeout.
+ *   - Deadlocks are not detected yet, but for two conversions of one name that wait for each
+ *     other: take names in one order, or give every wait a timeout.
  *   - After fork() the child holds nothing and every call says LK_E_FORKED; it may
  *     open a manager of its own.
  *   - A grant is a value.  Using an old one is a clear error (LK_E_STALE); using
@@ -270,9 +270,9 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *               LK_E_BUSY       LK_NOWAIT was asked and somebody is in the way
  *               LK_E_TIMEDOUT   the deadline passed; it was tried at least once
  *               LK_E_CANCELED   lk_owner_cancel()
- *               LK_E_CONVERSION_DEADLOCK  `w` holds the name, wants more, and another
- *                               holder waits for more too: neither could ever be granted.
- *                               Release, and try again
+ *               LK_E_CONVERSION_DEADLOCK  `w` holds the name and wants more, and so does another
+ *                               holder who waits: each stands in the other's way, neither
+ *                               could ever be granted.  Release, and try again
  *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
  *                               S or IX (2^15 in IS) of one name at a time
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX

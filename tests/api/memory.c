@@ -331,6 +331,43 @@ Test(memory, a_million_warm_pairs_take_no_memory_and_read_no_clock, .timeout = 1
 	cr_expect_eq(atomic_load(&heap.blocks), 0);
 }
 
+/* A try neither sleeps nor asks for the time, be it granted or refused, by name, number or handle. */
+Test(memory, a_try_asks_nothing_of_the_system)
+{
+	const struct lk_options nowait = { .size = sizeof(nowait), .flags = LK_NOWAIT };
+	struct test_world world;
+	struct test_heap heap;
+	struct lk_resource *r;
+	struct lk_manager *m;
+	struct lk_owner *w[2];
+	uint64_t before, calls;
+	lk_grant g;
+
+	test_heap_init(&heap);
+	test_world_init(&world);
+	m = open_with(NULL, &heap, &world);
+	open_owners(m, w, 2);
+	ok(lk_resource_open(m, "taken", &r));
+	take(w[1], "taken", LK_X);
+	ok(lk_acquire_id(w[1], 7, LK_X, NULL, NULL));
+	ok(lk_try_acquire(w[0], "free", LK_X, &g));
+	ok(lk_release(w[0], g));
+	before = test_world_calls(&world);
+	calls = atomic_load(&heap.calls);
+	for (int i = 0; i < 100000; i++) {
+		is(lk_try_acquire(w[0], "taken", LK_S, NULL), LK_E_BUSY);
+		is(lk_acquire_id(w[0], 7, LK_S, &nowait, NULL), LK_E_BUSY);
+		is(lk_acquire_on(w[0], r, LK_S, &nowait, NULL), LK_E_BUSY);
+		ok(lk_try_acquire(w[0], "free", LK_X, &g));
+		ok(lk_release(w[0], g));
+	}
+	cr_expect_eq(test_world_calls(&world), before);
+	cr_expect_eq(atomic_load(&heap.calls), calls);
+	cr_expect_eq(stats_of(m).busy, 300000);
+	lk_resource_close(r);
+	close_all(m, w, 2);
+}
+
 Test(memory, warm_owners_take_no_memory)
 {
 	struct test_world world;
