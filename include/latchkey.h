@@ -24,8 +24,8 @@
  *
  * Rules for every call:
  *
- *   - The result is 0 or a negative LK_E_ code, unless said otherwise.  A non-zero
- *     result leaves what the owner holds as it was.
+ *   - The result is 0 or a negative LK_E_ code.  A non-zero result leaves what the owner
+ *     holds as it was.  Both unless said otherwise.
  *   - LK_E_INVAL (NULL or out-of-range argument), LK_E_FORKED and, for calls that
  *     take an owner which has been closed, LK_E_STALE can come from every call that
  *     returns a code, and are not repeated below.
@@ -327,8 +327,9 @@ struct lk_request {
  * lk_acquire_many - lock `n` names, all or none.
  *
  * They are taken in the order of their bytes, whatever the order in `r`, so that batches of owners that
- * hold nothing else never wait for each other in a ring.  A name may occur more than once: it is waited
- * for once, in the weakest mode that is at least all that were asked for, and has a grant for each.
+ * hold nothing else never wait for each other in a ring; while a batch waits, others see the names
+ * before as taken.  A name may occur more than once: it is waited for once, in the weakest mode that is
+ * at least all that were asked for, and has a grant for each.
  *
  * Ownership   `r` and its names are not kept.  `out`, if not NULL, has room for `n` grants, in the order
  *             of `r`; it is written only on success.
@@ -352,8 +353,9 @@ LK_API LK_NODISCARD int lk_release_many(struct lk_owner *w, const lk_grant *g, s
  * lk_with - call `body` under a lock, and release it whatever `body` returns.
  *
  * Returns     0: the lock was held to the end; `*body_rc` (may be NULL) is what `body` returned.
- *             LK_E_STALE: `body` ran, but somebody released the grant meanwhile.  Any other code is
- *             lk_acquire()'s: `body` did not run and `*body_rc` was not written.
+ *             LK_E_STALE: `body` ran, but released the grant itself (or `w` was closed, and it did
+ *             not run).  Any other code is lk_acquire()'s: `body` did not run, and `*body_rc` was not
+ *             written.
  */
 LK_API LK_NODISCARD int lk_with(struct lk_owner *w, const char *name, lk_mode mode,
 				const struct lk_options *o, int (*body)(void *arg), void *arg,

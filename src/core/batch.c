@@ -104,8 +104,12 @@ run_length(const struct batch *b, size_t first)
 static void
 roll_back(struct batch *b, size_t taken)
 {
-	while (taken > 0)
-		(void)release_inside(b->w, b->item[--taken].grant);
+	while (taken > 0) {
+		lk_grant g = b->item[--taken].grant;
+
+		grant_untell_died(b->w, g);
+		(void)release_inside(b->w, g);
+	}
 }
 
 static int

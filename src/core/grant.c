@@ -30,6 +30,20 @@ grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *q)
 		q->extra->flags |= LK_OWNER_DIED;
 }
 
+void
+grant_untell_died(struct lk_owner *w, lk_grant g)
+{
+	uint32_t slot;
+	struct hold *s = grant_find(w, g, &slot);
+	const struct extra *e = s != NULL ? hold_extra(s) : NULL;
+	struct lk_resource *r;
+
+	if (e == NULL || (e->flags & LK_OWNER_DIED) == 0)
+		return;
+	r = shim_load(&grant_hold(w, s)->resource, SHIM_RELAXED);
+	shim_or(&r->pins, PINS_DIED, SHIM_RELEASE);
+}
+
 lk_mode
 grants_effective(const struct extra *e)
 {

@@ -38,6 +38,9 @@ grant_mint(struct lk_resource *r)
 /* The last writer's thread ended while it held: tell this holder, and nobody after. */
 void grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *q);
 
+/* This holder was told, but will not get to see it: tell the next one. */
+void grant_untell_died(struct lk_owner *w, lk_grant g);
+
 /* The same for a plain owner and a grant without notes: nothing but stores. */
 LK_HOT lk_grant
 grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode)

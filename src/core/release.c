@@ -185,6 +185,8 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 	size_t done = 0;
 	int rc;
 
+	if (released != NULL)
+		*released = 0;
 	if (w == NULL || (g == NULL && n > 0))
 		return LK_E_INVAL;
 	rc = release_enter(w);

@@ -178,6 +178,35 @@ Test(batch, release_counts_what_was_held)
 	close_all(m, &w, 1);
 }
 
+static void *
+die_with_a(void *arg)
+{
+	ok(lk_acquire(lk_self(arg), "a", LK_X, NULL, NULL));
+	return NULL;
+}
+
+/* Who gets nothing cannot be told that an owner died: the next one is. */
+Test(batch, refused_passes_on_that_an_owner_died)
+{
+	static const struct lk_request r[] = { { "a", LK_X, 0, 0 }, { "b", LK_X, 0, 0 } };
+	struct lk_grant_info info = { .size = sizeof(info) };
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[2];
+	lk_grant g[2];
+	pthread_t t;
+
+	open_owners(m, w, 2);
+	cr_assert_eq(pthread_create(&t, NULL, die_with_a, m), 0);
+	cr_assert_eq(pthread_join(t, NULL), 0);
+	g[0] = take(w[1], "b", LK_S);
+	is(lk_acquire_many(w[0], r, 2, &nowait, NULL), LK_E_BUSY);
+	ok(lk_release(w[1], g[0]));
+	ok(lk_acquire_many(w[0], r, 2, NULL, g));
+	ok(lk_grant_info(w[0], g[0], &info));
+	cr_expect_eq(info.flags, LK_OWNER_DIED);
+	close_all(m, w, 2);
+}
+
 /* Many names, some twice, in no order; and again with the n-th allocation failing. */
 enum { MANY = 1000 };
 

@@ -340,7 +340,7 @@ Test(memory, a_try_asks_nothing_of_the_system)
 	struct lk_resource *r;
 	struct lk_manager *m;
 	struct lk_owner *w[2];
-	uint64_t before, calls;
+	uint64_t asked, allocated;
 	lk_grant g;
 
 	test_heap_init(&heap);
@@ -352,8 +352,8 @@ Test(memory, a_try_asks_nothing_of_the_system)
 	ok(lk_acquire_id(w[1], 7, LK_X, NULL, NULL));
 	ok(lk_try_acquire(w[0], "free", LK_X, &g));
 	ok(lk_release(w[0], g));
-	before = test_world_calls(&world);
-	calls = atomic_load(&heap.calls);
+	asked = test_world_calls(&world);
+	allocated = atomic_load(&heap.calls);
 	for (int i = 0; i < 100000; i++) {
 		is(lk_try_acquire(w[0], "taken", LK_S, NULL), LK_E_BUSY);
 		is(lk_acquire_id(w[0], 7, LK_S, &nowait, NULL), LK_E_BUSY);
@@ -361,8 +361,8 @@ Test(memory, a_try_asks_nothing_of_the_system)
 		ok(lk_try_acquire(w[0], "free", LK_X, &g));
 		ok(lk_release(w[0], g));
 	}
-	cr_expect_eq(test_world_calls(&world), before);
-	cr_expect_eq(atomic_load(&heap.calls), calls);
+	cr_expect_eq(test_world_calls(&world), asked);
+	cr_expect_eq(atomic_load(&heap.calls), allocated);
 	cr_expect_eq(stats_of(m).busy, 300000);
 	lk_resource_close(r);
 	close_all(m, w, 2);
