@@ -75,7 +75,10 @@ struct lk_manager;
 struct lk_owner;
 struct lk_resource;
 
-/* A grant: slot (24 bits) and stamp (40 bits).  0 is never a grant. */
+/*
+ * A grant: slot (24 bits) and stamp (40 bits).  0 is never a grant, and no value recurs within 2^40
+ * grants of a manager.
+ */
 typedef uint64_t lk_grant;
 
 /*
@@ -177,7 +180,7 @@ LK_API LK_NODISCARD int lk_open(const char *url, const struct lk_config *cfg,
 /*
  * lk_close - close a manager and free all its memory.
  *
- * Ownership   on success `m` is gone.
+ * Ownership   on success `m` is gone.  (A thread that called lk_self() keeps some bytes until it ends.)
  * Threads     no other thread may be in a call with `m`, or make one afterwards.
  * Returns     0; LK_E_BUSY, and nothing changed, while an owner of lk_owner_open() or
  *             a handle is open, or a thread's own owner holds something.  Threads that
@@ -221,6 +224,10 @@ LK_API LK_NODISCARD int lk_owner_open(struct lk_manager *m, const struct lk_owne
 /*
  * lk_owner_close - release all that the owner holds, and close it.
  *
+ * Blocking    no; but an owner that had more than 64 grants at a time waits for a grace period of
+ *             liburcu's "bp" flavour (for running lk_snapshot() calls), so not inside a read-side
+ *             critical section of that flavour.  The same holds for a thread that ends with such an
+ *             lk_self() owner.
  * Ordering    as lk_release() for each grant.
  * Returns     0; LK_E_STALE if it is closed already (as long as the manager is open
  *             and the memory has not become another owner's).  A thread's own owner
@@ -491,7 +498,8 @@ LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
  * ever passed here for this name?
  *
  * The tokens may come from this manager or from anywhere.  One small record is kept for every
- * name that ever passed, until the manager closes.
+ * name that ever passed, until the manager closes.  (From some thousand names on, liburcu's table
+ * grows with the help of threads that live as long as the call.)
  *
  * Threads     any.
  * Returns     0: passed, and lower ones are refused from now on; LK_E_STALE: a larger one has

@@ -24,8 +24,9 @@
  *
  * max_idle       names that nobody holds but that may stay in the index, so that
  *                the next acquire of one of them is cheap; and at most one more for
- *                each bucket (lk_stats.buckets), of which there are no more than
- *                names held, nor fewer than index_buckets.  LK_OFF: never evict.
+ *                each bucket (lk_stats.buckets), which come with what is held and go
+ *                again.  Insertions of other names, and lk_sweep(), drop the rest.
+ *                LK_OFF: never evict.
  * max_reentry    grants that one owner may have on one name at a time; 1 makes
  *                locks strict (not re-entrant).  Default LK_OFF: no limit.
  * timeout_ns     how long a call waits that says nothing else.  Nanoseconds.
@@ -47,7 +48,8 @@
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 
 /*
- * An allocator of the caller's.  Both calls or neither.  `alloc` returns memory
+ * An allocator of the caller's.  (liburcu's own tables, behind lk_fence_pass(), use malloc.)
+ * Both calls or neither.  `alloc` returns memory
  * aligned to `align` (a power of 2, at most 65536) or NULL; `free` gets the size
  * back that was asked for.  They may run in any thread that calls Latchkey, with
  * an internal latch held, and must not call Latchkey.
@@ -83,8 +85,7 @@ struct lk_environment {
  */
 struct lk_config {
 	uint32_t size;
-	uint32_t flags;    /* LK_STRICT, LK_TIMED */
-	const char *label; /* shown to people; the first 31 bytes are kept */
+	uint32_t flags; /* LK_STRICT, LK_TIMED */
 #define LK_SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
 	LK_SETTING_LIST(LK_SETTING_FIELD)
 #undef LK_SETTING_FIELD

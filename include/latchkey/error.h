@@ -5,7 +5,7 @@
  * lk_strerror() and the test that provokes each code are made from it.
  *
  * Numbers are -errno where POSIX has the idea, and a private block from -10000
- * down where it has not.  They are frozen once released.
+ * down where it has not.  They are frozen once released; the gaps are kept for codes to come.
  */
 #ifndef LATCHKEY_ERROR_H
 #define LATCHKEY_ERROR_H

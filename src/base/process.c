@@ -212,10 +212,10 @@ process_set_owner(const struct member *me, void *owner)
 }
 
 void
-process_forget_owner(const struct member *me)
+process_forget_owner(const struct member *me, const void *owner)
 {
 	struct seat *s = find_seat(me);
 
-	if (s != NULL)
+	if (s != NULL && s->owner == owner)
 		*s = mine.seat[--mine.n];
 }

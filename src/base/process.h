@@ -36,6 +36,8 @@ void *process_owner(const struct member *me);
 
 /* False: out of memory. */
 bool process_set_owner(const struct member *me, void *owner);
-void process_forget_owner(const struct member *me);
+
+/* If `owner` is the calling thread's in `me`. */
+void process_forget_owner(const struct member *me, const void *owner);
 
 #endif /* LK_BASE_PROCESS_H */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls of rcu.h, on liburcu-bp. */
+#include <errno.h>
+#include <pthread.h>
+
 #include <urcu-bp.h>
 
 #include "base/rcu.h"
@@ -40,10 +43,32 @@ shim_rcu_read_unlock(void)
 	urcu_bp_read_unlock();
 }
 
+/*
+ * liburcu waits with poll(), where a thread can be cancelled while it has liburcu's mutex and all signals
+ * blocked: nobody would get any further.
+ */
+void
+shim_rcu_guard_begin(struct shim_rcu_guard *g)
+{
+	g->saved_errno = errno;
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
+}
+
+void
+shim_rcu_guard_end(const struct shim_rcu_guard *g)
+{
+	(void)pthread_setcancelstate(g->cancel_state, NULL);
+	errno = g->saved_errno;
+}
+
 void
 shim_rcu_synchronize(void)
 {
+	struct shim_rcu_guard g;
+
+	shim_rcu_guard_begin(&g);
 	urcu_bp_synchronize_rcu();
+	shim_rcu_guard_end(&g);
 	readers_left();
 }
 

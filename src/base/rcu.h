@@ -17,6 +17,15 @@ void shim_rcu_read_lock(void);
 void shim_rcu_read_unlock(void);
 void shim_rcu_synchronize(void); /* waits for all readers; not inside a reader */
 
+/* Around calls of liburcu that may wait: no cancellation there, and errno is the caller's. */
+struct shim_rcu_guard {
+	int cancel_state;
+	int saved_errno;
+};
+
+void shim_rcu_guard_begin(struct shim_rcu_guard *g);
+void shim_rcu_guard_end(const struct shim_rcu_guard *g);
+
 /* Around fork(), from the handlers of thread.c. */
 void shim_rcu_before_fork(void);
 void shim_rcu_after_fork_parent(void);

@@ -69,17 +69,20 @@ free_mark(struct env *e, struct mark *m)
 void
 table_destroy(struct table *t)
 {
+	struct shim_rcu_guard g;
 	struct mark *m;
 	struct mark *next;
 
 	if (t == NULL)
 		return;
+	shim_rcu_guard_begin(&g);
 	for (m = shim_load(&t->all, SHIM_ACQUIRE); m != NULL; m = m->next) {
 		shim_rcu_read_lock();
 		(void)cds_lfht_del(t->marks, &m->node);
 		shim_rcu_read_unlock();
 	}
 	(void)cds_lfht_destroy(t->marks, NULL);
+	shim_rcu_guard_end(&g);
 	for (m = shim_load(&t->all, SHIM_ACQUIRE); m != NULL; m = next) {
 		next = m->next;
 		free_mark(t->env, m);
@@ -104,8 +107,13 @@ count_one(struct table *t)
 	uint64_t n = shim_add(&t->n, (uint64_t)1, SHIM_RELAXED) + 1;
 	uint64_t size = shim_load(&t->size, SHIM_RELAXED);
 
-	if (n > size && shim_cas(&t->size, &size, size * 2, SHIM_RELAXED))
-		cds_lfht_resize(t->marks, size * 2);
+	struct shim_rcu_guard g;
+
+	if (n <= size || !shim_cas(&t->size, &size, size * 2, SHIM_RELAXED))
+		return;
+	shim_rcu_guard_begin(&g);
+	cds_lfht_resize(t->marks, size * 2);
+	shim_rcu_guard_end(&g);
 }
 
 static enum table_outcome

@@ -116,7 +116,8 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		return GLIMPSED_HELD; /* our hold keeps the name on the entry (R1) */
 	if (unlikely(!take_glimpsed(g, q->mode))) {
 		if ((q->flags & LK_NOWAIT) != 0 && !word_admits(g->word, LK_NL, q->mode) &&
-		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_confirmed(g))
+		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_is_coherent(g) &&
+		    glimpse_confirmed(g))
 			return GLIMPSED_BUSY; /* as of the moment of g->word */
 		if (!request_spin(w, g->r, LK_NL, q->mode, q))
 			return GLIMPSED_NOT;

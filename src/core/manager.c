@@ -13,8 +13,6 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->limits.fair_after_ns = s->fair_after_ns;
 	m->limits.spin_ns = s->spin_ns;
 	m->limits.many_cpus = shim_cpus() > 1;
-	if (s->label != NULL)
-		memcpy(m->label, s->label, strnlen(s->label, LK_LABEL_MAX));
 }
 
 static void

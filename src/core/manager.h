@@ -32,7 +32,6 @@ struct lk_manager {
 	struct latch cache_latch;
 	struct index_cache cache;
 	struct latch guards_latch;
-	char label[LK_LABEL_MAX + 1];
 } LK_ALIGNED;
 
 /* Settings, checked. */
@@ -41,7 +40,6 @@ struct settings {
 	LK_SETTING_LIST(SETTING_FIELD)
 #undef SETTING_FIELD
 	uint32_t flags;
-	const char *label;
 	struct lk_allocator allocator;
 	struct lk_environment environment;
 	bool has_allocator;

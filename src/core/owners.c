@@ -74,7 +74,7 @@ lk_owner_close(struct lk_owner *w)
 	if (rc != 0)
 		return rc;
 	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
-		process_forget_owner(&w->manager->member);
+		process_forget_owner(&w->manager->member, w);
 	end_owner(w, false);
 	return 0;
 }

@@ -218,7 +218,6 @@ read_config(struct settings *s, const struct lk_config *cfg)
 		return settings_refuse(cfg, LK_E_INVAL, "flags: 0x%x has bits that are not known",
 				       cfg->flags);
 	s->flags = cfg->flags;
-	s->label = cfg->label;
 	for (size_t i = 0; i < ROW_N; i++) {
 		int rc = set_value(s, cfg, &rows[i], value[i]);
 

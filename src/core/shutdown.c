@@ -102,6 +102,8 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 		return LK_E_FORKED;
 	seen = shim_barrier_all(); /* (O2) */
 	lot_close(&m->lot);
+	if (!seen)
+		nap(m, env_now(&m->env), SHIM_NEVER); /* time for what is on its way to memory */
 	if (drain(m, deadline_of(m, &q, env_now(&m->env))))
 		return 0;
 	/* Without the barrier we cannot know who is inside, and touch nobody's holds. */

@@ -143,12 +143,13 @@ static void
 copy_waiter(void *arg, const struct waiter *q, uint32_t position)
 {
 	struct batch *b = arg;
-	struct copied *c = &b->copy[b->n];
+	struct copied *c;
 	const void *name;
 	bool is_id;
 
 	if (b->n++ >= b->room)
 		return;
+	c = &b->copy[b->n - 1];
 	memset(&c->row, 0, sizeof(c->row));
 	name = resource_name(q->r, &c->row.name_len, &is_id);
 	memcpy(c->name, name, c->row.name_len);

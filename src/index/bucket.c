@@ -24,8 +24,8 @@ empty_slot(struct bucket *b, struct bucket **last)
 }
 
 /*
- * One more line behind `last`, its first slot what stood in the place of the link.  The line is
- * filled before it is linked, so that nothing is missing in between.
+ * One more line behind `last`, its first slot what stood in the place of the link.  For an instant that
+ * entry is in neither place for a reader without the latch (B2).
  */
 static struct bucket *
 add_line(struct bucket *last, struct slab *lines)

@@ -237,6 +237,21 @@ move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t t
 	bucket_trim(from, &x->lines);
 }
 
+/*
+ * Both latches or none, without waiting: a change of shape can be done another time, and those who
+ * promised not to sleep come here too.
+ */
+static bool
+latch_try_both(struct bucket *older, struct bucket *newer)
+{
+	if (!latch_try(&older->latch))
+		return false;
+	if (latch_try(&newer->latch))
+		return true;
+	latch_unlock(&older->latch);
+	return false;
+}
+
 /* The shape with one bucket more. */
 static uint64_t
 shape_next(uint64_t shape)
@@ -265,12 +280,12 @@ split(struct index *x)
 		return;
 	from = index_bucket(x, to_number & (uint32_t)(grown >> 32) >> 1);
 	to = index_bucket(x, to_number);
-	latch_lock(&from->latch);
 	if (to_number == x->made) {
 		make_bucket(to);
 		x->made++;
 	}
-	latch_lock(&to->latch);
+	if (!latch_try_both(from, to))
+		return;
 	raise_floor(to, from);
 	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
 			   &x->lines)) { /* else half a move could fail */
@@ -305,8 +320,8 @@ merge(struct index *x)
 	struct bucket *from = index_bucket(x, last);
 	struct bucket *to = index_bucket(x, into);
 
-	latch_lock(&to->latch);
-	latch_lock(&from->latch);
+	if (!latch_try_both(to, from))
+		return;
 	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
 			   &x->lines)) { /* else half a move could fail */
 		raise_floor(to, from);

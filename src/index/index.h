@@ -202,6 +202,14 @@ index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
 	return unlikely(tags_linked(tags)) && index_glimpse_far(b, n, g);
 }
 
+/* Was the word that of the name?  It was read first, and may be of what the entry was before. */
+LK_HOT bool
+glimpse_is_coherent(const struct glimpse *g)
+{
+	return ((g->ident >> NAME_BITS) * WORD_GEN_ONE & WORD_GEN_MASK) ==
+	       (g->word & WORD_GEN_MASK);
+}
+
 /* Is a hold made after a glimpse a hold on the name that was meant?  (R3) */
 LK_HOT bool
 glimpse_confirmed(const struct glimpse *g)

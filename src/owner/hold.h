@@ -16,7 +16,8 @@
  * H2  the word counts each hold once, in its effective mode: the supremum of its live grants.
  * H3  slots are changed by the owner's own thread only; others read them (snapshots), knowing
  *     that a head that is the same before and after belongs to what was read between.  So the
- *     head is cleared before the word is given up, and all else is stored with release.
+ *     head is cleared before the word is given up, and all else is stored with release.  (Of a
+ *     conversion under way they may see the new fence with the old mode.)
  * H4  slots do not move, and their memory stays while the owner is open; the large part of it is
  *     freed at close, after a grace period (RC1).
  * H5  what a release needs is there since the acquire: it never allocates.

@@ -137,6 +137,44 @@ dequeue(struct lot_bucket *b, struct waiter *q)
 	b->conversions -= q->held != LK_NL;
 }
 
+/*
+ * Under the latch: make the plan for the line of `r` the word, on top of a change of the caller's
+ * own hold.
+ */
+static void
+replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from, lk_mode to,
+       struct plan *plan)
+{
+	uint64_t w;
+
+	do {
+		w = shim_load(&r->word, SHIM_ACQUIRE);
+	} while (!plan_try(plan, l, b, r, w, word_change(w, from, to)));
+}
+
+/*
+ * Q7 for those who came before: a conversion for whose hold `q`, also a conversion, will wait goes ahead
+ * of it, as it would if it came now.  Behind `q` it could wait for nothing but the order, and for ever.
+ */
+static bool
+let_ahead(struct lot_bucket *b, struct waiter *q)
+{
+	struct cds_list_head *node = q->node.next;
+	bool moved = false;
+
+	while (node != &b->waiters) {
+		struct waiter *p = entry(node);
+
+		node = node->next;
+		if (p->r != q->r || (mode_conflicts(q->want) & MODE_BIT(p->held)) == 0)
+			continue;
+		cds_list_del(&p->node);
+		cds_list_add_tail(&p->node, &q->node);
+		moved = true;
+	}
+	return moved;
+}
+
 enum line_outcome
 line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struct line_tally *t)
 {
@@ -166,6 +204,8 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 		if (!shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
 			continue;
 		enqueue(b, q, before);
+		if (let_ahead(b, q))
+			replan(l, b, q->r, LK_NL, LK_NL, &plan);
 		*head = head_of(b, q->r) == q;
 		break;
 	}
@@ -186,21 +226,6 @@ line_probe(struct lot *l, const struct waiter *q)
 	outcome = judge(b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
 	latch_unlock(&b->latch);
 	return outcome;
-}
-
-/*
- * Under the latch: make the plan for the line of `r` the word, on top of a change of the caller's
- * own hold.
- */
-static void
-replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from, lk_mode to,
-       struct plan *plan)
-{
-	uint64_t w;
-
-	do {
-		w = shim_load(&r->word, SHIM_ACQUIRE);
-	} while (!plan_try(plan, l, b, r, w, word_change(w, from, to)));
 }
 
 /* Under the latch, of an open line: give up, and see to it that the head looks. */

@@ -24,7 +24,8 @@
  *     that relied on AWAKE is part of what was planned.
  * Q7  a request stands before the first waiter whose wanted mode its owner already blocks (that
  *     waiter cannot be granted before it anyway); else at the tail.  Conversions go ahead of new
- *     requests by this rule alone.  (PostgreSQL, ProcSleep.)
+ *     requests by this rule alone.  (PostgreSQL, ProcSleep.)  When it brings a conversion before
+ *     waiters whose holds are in its way, those go before it: the rule holds whoever came first.
  * Q8  a plan goes from the head to the end; whoever fits the holders and no earlier waiter that is
  *     left is granted.
  * Q9  waking is the last thing done, outside the latch.

@@ -312,3 +312,43 @@ Test(shutdown, among_threads_at_work_ends_with_nothing_held)
 		ok(lk_close(m));
 	}
 }
+
+/* Closing an owner of many grants waits inside liburcu: a thread must not be cancelled there. */
+struct quitter {
+	struct lk_owner *w;
+	atomic_bool closed;
+};
+
+static void *
+close_with_a_cancel_pending(void *arg)
+{
+	struct quitter *q = arg;
+
+	ok(pthread_cancel(pthread_self()));
+	ok(lk_owner_close(q->w));
+	atomic_store(&q->closed, true);
+	pthread_testcancel();
+	return NULL;
+}
+
+Test(close, of_an_owner_is_no_cancellation_point, .timeout = 60)
+{
+	struct lk_manager *m = open_manager(NULL);
+
+	for (int i = 0; i < 50; i++) {
+		struct quitter q;
+		pthread_t t;
+		void *result;
+
+		atomic_init(&q.closed, false);
+		open_owners(m, &q.w, 1);
+		for (uint64_t id = 0; id < 200; id++)
+			ok(lk_acquire_id(q.w, id, LK_S, NULL, NULL));
+		cr_assert_eq(pthread_create(&t, NULL, close_with_a_cancel_pending, &q), 0);
+		cr_assert_eq(pthread_join(t, &result), 0);
+		cr_expect(atomic_load(&q.closed));
+		cr_expect_eq(result, PTHREAD_CANCELED);
+	}
+	cr_expect_eq(stats_of(m).holds, 0);
+	ok(lk_close(m));
+}

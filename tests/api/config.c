@@ -270,14 +270,13 @@ Test(config, says_why_whatever_it_was)
 
 Test(config, is_copied)
 {
-	char url[] = "memory:?max_reentry=1", label[] = "label";
-	struct lk_config cfg = { .size = sizeof(cfg), .label = label };
+	char url[] = "memory:?max_reentry=1";
+	struct lk_config cfg = LK_CONFIG_INIT;
 	struct lk_manager *m;
 	struct lk_owner *w;
 
 	ok(lk_open(url, &cfg, &m));
 	memset(url, 'x', sizeof(url) - 1);
-	memset(label, 'x', sizeof(label) - 1);
 	memset(&cfg, 0xff, sizeof(cfg));
 	open_owners(m, &w, 1);
 	take(w, "n", LK_S);

@@ -311,3 +311,42 @@ Test(convert, a_downgrade_is_for_what_reading_weakens)
 	}
 	close_all(m, &w, 1);
 }
+
+/*
+ * A conversion may come before waiters that were there first, but not before those for whose holds it
+ * then waits: they would wait for its turn, and it for them.
+ */
+Test(convert, does_not_come_before_those_whose_holds_are_in_its_way, .timeout = 60)
+{
+	static const struct {
+		lk_mode held;   /* by the one who will convert to X */
+		lk_mode wanted; /* by the one who holds IS */
+		lk_mode other;  /* wanted by somebody who waits first */
+	} rings[] = { { LK_S, LK_S, LK_IX },
+		      { LK_S, LK_U, LK_IX },
+		      { LK_U, LK_S, LK_IX },
+		      { LK_IX, LK_IX, LK_S } };
+
+	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+		struct lk_manager *m = open_manager("memory:?strict=1");
+		struct asker other, early, late;
+		struct lk_owner *w[3];
+		lk_grant g[2];
+
+		open_owners(m, w, 3);
+		g[0] = take(w[0], "n", LK_IS);
+		g[1] = take(w[1], "n", rings[i].held);
+		ask(m, &other, w[2], "n", rings[i].other);
+		ask_convert(m, &early, w[0], "n", g[0], rings[i].wanted);
+		late = (struct asker){
+			.owner = w[1], .name = "n", .mode = LK_X, .grant = g[1], .converts = true
+		};
+		asker_start(&late);
+		ok(answer(&early)); /* let in by the one who comes late */
+		ok(lk_release(w[0], g[0]));
+		ok(answer(&late));
+		ok(lk_release(w[1], g[1]));
+		ok(answer(&other));
+		close_all(m, w, 3);
+	}
+}

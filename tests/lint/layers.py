@@ -9,7 +9,7 @@ import tree
 
 LAYERS = ["base", "mode", "word", "index", "wait", "owner", "core"]
 BASE_ONLY = re.compile(r"urcu|ck_pr\.h|xxhash\.h|pthread\.h|stdatomic\.h|linux/")
-OUTSIDE = ["examples", "bench", "tests/api", "tests/stress", "adapters"]
+OUTSIDE = ["examples", "bench", "tests/api", "tests/stress"]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
 found = tree.Findings()

@@ -72,8 +72,10 @@ Test(process, one_owner_in_each_member)
 	}
 	for (unsigned i = 0; i < MEMBERS; i++)
 		cr_expect_eq(process_owner(&c[i].member), (void *)&c[i]);
-	process_forget_owner(&c[3].member);
-	process_forget_owner(&c[3].member);
+	process_forget_owner(&c[3].member, &c[2]); /* not its owner */
+	cr_expect_eq(process_owner(&c[3].member), (void *)&c[3]);
+	process_forget_owner(&c[3].member, &c[3]);
+	process_forget_owner(&c[3].member, &c[3]);
 	for (unsigned i = 0; i < MEMBERS; i++)
 		cr_expect_eq(process_owner(&c[i].member), i == 3 ? NULL : (void *)&c[i], "%u", i);
 	cr_assert(process_set_owner(&c[3].member, &c[0]));
@@ -134,8 +136,8 @@ have_owners_in_all(void *arg, unsigned index)
 	(void)index;
 	for (unsigned i = 0; i < MEMBERS; i++)
 		cr_expect(process_set_owner(&c[i].member, &c[i]));
-	process_forget_owner(&c[0].member);
-	process_forget_owner(&c[4].member);
+	process_forget_owner(&c[0].member, &c[0]);
+	process_forget_owner(&c[4].member, &c[4]);
 	process_leave(&c[5].member);
 }
 

@@ -72,7 +72,6 @@ Test(settings, standards)
 				cr_expect_eq(setting(&s, &rows[i]), rows[i].standard, "%s",
 					     rows[i].name);
 			cr_expect_eq(s.flags, 0);
-			cr_expect_null(s.label);
 			cr_expect_not(s.has_allocator || s.has_environment);
 		}
 	}
@@ -374,14 +373,4 @@ Test(settings, sizes_of_the_structure)
 	cr_expect_eq(settings_read(&s, NULL, &newer.known), LK_E_INVAL);
 	newer.known.size = 4;
 	cr_expect_eq(settings_read(&s, NULL, &newer.known), LK_E_INVAL);
-}
-
-Test(settings, the_label)
-{
-	struct lk_config cfg = LK_CONFIG_INIT;
-	struct settings s;
-
-	cfg.label = "mine";
-	cr_assert_eq(settings_read(&s, "memory:", &cfg), 0);
-	cr_expect_str_eq(s.label, "mine");
 }

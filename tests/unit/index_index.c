@@ -45,7 +45,7 @@ finish(void)
 static struct name
 bytes_name(const void *bytes, size_t len)
 {
-	struct name n;
+	struct name n = { .bytes = NULL };
 
 	cr_assert(name_set(&n, bytes, len, 0, SEED));
 	return n;
