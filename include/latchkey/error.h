@@ -21,7 +21,8 @@
 	X(NOMEM, -ENOMEM, "out of memory")                                                        \
 	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")         \
 	X(STALE, -10000, "not a grant that this owner holds now")                                 \
-	X(CONVERSION_DEADLOCK, -10001, "two conversions of one lock wait for each other")         \
+	X(CONVERSION_DEADLOCK, -10001,                                                            \
+	  "two conversions of one lock: each stands in the other's way")                          \
 	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")         \
 	X(CLOSED, -10005, "the manager is shutting down")                                         \
 	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()") \

@@ -153,7 +153,7 @@ replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from,
 }
 
 /*
- * Q7 for those who came before: a conversion for whose hold `q`, also a conversion, will wait goes ahead
+ * For those who came before (Q7): a conversion for whose hold `q`, also a conversion, will wait goes ahead
  * of it, as it would if it came now.  Behind `q` it could wait for nothing but the order, and for ever.
  */
 static bool
