@@ -56,9 +56,9 @@ add_chunk(struct slab *s)
 		return false;
 	}
 	c->home = s->home;
-	c->next = s->chunks;
-	s->chunks = c;
-	s->fresh = s->per_chunk;
+	c->next = RD(s->chunks);
+	WR(s->chunks, c);
+	WR(s->fresh, s->per_chunk);
 	return true;
 }
 
@@ -66,15 +66,18 @@ add_chunk(struct slab *s)
 static void *
 take(struct slab *s)
 {
-	void *p = s->free;
+	void *p = RD(s->free);
+	uint32_t fresh;
 
 	if (p != NULL) {
-		s->free = shim_load(link_of(s, p), SHIM_RELAXED);
+		WR(s->free, shim_load(link_of(s, p), SHIM_RELAXED));
 		return p;
 	}
-	if (s->fresh == 0 && !add_chunk(s))
+	if (RD(s->fresh) == 0 && !add_chunk(s))
 		return NULL;
-	return object_at(s, s->chunks, s->per_chunk - s->fresh--);
+	fresh = RD(s->fresh);
+	WR(s->fresh, fresh - 1);
+	return object_at(s, RD(s->chunks), s->per_chunk - fresh);
 }
 
 unsigned
@@ -94,8 +97,8 @@ slab_put_many(struct slab *s, void **objects, unsigned n)
 {
 	latch_lock(&s->latch);
 	for (unsigned i = 0; i < n; i++) {
-		shim_store(link_of(s, objects[i]), s->free, SHIM_RELAXED);
-		s->free = objects[i];
+		shim_store(link_of(s, objects[i]), RD(s->free), SHIM_RELAXED);
+		WR(s->free, objects[i]);
 	}
 	latch_unlock(&s->latch);
 }
@@ -107,8 +110,8 @@ slab_each(struct slab *s, bool (*visit)(void *object, void *arg), void *arg)
 	uint32_t n;
 
 	latch_lock(&s->latch);
-	c = s->chunks;
-	n = s->per_chunk - s->fresh;
+	c = RD(s->chunks);
+	n = s->per_chunk - RD(s->fresh);
 	latch_unlock(&s->latch);
 	for (; c != NULL; c = c->next, n = s->per_chunk) {
 		for (uint32_t i = 0; i < n; i++) {

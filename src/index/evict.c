@@ -28,7 +28,7 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 
 	for (struct bucket *line = b; line != NULL && done < surplus; line = bucket_next(line)) {
 		for (unsigned i = 0; i < BUCKET_SLOTS && done < surplus; i++) {
-			const struct place place = { line, (b->hand + i) % BUCKET_SLOTS };
+			const struct place place = { line, (RD(b->hand) + i) % BUCKET_SLOTS };
 			struct lk_resource *r;
 
 			if (!tags_entry(shim_load(&line->tags, SHIM_RELAXED), place.slot))

@@ -280,9 +280,9 @@ split(struct index *x)
 		return;
 	from = index_bucket(x, to_number & (uint32_t)(grown >> 32) >> 1);
 	to = index_bucket(x, to_number);
-	if (to_number == x->made) {
+	if (to_number == RD(x->made)) {
 		make_bucket(to);
-		x->made++;
+		WR(x->made, to_number + 1);
 	}
 	if (!latch_try_both(from, to))
 		return;

@@ -127,14 +127,14 @@ enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
 {
 	shim_init(&q->state, (uint32_t)WAITER_WAITING);
 	cds_list_add_tail(&q->node, before);
-	b->conversions += q->held != LK_NL;
+	WR(b->conversions, RD(b->conversions) + (q->held != LK_NL));
 }
 
 static void
 dequeue(struct lot_bucket *b, struct waiter *q)
 {
 	cds_list_del(&q->node);
-	b->conversions -= q->held != LK_NL;
+	WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
 }
 
 /*
@@ -277,8 +277,8 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 	latch_lock(&b->latch);
 	waiting = waiter_state(q) == WAITER_WAITING;
 	if (waiting) {
-		if (overdue && !q->overdue && head_of(b, q->r) == q) {
-			q->overdue = true;
+		if (overdue && !RD(q->overdue) && head_of(b, q->r) == q) {
+			WR(q->overdue, true);
 			tally(t->closings);
 		}
 		replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q6) */

@@ -14,7 +14,7 @@ flags_of(const struct lot *l, const struct waiter *head, uint32_t conversions)
 {
 	if (head == NULL)
 		return 0;
-	return WORD_WAITERS | (l->strict || head->overdue || conversions > 0 ? WORD_CLOSED : 0);
+	return WORD_WAITERS | (l->strict || RD(head->overdue) || conversions > 0 ? WORD_CLOSED : 0);
 }
 
 struct choice {
@@ -30,7 +30,7 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 {
 	struct choice c = { base & ~(WORD_WAITERS | WORD_AWAKE | WORD_CLOSED), 0, false };
 	const struct waiter *head = NULL; /* of those who are left */
-	uint32_t conversions = b->conversions;
+	uint32_t conversions = RD(b->conversions);
 	mode_set blocked = 0;
 	struct cds_list_head *node;
 
@@ -42,9 +42,9 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 		if (q->r != r)
 			continue;
 		fits = (blocked & MODE_BIT(q->want)) == 0 && word_admits(c.word, q->held, q->want);
-		q->chosen = fits && c.n < room;
-		c.more |= fits && !q->chosen;
-		if (q->chosen) {
+		WR(q->chosen, fits && c.n < room);
+		c.more |= fits && !RD(q->chosen);
+		if (RD(q->chosen)) {
 			c.word = word_change(c.word, q->held, q->want);
 			conversions -= q->held != LK_NL;
 			c.n++;
@@ -71,12 +71,12 @@ grant_chosen(struct plan *p, struct lot_bucket *b, const struct lk_resource *r, 
 		struct waiter *q = entry(node);
 
 		next = node->next;
-		if (q->r != r || !q->chosen)
+		if (q->r != r || !RD(q->chosen))
 			continue;
 		n--;
 		p->n_granted++;
 		plan_add_wake(p, q->parker);
-		b->conversions -= q->held != LK_NL;
+		WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
 		cds_list_del(node);
 		shim_store(&q->state, (uint32_t)WAITER_GRANTED, SHIM_RELEASE);
 	}
