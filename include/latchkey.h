@@ -110,8 +110,29 @@ typedef enum lk_mode {
 	LK_WRITE = LK_X
 } lk_mode;
 
+/*
+ * Hierarchy.  A name is a path: it is split at each separator (lk_config.separator, by default '/') that
+ * has another byte on both sides.  "db/orders/42" lies below "db/orders", which lies below "db"; "/var",
+ * "db/" and "a//b" are not split, so every byte string is a name.  Numbers (lk_acquire_id) lie below nothing.
+ *
+ *   intents     a grant in IS or S holds all its ancestors in IS, one in U, IX, SIX or X holds them in
+ *               IX, for as long as it lasts.  So an S on "db" keeps writers out of everything below it,
+ *               and an X everybody.  They are taken from the root down and given back from the leaf up;
+ *               a conversion that needs a stronger intent takes that first.
+ *   coverage    if the owner holds an ancestor in a mode that already says as much (X: anything; S, U or
+ *               SIX: S or IS), the new grant is *implied*: it is counted on that ancestor's hold (in S
+ *               for S and IS, else in X), and no other lock is touched.  Releasing or weakening the
+ *               ancestor never fails; it stays in what its implied grants need.
+ *
+ * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  A name
+ * without a separator pays nothing for any of this.
+ * Source: Gray, Lorie, Putzolu, Traiger 1976.
+ */
+
 /* Flags of struct lk_options.  LK_TIMED (config.h) is one too. */
 #define LK_NOWAIT 0x100u /* LK_E_BUSY rather than wait */
+#define LK_PARENTS \
+	0x200u /* hold the ancestors in the same mode, not in intents; nothing is implied */
 
 struct lk_retry;  /* not supported yet */
 struct lk_report; /* not supported yet */
@@ -122,7 +143,7 @@ struct lk_report; /* not supported yet */
  */
 struct lk_options {
 	uint32_t size;
-	uint32_t flags;     /* LK_NOWAIT, LK_TIMED */
+	uint32_t flags;     /* LK_NOWAIT, LK_PARENTS, LK_TIMED */
 	int64_t timeout_ns; /* from now; LK_FOREVER; 0: the manager's, unless deadline_ns is set */
 	uint64_t
 		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
@@ -512,11 +533,12 @@ LK_API LK_NODISCARD int lk_fence_pass(struct lk_manager *m, const void *name, si
 
 #define LK_OWNER_DIED 0x1u /* lk_grant_info.flags: the last writer ended without releasing */
 #define LK_NAME_IS_ID 0x2u /* … and lk_snapshot_row.flags: the name is 8 bytes, a uint64_t */
+#define LK_IMPLIED    0x4u /* … both: covered by the owner's hold on an ancestor, and counted there */
 
 /* One grant, as its owner sees it.  `name` and `tag` are valid until the grant is released. */
 struct lk_grant_info {
 	uint32_t size;
-	uint32_t flags; /* LK_OWNER_DIED, LK_NAME_IS_ID */
+	uint32_t flags; /* LK_OWNER_DIED, LK_NAME_IS_ID, LK_IMPLIED */
 	lk_grant grant;
 	lk_mode mode;      /* of this grant */
 	lk_mode effective; /* of the owner on this name, all its grants together */
@@ -544,6 +566,9 @@ LK_API LK_NODISCARD int lk_owner_each(struct lk_owner *w,
 /*
  * lk_holds - the mode in which `w` holds a name: LK_NL (0) or more.  A negative value is an
  * error: LK_E_NAME.
+ *
+ * What ancestors give is included: below an X it is X, below S, U and SIX at least S.  So are the intents
+ * on a name for what is held below it.
  */
 LK_API LK_NODISCARD int lk_holds(struct lk_owner *w, const void *name, size_t len);
 LK_API LK_NODISCARD int lk_holds_id(struct lk_owner *w, uint64_t id);
@@ -551,10 +576,12 @@ LK_API LK_NODISCARD int lk_holds_id(struct lk_owner *w, uint64_t id);
 /* One name, as of about one moment: the waiters are counted right after the holders. */
 struct lk_info {
 	uint32_t size;
-	uint32_t flags;             /* LK_OWNER_DIED: the next holder will be told */
-	uint32_t holders[LK_X + 1]; /* owners that hold it, by effective mode */
-	uint32_t waiters;           /* requests in the line */
-	uint64_t fence; /* the latest given out, or where the next begins; 0: not in use */
+	uint32_t flags; /* LK_OWNER_DIED: the next holder will be told */
+	uint32_t
+		holders[LK_X +
+			1]; /* owners that hold it, by effective mode; not those that are implied */
+	uint32_t waiters;   /* requests in the line */
+	uint64_t fence;     /* the latest given out, or where the next begins; 0: not in use */
 };
 
 /* lk_info - set `out->size`.  A name that nobody uses has zeros.  Returns 0; LK_E_NAME; LK_E_VERSION. */
@@ -565,11 +592,11 @@ LK_API LK_NODISCARD int lk_info_id(struct lk_manager *m, uint64_t id, struct lk_
 /* One holder or waiter, as lk_snapshot() found it. */
 struct lk_snapshot_row {
 	uint32_t size;
-	uint32_t flags;    /* LK_NAME_IS_ID */
+	uint32_t flags;    /* LK_NAME_IS_ID, LK_IMPLIED */
 	lk_mode held;      /* what the owner holds on this name; LK_NL: nothing */
 	lk_mode wanted;    /* what it waits for; LK_NL: it does not wait */
 	uint32_t position; /* of a waiter: 1 is the head of the line */
-	uint32_t grants;   /* of a holder: how many grants make up `held` */
+	uint32_t grants; /* of a holder: its grants on this name; 0: only for what it holds below */
 	uint64_t owner_id; /* unique in the manager */
 	uint64_t fence;    /* of a holder: the token it works with; 0: none */
 	uint64_t age_ns;   /* held or waited for so long; 0: not known (see LK_TIMED) */
@@ -599,6 +626,8 @@ LK_API LK_NODISCARD int lk_snapshot(struct lk_manager *m,
 #define LK_COUNTER_LIST(X)                                                           \
 	X(grants, "grants made, re-entries included")                                \
 	X(reentries, "grants on a name that the owner held already")                 \
+	X(implied, "grants covered by a hold on an ancestor")                        \
+	X(intents, "holds made on ancestors for what is below them")                 \
 	X(conversions, "conversions made")                                           \
 	X(busy, "requests refused with LK_E_BUSY")                                   \
 	X(contended, "requests that found somebody in the way")                      \
@@ -652,6 +681,19 @@ LK_API LK_NODISCARD int lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
 
 /* ----------------------------------------------------------------------- text */
+
+/*
+ * lk_name_escape - make one segment of a path of any bytes: "a/b" becomes "a%2Fb".
+ *
+ * Letters, digits, '_' and '-' stay, every other byte becomes '%' and two hexadecimal digits, and no bytes
+ * at all become "%": so the result is never empty, has no separator whatever the manager's is, and
+ * different bytes have different results.
+ *
+ * Returns     the bytes of the whole result without its NUL, as snprintf(): it fits if that is less than
+ *             `cap`, and is at most 3 * `len`, or 1.  What fits is written, and ended by a NUL if
+ *             `cap` > 0; a byte is written whole or not at all.  `out` may be NULL if `cap` is 0.
+ */
+LK_API size_t lk_name_escape(const void *segment, size_t len, char *out, size_t cap);
 
 LK_API const char *lk_strerror(int rc);       /* one sentence; never NULL, never freed */
 LK_API const char *lk_errname(int rc);        /* "LK_E_BUSY"; "LK_E_?" for a number that is none */

@@ -35,6 +35,9 @@
  *                closed to newcomers.  Nanoseconds; at most one hour.
  * spin_ns        how long a request tries before it joins the line.  Default:
  *                adaptive, some microseconds.  LK_OFF: not at all.
+ * separator      the byte between the segments of a path: see Hierarchy in latchkey.h.  Any byte that
+ *                lk_name_escape() does not use.  In a URL the byte itself or its number: "separator=.",
+ *                "separator=38".  Default '/'.  LK_OFF: names have no ancestors.
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
@@ -44,6 +47,7 @@
 	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)            \
 	X(fair_after_ns, 1000000, 1000, 3600000000000, 0) \
 	X(spin_ns, 0, 100, 1000000000, 1)                 \
+	X(separator, '/', 1, 255, 1)                      \
 	X(index_buckets, 64, 1, 1u << 24, 0)              \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 

@@ -5,11 +5,17 @@
  *   by name    index_glimpse -> one compare-and-swap -> is it still that name? -> grant_write
  *   by handle                   one compare-and-swap                            -> grant_write
  *
+ *   on a path  the leaf is pinned -> counts on its ancestors -> as by handle       (H6)
+ *
  * When that does not work out: index_enter() makes the entry or pins it, and request_wait() joins the
  * line.  Whatever fails later leaves nothing behind.
  */
 #include "core/acquire.h"
+#include "core/ancestors.h"
+#include "core/implied.h"
+#include "core/reentry.h"
 #include "core/release.h"
+#include "index/path.h"
 #include "index/replace.h"
 
 enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
@@ -24,7 +30,8 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant 
 {
 	lk_grant g;
 
-	if (unlikely(hold_find_few(&w->holds, r) != SLOT_NONE) ||
+	if (unlikely(resource_parent(r) != NULL) ||
+	    unlikely(hold_find_few(&w->holds, r) != SLOT_NONE) ||
 	    unlikely(!line_try_enter(r, mode)))
 		return PLAIN_NOT;
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
@@ -33,21 +40,6 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant 
 	if (out != NULL)
 		*out = g;
 	return PLAIN_DONE;
-}
-
-static int
-reserve(struct lk_owner *w)
-{
-	switch (holds_reserve(&w->holds)) {
-	case ROOM_OK:
-		return 0;
-	case ROOM_NOMEM:
-		return LK_E_NOMEM;
-	case ROOM_LIMIT:
-		break;
-	}
-	tally(&w->count.limits);
-	return LK_E_LIMIT;
 }
 
 static int
@@ -87,7 +79,8 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *
 {
 	lk_grant grant;
 
-	if (unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
+	if (unlikely(resource_parent(g->r) != NULL) ||
+	    unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
 	    unlikely(!take_glimpsed(g, mode)))
 		return PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g))) {
@@ -102,7 +95,7 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *
 	return PLAIN_DONE;
 }
 
-enum glimpsed { GLIMPSED_TAKEN, GLIMPSED_HELD, GLIMPSED_BUSY, GLIMPSED_NOT };
+enum glimpsed { GLIMPSED_TAKEN, GLIMPSED_HELD, GLIMPSED_PINNED, GLIMPSED_BUSY, GLIMPSED_NOT };
 
 /* The way of names that are used often: no latch, no pin. */
 static enum glimpsed
@@ -113,7 +106,9 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		return GLIMPSED_NOT;
 	*slot = hold_find(&w->holds, g->r);
 	if (unlikely(*slot != SLOT_NONE))
-		return GLIMPSED_HELD; /* our hold keeps the name on the entry (R1) */
+		return GLIMPSED_HELD;      /* our hold keeps the name on the entry (R1) */
+	if (resource_parent(g->r) != NULL) /* the ancestors come first, and only a pin keeps them */
+		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
 	if (unlikely(!take_glimpsed(g, q->mode))) {
 		if ((q->flags & LK_NOWAIT) != 0 && !word_admits(g->word, LK_NL, q->mode) &&
 		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_is_coherent(g) &&
@@ -129,24 +124,56 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 	return GLIMPSED_NOT;
 }
 
+/* The ancestors, then the leaf: by counts on all of them, or one on a hold that covers it. */
+static LK_NOINLINE int
+acquire_below(struct lk_owner *w, struct lk_resource *r, struct lk_resource *above,
+	      struct request *q, lk_grant *out)
+{
+	const bool parents = (q->flags & LK_PARENTS) != 0;
+	const lk_mode mode = ancestors_mode(q->mode, parents);
+	uint32_t cover = parents ? SLOT_NONE : implied_cover(w, above, q->mode);
+	int rc;
+
+	if (cover != SLOT_NONE)
+		return implied_acquire(w, r, cover, q, out);
+	rc = ancestors_take(w, above, mode, q);
+	if (rc != 0)
+		return rc;
+	rc = grant_reserve(w); /* the ancestors took what there was */
+	if (rc == 0)
+		rc = hold_take(w, r, LK_NL, q->mode, q);
+	if (rc == 0)
+		return written(w, r, q, out);
+	ancestors_give(w, above, mode);
+	return rc;
+}
+
 /* On an entry that cannot go away: take it, or join its line. */
 static int
 acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *out)
 {
 	uint32_t slot = hold_find(&w->holds, r);
+	struct lk_resource *above = resource_parent(r);
 	int rc;
 
 	if (unlikely(slot != SLOT_NONE))
 		return grant_again(w, slot, q, out);
-	if (unlikely(!line_try_take(r, LK_NL, q->mode))) {
-		tally(&w->count.contended);
-		if (!request_spin(w, r, LK_NL, q->mode, q)) {
-			rc = request_wait(w, r, LK_NL, q->mode, q);
-			if (rc != 0)
-				return rc;
-		}
-	}
-	return written(w, r, q, out);
+	if (unlikely(above != NULL))
+		return acquire_below(w, r, above, q, out);
+	rc = hold_take(w, r, LK_NL, q->mode, q);
+	return rc == 0 ? written(w, r, q, out) : rc;
+}
+
+/* Make or pin the entry of a name; of a path, below those of its ancestors. */
+static enum index_outcome
+enter(struct lk_owner *w, const struct name *n, const struct request *q, struct lk_resource **r)
+{
+	const bool patient = (q->flags & LK_NOWAIT) == 0;
+	struct index *x = &w->manager->index;
+
+	if (unlikely(path_parent(x, n) != 0))
+		return path_enter(x, &w->cache, n, patient, r);
+	return index_enter(x, &w->cache, n, q->mode, patient, r);
 }
 
 /* The way of names that are new, rare or contended. */
@@ -156,8 +183,7 @@ acquire_entered(struct lk_owner *w, const struct name *n, struct request *q, lk_
 	struct lk_resource *r;
 	int rc;
 
-	switch (index_enter(&w->manager->index, &w->cache, n, q->mode, (q->flags & LK_NOWAIT) == 0,
-			    &r)) {
+	switch (enter(w, n, q, &r)) {
 	case INDEX_HELD:
 		return written(w, r, q, out);
 	case INDEX_PINNED:
@@ -180,12 +206,17 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 {
 	struct glimpse g;
 	uint32_t slot;
+	int rc;
 
 	switch (try_glimpse(w, n, q, &g, &slot)) {
 	case GLIMPSED_TAKEN:
 		return written(w, g.r, q, out);
 	case GLIMPSED_HELD:
 		return grant_again(w, slot, q, out);
+	case GLIMPSED_PINNED:
+		rc = acquire_pinned(w, g.r, q, out);
+		resource_unpin(g.r);
+		return rc;
 	case GLIMPSED_BUSY:
 		tally(&w->count.busy);
 		return LK_E_BUSY;
@@ -199,7 +230,7 @@ int
 acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
-	int rc = reserve(w);
+	int rc = grant_reserve(w);
 
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
@@ -277,7 +308,7 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 			plain = acquire_glimpsed(w, &g, mode, out);
 		else
 			blind = true;
-		if (blind)
+		if (blind && likely(path_is_flat(&w->manager->index, n)))
 			plain = acquire_new(w, n, &g, mode, out);
 	}
 	if (likely(plain == PLAIN_DONE)) {

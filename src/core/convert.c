@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Changing the mode of a grant in place. */
-#include "core/convert.h"
+/* Changing the mode of a grant in place, and with it what the grant needs above. */
+#include "core/ancestors.h"
+#include "core/implied.h"
 #include "core/release.h"
 
-/* A grant, the hold it is part of, and what the hold becomes if the grant becomes `to`. */
+/* A grant, the hold it is part of, and what becomes of both. */
 struct conversion {
 	struct hold *grant;
 	struct hold *hold;
-	lk_mode from;
-	lk_mode to;
+	lk_mode was;     /* of the grant */
+	lk_mode becomes; /* … */
+	lk_mode from;    /* of the hold: its effective mode */
+	lk_mode to;      /* … */
 };
 
 static lk_mode
 effective_with(const struct hold *hold, lk_mode was, lk_mode becomes)
 {
-	const struct extra *e = hold_extra(hold);
 	struct extra changed;
 
-	if (e == NULL || shim_load(&e->n_grants, SHIM_RELAXED) == 0)
+	if (!hold_is(hold, HEAD_COUNTED))
 		return becomes;
-	memcpy(changed.grants, e->grants, sizeof(changed.grants));
+	memcpy(changed.grants, hold_extra(hold)->grants, sizeof(changed.grants));
 	changed.grants[was]--;
 	changed.grants[becomes]++;
-	return grants_effective(&changed);
+	return counts_effective(&changed);
 }
 
 /* False: stale. */
@@ -35,62 +37,131 @@ find_conversion(struct lk_owner *w, lk_grant g, lk_mode to, struct conversion *c
 	if (c->grant == NULL)
 		return false;
 	c->hold = grant_hold(w, c->grant);
-	c->from = head_effective(shim_load(&c->hold->head, SHIM_RELAXED));
-	c->to = effective_with(c->hold, head_mode(shim_load(&c->grant->head, SHIM_RELAXED)), to);
+	c->was = head_mode(shim_load(&c->grant->head, SHIM_RELAXED));
+	c->becomes = to;
+	c->from = hold_effective(c->hold);
+	c->to = effective_with(c->hold, c->was, to);
 	return true;
 }
 
-/* The hold is strong enough: write the grant's new mode down. */
+/* The hold is strong enough: write down what the grant and the hold are now. */
 static void
-note_mode(struct conversion *c, lk_mode mode)
+note(const struct conversion *c)
 {
 	uint64_t head = shim_load(&c->grant->head, SHIM_RELAXED);
-	struct extra *e = hold_extra(c->hold);
 
-	if (e != NULL && shim_load(&e->n_grants, SHIM_RELAXED) > 0) {
-		e->grants[head_mode(head)]--;
-		e->grants[mode]++;
+	if (hold_is(c->hold, HEAD_COUNTED)) {
+		hold_extra(c->hold)->grants[c->was]--;
+		hold_extra(c->hold)->grants[c->becomes]++;
 	}
-	shim_store(&c->grant->head, head_with_modes(head, mode, c->grant == c->hold ? c->to : mode),
+	shim_store(&c->grant->head,
+		   head_with_modes(head, c->becomes, c->grant == c->hold ? c->to : c->becomes),
 		   SHIM_RELEASE);
+	if (c->grant != c->hold)
+		hold_note(c->hold, c->to);
+}
+
+/* Does the hold become no stronger? */
+static bool
+is_weaker(const struct conversion *c)
+{
+	return mode_covers(c->from, c->to);
+}
+
+/* An implied grant that remains one. */
+static bool
+stays_implied(const struct lk_owner *w, const struct conversion *c)
+{
+	return hold_is(c->hold, HEAD_IMPLIED) && implied_covers(w, c->hold, c->becomes);
 }
 
 static void
-note_effective(struct conversion *c)
+convert_implied(struct lk_owner *w, const struct conversion *c)
 {
-	uint64_t head = shim_load(&c->hold->head, SHIM_RELAXED);
+	if (!is_weaker(c))
+		hold_note(c->hold, c->to);
+	note(c);
+	implied_count(w, hold_extra(c->hold)->cover, c->was, c->becomes);
+}
 
-	shim_store(&c->hold->head, head_with_modes(head, head_mode(head), c->to), SHIM_RELEASE);
+/* What the conversion does above: one count in `is` for one in `was`. */
+struct above {
+	struct lk_resource *nearest;
+	lk_mode was;
+	lk_mode is;
+	bool first; /* the new count comes before the leaf changes, as it may have to wait */
+};
+
+static struct above
+above_of(const struct conversion *c)
+{
+	const bool parents = hold_is(c->grant, HEAD_PARENTS);
+	struct above a = {
+		.nearest = resource_parent(hold_resource(c->hold)),
+		.was = ancestors_mode(c->was, parents),
+		.is = ancestors_mode(c->becomes, parents),
+	};
+
+	a.first = hold_is(c->hold, HEAD_IMPLIED) || !mode_covers(a.was, a.is);
+	return a;
+}
+
+/* Make the hold what it must become, if that is not weaker. */
+static int
+strengthen(struct lk_owner *w, const struct conversion *c, struct request *q)
+{
+	if (hold_is(c->hold, HEAD_IMPLIED))
+		return implied_make_real(w, c->hold, c->to, q);
+	return is_weaker(c) ? 0 : hold_strengthen(w, c->hold, c->to, q);
 }
 
 static int
-convert(struct lk_owner *w, struct conversion *c, struct request *q)
+convert(struct lk_owner *w, const struct conversion *c, struct request *q)
 {
-	struct lk_resource *r = shim_load(&c->hold->resource, SHIM_RELAXED);
-	int rc = manager_gate(w->manager); /* a manager that shuts down weakens only */
+	const struct above a = above_of(c);
+	int rc = 0;
 
-	if (!mode_covers(c->from, c->to)) {
-		if (rc == 0)
-			rc = hold_strengthen(w, c->hold, c->from, c->to, q);
-		if (rc != 0)
-			return rc;
+	if (a.first)
+		rc = ancestors_take(w, a.nearest, a.is, q);
+	if (rc != 0)
+		return rc;
+	rc = strengthen(w, c, q);
+	if (rc != 0) {
+		if (a.first)
+			ancestors_give(w, a.nearest, a.is);
+		return rc;
 	}
-	note_mode(c, q->mode);
-	note_effective(c);
-	if (c->from != c->to && mode_covers(c->from, c->to))
-		release_word(w, r, c->from, c->to);
-	tally(&w->count.conversions);
-	return 0;
+	note(c);
+	if (c->from != c->to && is_weaker(c))
+		release_word(w, hold_resource(c->hold), c->from, c->to);
+	if (!a.first && a.was != a.is)
+		rc = ancestors_take(w, a.nearest, a.is, q); /* 0: it is there, and stronger */
+	if (a.first || a.was != a.is)
+		ancestors_give(w, a.nearest, a.was);
+	return rc;
 }
 
-void
-convert_weaker(struct lk_owner *w, lk_grant g, lk_mode to)
+/* A manager that shuts down weakens only. */
+static int
+check_gate(const struct lk_owner *w, const struct conversion *c)
 {
-	struct conversion c;
-	struct request q = { .mode = to };
+	return is_weaker(c) && mode_covers(c->was, c->becomes) ? 0 : manager_gate(w->manager);
+}
 
-	if (find_conversion(w, g, to, &c))
-		(void)convert(w, &c, &q); /* cannot fail (H5) */
+static int
+convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
+{
+	int rc = check_gate(w, c);
+
+	if (rc != 0)
+		return rc;
+	if (stays_implied(w, c))
+		convert_implied(w, c);
+	else
+		rc = convert(w, c, q);
+	if (rc == 0)
+		tally(&w->count.conversions);
+	return rc;
 }
 
 static int
@@ -101,7 +172,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (unlikely(rc != 0))
 		return rc;
-	rc = find_conversion(w, g, q->mode, &c) ? convert(w, &c, q) : LK_E_STALE;
+	rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
 	if (unlikely(q->extra != NULL))
 		request_drop(w, q);
 	owner_leave(w);
@@ -147,17 +218,14 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 	return weaker ? lk_convert(w, g, LK_S, NULL) : LK_E_INVAL;
 }
 
+/* Would one step be made at once? */
 static int
-probe(struct lk_owner *w, const struct conversion *c)
+probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want)
 {
-	struct waiter q = { .r = shim_load(&c->hold->resource, SHIM_RELAXED),
-			    .held = c->from,
-			    .want = c->to };
+	const struct waiter q = { .r = r, .held = held, .want = want };
 
-	if (mode_covers(c->from, c->to))
+	if (mode_covers(held, want))
 		return 0;
-	if (manager_gate(w->manager) != 0)
-		return LK_E_CLOSED;
 	switch (line_probe(&w->manager->lot, &q)) {
 	case LINE_GRANTED:
 		return 0;
@@ -173,6 +241,48 @@ probe(struct lk_owner *w, const struct conversion *c)
 	return LK_E_BUSY;
 }
 
+/* What the word of `r` counts of this owner. */
+static lk_mode
+in_word(const struct lk_owner *w, const struct lk_resource *r)
+{
+	uint32_t slot = hold_find(&w->holds, r);
+	const struct hold *s;
+
+	if (slot == SLOT_NONE)
+		return LK_NL;
+	s = hold_at((struct holds *)(uintptr_t)&w->holds, slot);
+	return hold_is(s, HEAD_IMPLIED) ? LK_NL : hold_effective(s);
+}
+
+static int
+probe_step(struct lk_owner *w, struct lk_resource *r, lk_mode more)
+{
+	uint32_t slot = hold_find(&w->holds, r);
+	lk_mode held = slot != SLOT_NONE ? hold_effective(hold_at(&w->holds, slot)) : LK_NL;
+
+	return probe(w, r, in_word(w, r), mode_supremum(held, more));
+}
+
+/* The steps are made from the root down, so what the highest says is what the caller would hear. */
+static int
+probe_all(struct lk_owner *w, const struct conversion *c)
+{
+	const struct above a = above_of(c);
+	struct lk_resource *r = hold_resource(c->hold);
+	int rc = check_gate(w, c);
+
+	if (rc != 0 || stays_implied(w, c))
+		return rc;
+	if (!is_weaker(c) || hold_is(c->hold, HEAD_IMPLIED))
+		rc = probe(w, r, in_word(w, r), c->to);
+	for (r = a.nearest; a.first && r != NULL; r = resource_parent(r)) {
+		int above = probe_step(w, r, a.is);
+
+		rc = above != 0 ? above : rc;
+	}
+	return rc;
+}
+
 int
 lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 {
@@ -184,7 +294,7 @@ lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = find_conversion(w, g, to, &c) ? probe(w, &c) : LK_E_STALE;
+	rc = find_conversion(w, g, to, &c) ? probe_all(w, &c) : LK_E_STALE;
 	owner_leave(w);
 	return rc;
 }

@@ -44,8 +44,23 @@ grant_untell_died(struct lk_owner *w, lk_grant g)
 	shim_or(&r->pins, PINS_DIED, SHIM_RELEASE);
 }
 
+LK_NOINLINE int
+grant_reserve_slow(struct lk_owner *w)
+{
+	switch (holds_reserve_slow(&w->holds)) {
+	case ROOM_OK:
+		return 0;
+	case ROOM_NOMEM:
+		return LK_E_NOMEM;
+	case ROOM_LIMIT:
+		break;
+	}
+	tally(&w->count.limits);
+	return LK_E_LIMIT;
+}
+
 lk_mode
-grants_effective(const struct extra *e)
+counts_effective(const struct extra *e)
 {
 	lk_mode effective = LK_NL;
 
@@ -56,70 +71,56 @@ grants_effective(const struct extra *e)
 	return effective;
 }
 
-/* From one grant to several: the hold needs to count them by mode. */
-static struct extra *
-count_grants(struct lk_owner *w, struct hold *s)
+/* From the one grant that the slot is to counts by mode. */
+struct extra *
+hold_count(struct lk_owner *w, struct hold *s)
 {
 	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 	struct extra *e = hold_extra(s);
 
+	if ((head & HEAD_COUNTED) != 0)
+		return e;
 	if ((head & HEAD_EXTRA) == 0) {
 		e = owner_extra(w, &w->manager->extras);
 		if (e == NULL)
 			return NULL;
 		shim_store(&s->extra, (void *)e, SHIM_RELEASE);
-		shim_store(&s->head, head | HEAD_EXTRA, SHIM_RELEASE);
 	}
-	if (shim_load(&e->n_grants, SHIM_RELAXED) == 0) {
-		memset(e->grants, 0, sizeof(e->grants));
-		e->grants[head_mode(head)] = 1;
-		e->newest = SLOT_NONE;
-		shim_store(&e->n_grants, 1u, SHIM_RELAXED);
-	}
+	e->grants[head_mode(head)] = 1;
+	shim_store(&e->n_grants, 1u, SHIM_RELAXED);
+	shim_store(&s->head, head | HEAD_EXTRA | HEAD_COUNTED, SHIM_RELEASE);
 	return e;
 }
 
-/* A slot for the re-entry, in front of the chain of those before it. */
-static uint64_t
-chain_reentry(struct lk_owner *w, uint32_t slot, struct extra *of_hold, const struct request *q)
+int
+hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, struct request *q)
 {
-	struct holds *h = &w->holds;
-	uint32_t mine = slot_take(h);
-	struct hold *s = hold_at(h, mine);
-	uint32_t older = of_hold->newest;
-	uint64_t head = head_make(grant_stamp(w), q->mode, q->mode,
-				  HEAD_REENTRY | (q->extra != NULL ? HEAD_EXTRA : 0));
+	if (likely(line_try_take(r, from, to)))
+		return 0;
+	tally(&w->count.contended);
+	if (request_spin(w, r, from, to, q))
+		return 0;
+	return request_wait(w, r, from, to, q);
+}
 
-	if (older != SLOT_NONE)
-		shim_store(&hold_at(h, older)->fence, (uint64_t)mine << 32 | slot, SHIM_RELEASE);
-	shim_store(&s->resource, (void *)(((uintptr_t)older << 1) | 1), SHIM_RELEASE);
-	shim_store(&s->fence, (uint64_t)SLOT_NONE << 32 | slot, SHIM_RELEASE);
-	shim_store(&s->extra, (void *)q->extra, SHIM_RELEASE);
-	shim_store(&s->head, head, SHIM_RELEASE);
-	of_hold->newest = mine;
-	h->reentries++;
-	return grant_of(head, mine);
+void
+hold_note(struct hold *s, lk_mode to)
+{
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (mode_writes(to) && !mode_writes(head_effective(head)))
+		shim_store(&s->fence, grant_mint(hold_resource(s)), SHIM_RELEASE);
+	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
 }
 
 int
-hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode from, lk_mode to, struct request *q)
+hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q)
 {
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
-	uint64_t head;
-	int rc = 0;
+	int rc = hold_take(w, hold_resource(s), hold_effective(s), to, q);
 
-	if (!line_try_take(r, from, to)) {
-		tally(&w->count.contended);
-		if (!request_spin(w, r, from, to, q))
-			rc = request_wait(w, r, from, to, q);
-	}
-	if (rc != 0)
-		return rc;
-	head = shim_load(&s->head, SHIM_RELAXED);
-	if (mode_writes(to) && !mode_writes(from))
-		shim_store(&s->fence, grant_mint(r), SHIM_RELEASE);
-	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
-	return 0;
+	if (rc == 0)
+		hold_note(s, to);
+	return rc;
 }
 
 uint32_t
@@ -141,35 +142,4 @@ hold_find_named(struct lk_owner *w, const struct name *n)
 	slot = hold_find(&w->holds, r);
 	resource_unpin(r);
 	return slot;
-}
-
-int
-grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
-{
-	struct hold *s = hold_at(&w->holds, slot);
-	lk_mode effective = head_effective(shim_load(&s->head, SHIM_RELAXED));
-	lk_mode wanted = mode_supremum(effective, q->mode);
-	struct extra *e = count_grants(w, s);
-	lk_grant g;
-	int rc;
-
-	if (e == NULL)
-		return LK_E_NOMEM;
-	if (shim_load(&e->n_grants, SHIM_RELAXED) >= w->manager->max_reentry) {
-		tally(&w->count.limits);
-		return LK_E_LIMIT;
-	}
-	if (wanted != effective) {
-		rc = hold_strengthen(w, s, effective, wanted, q);
-		if (rc != 0)
-			return rc;
-	}
-	e->grants[q->mode]++;
-	shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) + 1, SHIM_RELAXED);
-	g = chain_reentry(w, slot, e, q);
-	q->extra = NULL; /* the slot's now */
-	tally(&w->count.reentries);
-	if (out != NULL)
-		*out = g;
-	return 0;
 }

@@ -58,6 +58,15 @@ grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
 	return grant_of(head, slot);
 }
 
+/* What a grant's head says of its place in a path. */
+LK_HOT uint64_t
+grant_flags(const struct lk_resource *r, const struct request *q)
+{
+	if (likely(resource_parent(r) == NULL))
+		return 0;
+	return HEAD_PATH | ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0);
+}
+
 /*
  * Write down a new hold in `mode` on `r`.  Room was reserved; cannot fail.  The word counts it
  * already.
@@ -66,7 +75,7 @@ LK_HOT lk_grant
 grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
 {
 	uint64_t fence = mode_writes(mode) ? grant_mint(r) : 0;
-	uint64_t head = head_make(grant_stamp(w), mode, mode, 0);
+	uint64_t head = head_make(grant_stamp(w), mode, mode, grant_flags(r, q));
 	uint32_t slot;
 
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
@@ -112,20 +121,53 @@ grant_hold(struct lk_owner *w, struct hold *s)
 	return hold_at(&w->holds, reentry_hold(s));
 }
 
-/* Live grants by mode, of a hold with re-entries: their supremum. */
-lk_mode grants_effective(const struct extra *e);
+LK_HOT lk_mode
+hold_effective(const struct hold *s)
+{
+	return head_effective(shim_load(&s->head, SHIM_RELAXED));
+}
 
-/* Change a hold from `from` to `to`, which it does not cover: may wait.  0 or the code to return. */
-int hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode from, lk_mode to,
-		    struct request *q);
+/* Any of the HEAD_ flags. */
+LK_HOT bool
+hold_is(const struct hold *s, uint64_t flags)
+{
+	return (shim_load(&s->head, SHIM_RELAXED) & flags) != 0;
+}
+
+LK_HOT struct lk_resource *
+hold_resource(const struct hold *s)
+{
+	return shim_load(&s->resource, SHIM_RELAXED);
+}
+
+/* Make sure that there is room for one more slot: 0, LK_E_NOMEM, LK_E_LIMIT. */
+int grant_reserve_slow(struct lk_owner *w);
+
+LK_HOT int
+grant_reserve(struct lk_owner *w)
+{
+	if (likely(w->holds.free < SLOTS_INLINE && !w->holds.tabled))
+		return 0;
+	return grant_reserve_slow(w);
+}
+
+/* The supremum of what a COUNTED hold counts. */
+lk_mode counts_effective(const struct extra *e);
+
+/* The counts of a hold, which is COUNTED from now on; NULL: no memory. */
+struct extra *hold_count(struct lk_owner *w, struct hold *s);
+
+/* The word from `from` (LK_NL: nothing) to `to`, in the line if need be.  0 or the code to return. */
+int hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to,
+	      struct request *q);
+
+/* The hold has become `to`, in the word or by its cover: write it down, and mint. */
+void hold_note(struct hold *s, lk_mode to);
+
+/* Change a hold to `to`, which it does not cover: may wait.  0 or the code to return. */
+int hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q);
 
 /* The slot of the hold on a name, or SLOT_NONE.  What is held cannot move away (R1). */
 uint32_t hold_find_named(struct lk_owner *w, const struct name *n);
-
-/*
- * One more grant on the hold in `slot`, which may have to become stronger for it.  0 or the code to
- * return; then nothing changed.
- */
-int grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out);
 
 #endif /* LK_CORE_GRANT_H */

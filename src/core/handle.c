@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles: names resolved once and pinned; and the sweep, which has no owner either. */
 #include "core/manager.h"
+#include "index/path.h"
 
 static int
 open_handle(struct lk_manager *m, const struct name *n, struct lk_resource **out)
@@ -11,7 +12,7 @@ open_handle(struct lk_manager *m, const struct name *n, struct lk_resource **out
 	if (gate != 0)
 		return gate;
 	latch_lock(&m->cache_latch);
-	outcome = index_enter(&m->index, &m->cache, n, LK_NL, true, out);
+	outcome = path_enter(&m->index, &m->cache, n, true, out);
 	latch_unlock(&m->cache_latch);
 	if (outcome == INDEX_NOMEM)
 		return LK_E_NOMEM;

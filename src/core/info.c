@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an owner sees of its grants, and anybody of one name. */
 #include "core/release.h"
+#include "index/path.h"
 
 static void
 fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_info *out)
@@ -21,7 +22,8 @@ fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_inf
 		out->fence = shim_load(&r->fence, SHIM_RELAXED);
 	out->since_ns = e != NULL ? shim_load(&e->since_ns, SHIM_RELAXED) : 0;
 	out->name = resource_name(r, &out->name_len, &is_id);
-	out->flags = (is_id ? LK_NAME_IS_ID : 0) | (e != NULL ? e->flags : 0);
+	out->flags = (is_id ? LK_NAME_IS_ID : 0) | (e != NULL ? e->flags : 0) |
+		     (hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0);
 	if (tag != NULL) {
 		out->tag = tag->word;
 		out->tag_len = (size_t)shim_load(&tag->len, SHIM_RELAXED);
@@ -78,18 +80,42 @@ lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_inf
 	return rc;
 }
 
+static lk_mode
+mode_named(struct lk_owner *w, const struct name *n)
+{
+	uint32_t slot = hold_find_named(w, n);
+
+	return slot != SLOT_NONE ? hold_effective(hold_at(&w->holds, slot)) : LK_NL;
+}
+
+/* On the name itself, and what holds on its ancestors give there. */
+static lk_mode
+mode_on_path(struct lk_owner *w, const struct name *n)
+{
+	const struct index *x = &w->manager->index;
+	lk_mode mode = mode_named(w, n);
+	uint32_t len = path_parent(x, n);
+
+	while (len != 0) {
+		struct name above;
+
+		path_ancestor(x, n, len, &above);
+		mode = mode_supremum(mode, mode_below(mode_named(w, &above)));
+		len = path_parent(x, &above);
+	}
+	return mode;
+}
+
 static int
 holds_named(struct lk_owner *w, const struct name *n)
 {
 	lk_mode mode = LK_NL;
-	uint32_t slot;
 	int rc = release_enter(w);
 
 	if (rc != 0)
 		return rc;
-	slot = hold_find_named(w, n);
-	if (slot != SLOT_NONE)
-		mode = head_effective(shim_load(&hold_at(&w->holds, slot)->head, SHIM_RELAXED));
+	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+		mode = mode_on_path(w, n);
 	owner_leave(w);
 	return (int)mode;
 }

@@ -33,6 +33,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
+	m->index.separator = s->separator != LK_OFF ? (uint32_t)s->separator : 0;
 	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
 		     &m->member.gate)) {
 		if (process_join(&m->member))

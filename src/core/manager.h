@@ -57,6 +57,9 @@ int settings_refuse(const struct lk_config *cfg, int rc, const char *format, ...
 void manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void *arg),
 			void *arg);
 
+/* Does lk_name_escape() write this byte as it is?  Then it separates nothing. */
+bool name_byte_is_plain(unsigned char c);
+
 LK_HOT int
 manager_gate(const struct lk_manager *m)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Release.  Never allocates, never fails for a grant that is held.  (H2, H3, H5) */
+/* Release.  Never allocates, never fails for a grant that is held.  (H2, H3, H5, H6) */
 #include "core/release.h"
+#include "core/ancestors.h"
+#include "core/implied.h"
 
 LK_NOINLINE void
 release_word_slow(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
@@ -45,7 +47,10 @@ end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
 	if (unlikely((head & HEAD_EXTRA) != 0))
 		drop_extra(w, s);
 	hold_remove(&w->holds, slot);
-	release_word(w, r, head_effective(head), LK_NL);
+	if (unlikely((head & HEAD_IMPLIED) != 0))
+		resource_unpin(r);
+	else
+		release_word(w, r, head_effective(head), LK_NL);
 }
 
 /* Take a re-entry out of its hold's chain, and free its slot. */
@@ -70,59 +75,77 @@ unchain(struct lk_owner *w, struct hold *s, uint32_t slot, struct extra *of_hold
 	h->reentries--;
 }
 
-/* The effective mode falls to what the grants that are left need. */
+/* The effective mode falls to what is left of the counts. */
 static void
-settle(struct lk_owner *w, struct hold *s)
+weaken(struct lk_owner *w, struct hold *s)
 {
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	struct lk_resource *r = hold_resource(s);
 	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 	lk_mode from = head_effective(head);
-	lk_mode to = grants_effective(hold_extra(s));
+	lk_mode to = counts_effective(hold_extra(s));
 
 	if (to == from)
 		return;
 	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
-	release_word(w, r, from, to);
+	if ((head & HEAD_IMPLIED) == 0)
+		release_word(w, r, from, to);
 }
 
-/* One of several grants of a hold. */
-static LK_NOINLINE void
-release_one_of(struct lk_owner *w, struct hold *s, uint32_t slot)
+void
+hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	const struct extra *e = hold_extra(s);
+
+	if (shim_load(&e->n_grants, SHIM_RELAXED) == 0 && e->n_below == 0)
+		end_hold(w, s, slot);
+	else
+		weaken(w, s);
+}
+
+/* One grant of a COUNTED hold. */
+static void
+end_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
 	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 	bool reentry = (head & HEAD_REENTRY) != 0;
 	uint32_t hold_slot = reentry ? reentry_hold(s) : slot;
 	struct hold *hold = hold_at(&w->holds, hold_slot);
 	struct extra *e = hold_extra(hold);
-	uint32_t left = shim_load(&e->n_grants, SHIM_RELAXED) - 1;
 
 	e->grants[head_mode(head)]--;
-	shim_store(&e->n_grants, left, SHIM_RELAXED);
+	shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) - 1, SHIM_RELAXED);
 	if (reentry)
 		unchain(w, s, slot, e);
 	else
 		shim_store(&s->head, head | HEAD_GONE, SHIM_RELEASE);
-	if (left == 0)
-		end_hold(w, hold, hold_slot);
-	else
-		settle(w, hold);
+	hold_settle(w, hold, hold_slot);
 }
 
-static bool
-has_several(const struct hold *s, uint64_t head)
+/* A grant that is one of several, or on a path: it goes from the leaf, then from what is above.  (H6) */
+static LK_NOINLINE void
+release_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
-	if ((head & HEAD_REENTRY) != 0)
-		return true;
-	return (head & HEAD_EXTRA) != 0 && shim_load(&hold_extra(s)->n_grants, SHIM_RELAXED) > 0;
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	const struct hold *hold = grant_hold(w, s);
+	const uint32_t cover = hold_is(hold, HEAD_IMPLIED) ? hold_extra(hold)->cover : SLOT_NONE;
+	struct lk_resource *above = resource_parent(hold_resource(hold)); /* while we hold it */
+
+	if (hold_is(hold, HEAD_COUNTED))
+		end_counted(w, s, slot);
+	else
+		end_hold(w, s, slot);
+	if (cover != SLOT_NONE)
+		implied_count(w, cover, head_mode(head), LK_NL);
+	else
+		ancestors_give(w, above,
+			       ancestors_mode(head_mode(head), (head & HEAD_PARENTS) != 0));
 }
 
 static void
 release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
-	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
-
-	if (unlikely((head & (HEAD_REENTRY | HEAD_EXTRA)) != 0) && has_several(s, head))
-		release_one_of(w, s, slot);
+	if (unlikely(hold_is(s, HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)))
+		release_counted(w, s, slot);
 	else
 		end_hold(w, s, slot);
 }
@@ -204,7 +227,7 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 LK_HOT bool
 grant_is_plain(const struct lk_owner *w, lk_grant g, uint64_t head)
 {
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA;
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
 
 	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0 && !w->holds.tabled;
 }
@@ -232,16 +255,15 @@ lk_release(struct lk_owner *w, lk_grant g)
 	return release_any(w, g);
 }
 
-/* The newest grant of the hold in `slot`. */
+/* The newest grant of the hold in `slot`, or SLOT_NONE: it is there for what is below it only. */
 static uint32_t
 newest_grant(struct lk_owner *w, uint32_t slot)
 {
 	const struct hold *s = hold_at(&w->holds, slot);
-	const struct extra *e = hold_extra(s);
 
-	if ((shim_load(&s->head, SHIM_RELAXED) & HEAD_EXTRA) == 0 || e->newest == SLOT_NONE)
-		return slot;
-	return e->newest;
+	if (hold_is(s, HEAD_COUNTED) && hold_extra(s)->newest != SLOT_NONE)
+		return hold_extra(s)->newest;
+	return hold_is(s, HEAD_GONE) ? SLOT_NONE : slot;
 }
 
 static int
@@ -253,12 +275,12 @@ release_named(struct lk_owner *w, const struct name *n)
 	if (rc != 0)
 		return rc;
 	slot = hold_find_named(w, n);
-	if (slot == SLOT_NONE) {
-		rc = LK_E_STALE;
-	} else {
+	if (slot != SLOT_NONE)
 		slot = newest_grant(w, slot);
+	if (slot != SLOT_NONE)
 		release_grant(w, hold_at(&w->holds, slot), slot);
-	}
+	else
+		rc = LK_E_STALE;
 	owner_leave(w);
 	return rc;
 }
@@ -286,44 +308,35 @@ lk_release_id(struct lk_owner *w, uint64_t id)
 	return release_named(w, &n);
 }
 
-/* For the next holder: what this one wrote may be half done. */
+/* For the next holder of each name: what this one wrote may be half done. */
 static void
-note_death(struct hold *s, uint64_t head)
+note_death(struct lk_owner *w)
 {
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++) {
+		const struct hold *s = hold_at(&w->holds, i);
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-	if (mode_writes(head_effective(head)))
-		shim_or(&r->pins, PINS_DIED, SHIM_RELEASE);
-}
-
-static void
-release_slot(struct lk_owner *w, uint32_t slot, bool died)
-{
-	struct hold *s = hold_at(&w->holds, slot);
-	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
-
-	if (head == 0)
-		return;
-	if ((head & HEAD_REENTRY) != 0) {
-		shim_store(&s->head, (uint64_t)0, SHIM_RELAXED);
-		drop_extra(w, s);
-		slot_give(&w->holds, slot); /* its hold goes too, so the chain need not be kept */
-		w->holds.reentries--;
-		return;
+		if (head != 0 && (head & HEAD_REENTRY) == 0 && mode_writes(head_effective(head)))
+			shim_or(&hold_resource(s)->pins, PINS_DIED, SHIM_RELEASE);
 	}
-	if (died)
-		note_death(s, head);
-	end_hold(w, s, slot);
 }
 
+/* Grant by grant, as counts see to it that nothing above goes before what is below.  (H6) */
 void
 release_everything(struct lk_owner *w, bool died)
 {
 	struct holds *h = &w->holds;
 	uint32_t slot = shim_load(&h->n_slots, SHIM_RELAXED);
 
-	while (slot > 0 && shim_load(&h->n, SHIM_RELAXED) + h->reentries > 0)
-		release_slot(w, --slot, died);
+	if (unlikely(died))
+		note_death(w);
+	while (slot > 0 && shim_load(&h->n, SHIM_RELAXED) != 0) {
+		struct hold *s = hold_at(h, --slot);
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+		if (head != 0 && (head & HEAD_GONE) == 0)
+			release_grant(w, s, slot);
+	}
 }
 
 int

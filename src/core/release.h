@@ -15,6 +15,9 @@ release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to
 		release_word_slow(w, r, from, to);
 }
 
+/* A COUNTED hold falls to what is left of its counts, and ends with the last of them. */
+void hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot);
+
 /* One grant; the owner was entered.  LK_E_STALE if it is none of its. */
 int release_inside(struct lk_owner *w, lk_grant g);
 

@@ -2,7 +2,7 @@
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/request.h"
 
-enum { FLAGS_KNOWN = LK_NOWAIT | LK_TIMED };
+enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
 
 static bool
 asks_for_later(const struct lk_options *o)

@@ -83,6 +83,16 @@ set_value(struct settings *s, const struct lk_config *cfg, const struct setting 
 	return 0;
 }
 
+/* A byte that is no digit stands for itself. */
+static bool
+parse_byte(const char *text, uint64_t *x)
+{
+	if (text[0] == '\0' || text[1] != '\0' || (text[0] >= '0' && text[0] <= '9'))
+		return false;
+	*x = (unsigned char)text[0];
+	return true;
+}
+
 /* "off", or a number in decimal.  Nothing else, no sign, no space. */
 static bool
 parse_number(const char *text, uint64_t *x)
@@ -121,7 +131,7 @@ set_parameter(struct settings *s, const struct lk_config *cfg, const char *name,
 {
 	uint64_t x;
 
-	if (!parse_number(text, &x))
+	if (!(strcmp(name, "separator") == 0 && parse_byte(text, &x)) && !parse_number(text, &x))
 		return settings_refuse(cfg, LK_E_INVAL, "%s: '%.32s' is not a number", name, text);
 	for (size_t i = 0; i < FLAG_N; i++) {
 		if (strcmp(name, flag_rows[i].name) == 0)
@@ -233,6 +243,10 @@ check_together(const struct settings *s, const struct lk_config *cfg)
 	if ((s->flags & LK_STRICT) != 0 && s->fair_after_ns != 0)
 		return settings_refuse(cfg, LK_E_INVAL,
 				       "fair_after_ns: has no meaning in a strict manager");
+	if (s->separator != 0 && s->separator != LK_OFF &&
+	    (s->separator == '%' || name_byte_is_plain((unsigned char)s->separator)))
+		return settings_refuse(cfg, LK_E_INVAL, "separator: '%c' is used by lk_name_escape",
+				       (char)s->separator);
 	if ((s->lot_buckets & (s->lot_buckets - 1)) != 0)
 		return settings_refuse(cfg, LK_E_INVAL, "lot_buckets: %llu is not a power of 2",
 				       (unsigned long long)s->lot_buckets);

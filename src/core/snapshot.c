@@ -52,10 +52,8 @@ static void
 copy_extra(struct tour *t, struct copied *c, const struct extra *e)
 {
 	uint64_t since = shim_load(&e->since_ns, SHIM_ACQUIRE);
-	uint32_t grants = shim_load(&e->n_grants, SHIM_RELAXED);
 	const struct tag *tag = shim_load(&e->tag, SHIM_ACQUIRE);
 
-	c->row.grants = grants != 0 ? grants : 1;
 	c->row.age_ns = since != 0 && t->now > since ? t->now - since : 0;
 	if (tag != NULL)
 		copy_tag(c, tag);
@@ -80,9 +78,12 @@ copy_hold(struct tour *t, const struct lk_owner *w, const struct hold *s)
 	memset(&c->row, 0, sizeof(c->row));
 	ident = shim_load(&r->ident, SHIM_ACQUIRE);
 	c->row.name_len = ident_len(ident);
-	c->row.flags = (ident & NAME_ID) != 0 ? LK_NAME_IS_ID : 0;
+	c->row.flags = ((ident & NAME_ID) != 0 ? LK_NAME_IS_ID : 0) |
+		       ((head & HEAD_IMPLIED) != 0 ? LK_IMPLIED : 0);
 	c->row.held = head_effective(head);
 	c->row.grants = 1;
+	if ((head & HEAD_COUNTED) != 0 && e != NULL)
+		c->row.grants = shim_load(&e->n_grants, SHIM_RELAXED);
 	c->row.fence = shim_load(&s->fence, SHIM_ACQUIRE);
 	c->row.owner_id = shim_load(&w->id, SHIM_ACQUIRE);
 	owner_label(w, c->label);

@@ -17,6 +17,13 @@ add_cache(struct lk_stats *s, const struct index_cache *c)
 	s->evicted += shim_load(&c->evicted, SHIM_RELAXED);
 }
 
+/* Each grant drew a stamp, and each hold that has no grant of its own. */
+static uint64_t
+grants_of(const struct lk_owner *w)
+{
+	return shim_load(&w->drawn, SHIM_RELAXED) - shim_load(&w->count.intents, SHIM_RELAXED);
+}
+
 static bool
 add_owner(void *object, void *arg)
 {
@@ -25,7 +32,7 @@ add_owner(void *object, void *arg)
 
 	add_counters(s, &w->count);
 	add_cache(s, &w->cache);
-	s->grants += shim_load(&w->drawn, SHIM_RELAXED);
+	s->grants += grants_of(w);
 	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
 	s->holds += shim_load(&w->holds.n, SHIM_RELAXED);
 	return true;
@@ -71,7 +78,7 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 	if (rc == 0 || rc == LK_E_CLOSED) {
 		add_counters(&s, &w->count);
 		add_cache(&s, &w->cache);
-		s.grants = shim_load(&w->drawn, SHIM_RELAXED);
+		s.grants = grants_of(w);
 		add_counters(&before, &w->at_open);
 #define SUBTRACT(name, text) s.name -= before.name;
 		LK_COUNTER_LIST(SUBTRACT)

@@ -38,6 +38,7 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 {
 	struct lk_resource *r = place_entry(place);
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
+	struct lk_resource *parent;
 	uint64_t fence;
 	uint64_t ident;
 
@@ -55,6 +56,11 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	shim_store(&r->ident, (ident & ~IDENT_TAIL_MASK) + IDENT_STEP, SHIM_RELEASE); /* (R2) */
 	if (unlikely(ident_len(ident) > NAME_INLINE))
 		evict_drop_block(x, r, ident_len(ident));
+	parent = resource_parent(r);
+	if (unlikely(parent != NULL)) {
+		resource_unpin(parent); /* (R6): its own bucket's latch is for its own end only */
+		c->orphaned++;
+	}
 	place_clear(place);
 	tally(&c->evicted);
 	return r;

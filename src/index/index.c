@@ -68,6 +68,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	x->env = env;
 	x->seed = seed;
 	x->max_idle = max_idle;
+	x->separator = 0;
 	x->first_bits = buckets <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(buckets - 1);
 	memset(x->segment, 0, sizeof(x->segment));
 	latch_init(&x->grow);
@@ -373,8 +374,14 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 void
 index_sweep(struct index *x, struct index_cache *c)
 {
-	for (uint32_t i = 0; i < (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE); i++)
-		evict_bucket(x, c, i);
+	uint32_t before = c->orphaned + 1;
+
+	/* What lies below a name keeps it: look again when that is gone.  (R6) */
+	for (uint32_t depth = 0; depth < PATH_DEPTH_MAX && c->orphaned != before; depth++) {
+		before = c->orphaned;
+		for (uint32_t i = 0; i < (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE); i++)
+			evict_bucket(x, c, i);
+	}
 }
 
 uint64_t

@@ -38,12 +38,13 @@
 
 #include "index/bucket.h"
 
-enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8 };
+enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 
 struct index {
 	struct env *env;
 	uint64_t seed;
-	uint64_t max_idle; /* LK_OFF: no limit */
+	uint64_t max_idle;  /* LK_OFF: no limit */
+	uint32_t separator; /* between the segments of a path; 0: none */
 	unsigned first_bits;
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
@@ -68,6 +69,7 @@ struct index_cache {
 	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
 	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
 	uint32_t misses;       /* insertions since a name was last found: expect another */
+	uint32_t orphaned;     /* entries retired that had a parent */
 	uint64_t last_uses;    /* *uses at the last insertion */
 	const a64 *uses;       /* the user's grants; NULL: does not count them */
 	a64 created;
@@ -215,6 +217,21 @@ LK_HOT bool
 glimpse_confirmed(const struct glimpse *g)
 {
 	return shim_load(&g->r->ident, SHIM_RELAXED) == g->ident;
+}
+
+/*
+ * A pin without a latch on what was glimpsed: false, it may be another name's by now.  After the pin the
+ * entry cannot be retired (R4), and if it still has its ident, it was not before.
+ */
+LK_HOT bool
+glimpse_pin(const struct glimpse *g)
+{
+	resource_pin(g->r);
+	if (likely((shim_load(&g->r->word, SHIM_SEQ_CST) & WORD_DEAD) == 0) &&
+	    likely(shim_load(&g->r->ident, SHIM_ACQUIRE) == g->ident))
+		return true;
+	resource_unpin(g->r);
+	return false;
 }
 
 #endif /* LK_INDEX_INDEX_H */

@@ -12,12 +12,14 @@
 
 #include "base/hash.h"
 
-enum { NAME_WORDS = 4, NAME_INLINE = NAME_WORDS * 8 };
+enum { NAME_WORDS = 3, NAME_INLINE = NAME_WORDS * 8 };
 
 /* Low bits of an entry's identity: length, and whether the 8 bytes are a number. */
 #define NAME_LEN_MASK UINT32_C(0x1fff)
 #define NAME_ID       UINT32_C(0x2000)
 #define NAME_BITS     14
+
+struct lk_resource;
 
 struct name {
 	const void *bytes;
@@ -25,7 +27,8 @@ struct name {
 	uint32_t tail; /* len, and NAME_ID for a number: what an entry's identity ends in */
 	uint64_t hash;
 	uint64_t word[NAME_WORDS];
-	bool hash_given; /* by the caller: to be checked before an entry is made of it */
+	bool hash_given;            /* by the caller: to be checked before an entry is made of it */
+	struct lk_resource *parent; /* pinned: what an entry that is made of it will lie below */
 };
 
 /* Up to 8 bytes as a number, the missing ones zero. */
@@ -90,6 +93,7 @@ name_set(struct name *n, const void *bytes, size_t len, uint64_t hash, uint64_t 
 	n->len = n->tail = (uint32_t)len;
 	n->hash_given = hash != 0;
 	n->hash = hash != 0 ? hash : hash_bytes(bytes, len, seed);
+	n->parent = NULL;
 	if (len <= NAME_INLINE)
 		name_set_words(n);
 	return true;
@@ -103,6 +107,7 @@ name_set_id(struct name *n, const uint64_t *id, uint64_t seed)
 	n->tail = 8 | NAME_ID;
 	n->hash = hash_bytes(id, 8, ~seed);
 	n->hash_given = false;
+	n->parent = NULL;
 	n->word[0] = *id;
 }
 

@@ -40,7 +40,10 @@ make_entry(struct index *x, struct bucket *b, struct place place, struct lk_reso
 	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
 	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
-	shim_store(&r->ident, ident, SHIM_RELEASE);                              /* (R2) */
+	shim_store(&r->parent, n->parent, SHIM_RELEASE);
+	if (unlikely(n->parent != NULL))
+		resource_pin(n->parent);            /* (R6) */
+	shim_store(&r->ident, ident, SHIM_RELEASE); /* (R2) */
 	if (first == LK_NL)
 		resource_pin(r);
 	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,

@@ -16,7 +16,10 @@
  *     any other, with a scan.  What can remain of it is a BUSY for a *try* on the other name.
  * R4  a pin is taken before DEAD is looked at; a retirer sets DEAD before it looks at the pins
  *     (both seq_cst): one of them sees the other.
- * R5  `fence` is written only by the holder in U, SIX or X, of which there is one.
+ * R5  `fence` is written only by the holder in U, SIX or X, of which there is one; or, of a name that
+ *     is covered, by whoever covers it, of whom there is one too.
+ * R6  an entry pins its parent's from the moment it is made until it is retired, and `parent` changes
+ *     with the name (R1, R2).  So whoever has an entry pinned or held has the chain of its ancestors.
  */
 #ifndef LK_INDEX_RESOURCE_H
 #define LK_INDEX_RESOURCE_H
@@ -30,6 +33,7 @@ struct lk_resource {
 	a64 ident;            /* sequence | NAME_ID | length; length 0: no name */
 	a32 pins;             /* handles and requests under way; and PINS_DIED */
 	a32 hash;             /* low half; for growing, and to tell long names apart */
+	aptr parent;          /* the entry of the name that this one lies below, or NULL (R6) */
 	a64 name[NAME_WORDS]; /* the bytes; of a long name the first word is its block */
 } LK_ALIGNED;
 
@@ -91,6 +95,12 @@ LK_HOT void
 resource_unpin(struct lk_resource *r)
 {
 	shim_sub(&r->pins, 1u, SHIM_RELEASE);
+}
+
+LK_HOT struct lk_resource *
+resource_parent(const struct lk_resource *r)
+{
+	return shim_load(&r->parent, SHIM_ACQUIRE);
 }
 
 #endif /* LK_INDEX_RESOURCE_H */

@@ -6,6 +6,8 @@
  *
  * M1  conflicts are symmetric.
  * M2  the supremum of two modes conflicts with whatever either of them conflicts with.
+ * M3  a mode that gives `b` below conflicts with the intent of every mode that conflicts with `b`: so
+ *     what is covered needs no lock of its own.
  */
 #ifndef LK_MODE_MODE_H
 #define LK_MODE_MODE_H
@@ -57,6 +59,30 @@ LK_HOT bool
 mode_writes(lk_mode m)
 {
 	return ((MODE_BIT(LK_U) | MODE_BIT(LK_SIX) | MODE_BIT(LK_X)) >> m & 1u) != 0;
+}
+
+/*
+ * Paths.  What a grant in `m` needs on its ancestors; what a hold in `m` gives on all that is below; and
+ * the count that a grant in `m` is on the hold that covers it.
+ */
+LK_HOT lk_mode
+mode_intent(lk_mode m)
+{
+	return mode_covers(LK_S, m) ? LK_IS : LK_IX; /* U: it may become X */
+}
+
+LK_HOT lk_mode
+mode_below(lk_mode m)
+{
+	if (m == LK_X)
+		return LK_X;
+	return mode_covers(m, LK_S) ? LK_S : LK_NL;
+}
+
+LK_HOT lk_mode
+mode_at_cover(lk_mode m)
+{
+	return mode_covers(LK_S, m) ? LK_S : LK_X;
 }
 
 #endif /* LK_MODE_MODE_H */

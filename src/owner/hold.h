@@ -8,12 +8,17 @@
  *   slot of a re-entry  NULL-ish | head: stamp, REENTRY           | hold, newer    | extra
  *   free slot           NULL     | head: 0                        | next free slot | NULL
  *
- *   head   63..24 stamp   8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
+ *   head   63..24 stamp   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
+ *          8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
+ *
+ * A hold on an ancestor may have no grant of its own, only counts of what is held below: it is GONE from
+ * the start.
  *
  * H1  a grant is slot and stamp.  It is held iff the slot's head has that stamp and not GONE.
  *     Stamps come from the manager in blocks, so no two grants of a manager ever have the same
  *     one (2^40 of them), and a foreign or old grant is found out by one comparison.
- * H2  the word counts each hold once, in its effective mode: the supremum of its live grants.
+ * H2  the word counts each hold once, in its effective mode: the supremum of its live grants and of the
+ *     counts of what is below it.  An IMPLIED hold is not in the word: see H6.
  * H3  slots are changed by the owner's own thread only; others read them (snapshots), knowing
  *     that a head that is the same before and after belongs to what was read between.  So the
  *     head is cleared before the word is given up, and all else is stored with release.  (Of a
@@ -21,6 +26,10 @@
  * H4  slots do not move, and their memory stays while the owner is open; the large part of it is
  *     freed at close, after a grace period (RC1).
  * H5  what a release needs is there since the acquire: it never allocates.
+ * H6  every grant on a path is one count on the hold of each of its ancestors, in its intent (PARENTS: in
+ *     its own mode); or, if its hold is IMPLIED, one count on the hold that covers it, and the resource is
+ *     pinned.  So whatever order grants are released in, what is below is never held without what it
+ *     needs above.
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
  */
@@ -44,18 +53,27 @@ enum {
 #define HEAD_REENTRY    (UINT64_C(1) << 6)
 #define HEAD_GONE       (UINT64_C(1) << 7) /* the first grant is released, re-entries live on */
 #define HEAD_EXTRA      (UINT64_C(1) << 8)
+#define HEAD_COUNTED    (UINT64_C(1) << 9)  /* the extra counts grants by mode, and what is below */
+#define HEAD_IMPLIED    (UINT64_C(1) << 10) /* a hold that is counted on an ancestor's (H6) */
+#define HEAD_PATH       (UINT64_C(1) << 11) /* a hold on a name with ancestors */
+#define HEAD_PARENTS    (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
 
 /* What few grants have.  From a slab, so that a snapshot may be late (S1). */
 struct extra {
-	a64 since_ns;            /* 0: not noted */
-	aptr tag;                /* struct tag, or NULL */
-	uint32_t flags;          /* LK_OWNER_DIED */
-	uint32_t newest;         /* of a hold with re-entries: the latest of them, else SLOT_NONE */
-	uint32_t grants[MODE_N]; /* of a hold with re-entries: live grants by mode; else unused */
-	a32 n_grants;
+	a64 since_ns;   /* 0: not noted */
+	aptr tag;       /* struct tag, or NULL */
+	uint32_t flags; /* LK_OWNER_DIED */
+	/* Of a hold that is COUNTED; else unused. */
+	uint32_t newest;         /* the latest re-entry, or SLOT_NONE */
+	uint32_t grants[MODE_N]; /* by mode: live grants, and counts of what is below */
+	a32 n_grants;            /* the former */
+	uint32_t n_below;        /* the latter */
+	uint32_t cover; /* of an IMPLIED hold: the slot of the hold that it is counted on */
 } LK_ALIGNED;
+
+_Static_assert(sizeof(struct extra) == LK_LINE, "an extra is one line");
 
 /* The caller's words about a grant. */
 struct tag {

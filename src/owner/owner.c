@@ -64,7 +64,9 @@ owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const c
 	set_label(w, label);
 	shim_store(&w->id, shim_load(&w->id, SHIM_RELAXED) + OWNER_OPENING, SHIM_RELAXED);
 	memcpy(&w->at_open, &w->count, sizeof(w->count));
-	shim_store(&w->at_open.grants, shim_load(&w->drawn, SHIM_RELAXED), SHIM_RELAXED);
+	shim_store(&w->at_open.grants,
+		   shim_load(&w->drawn, SHIM_RELAXED) - shim_load(&w->count.intents, SHIM_RELAXED),
+		   SHIM_RELAXED);
 	shim_store(&w->at_open.created, shim_load(&w->cache.created, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->at_open.evicted, shim_load(&w->cache.evicted, SHIM_RELAXED), SHIM_RELAXED);
 	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);
@@ -94,6 +96,9 @@ owner_extra(struct lk_owner *w, struct slab *extras)
 	e->flags = 0;
 	e->newest = SLOT_NONE;
 	shim_store(&e->n_grants, 0u, SHIM_RELAXED);
+	e->n_below = 0;
+	e->cover = SLOT_NONE;
+	memset(e->grants, 0, sizeof(e->grants));
 	return e;
 }
 

@@ -371,7 +371,7 @@ Test(errors, options_that_are_wrong)
 		{ .size = sizeof(uint32_t) + 1 },
 		{ .size = sizeof(o[0]), .flags = 0x1 },
 		{ .size = sizeof(o[0]), .flags = 0x80000000 },
-		{ .size = sizeof(o[0]), .flags = LK_NOWAIT | 0x200 },
+		{ .size = sizeof(o[0]), .flags = LK_NOWAIT | 0x400 },
 		{ .size = sizeof(o[0]), .tag = tag, .tag_len = LK_TAG_MAX + 1 },
 		{ .size = sizeof(o[0]), .tag = NULL, .tag_len = 1 },
 	};

@@ -56,7 +56,7 @@ try_piece(struct lk_owner *w, const struct piece *p)
 
 Test(names, different_bytes_are_different_locks)
 {
-	struct lk_manager *m = open_manager("memory:?index_buckets=1");
+	struct lk_manager *m = open_manager("memory:?index_buckets=1&separator=off");
 	struct lk_owner *w[2];
 
 	open_owners(m, w, 2);

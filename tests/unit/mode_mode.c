@@ -77,6 +77,31 @@ Test(mode, supremum_conflicts_with_what_either_conflicts_with)
 	}
 }
 
+/* (M3): the intent of whatever conflicts with what a mode gives below cannot be had above. */
+Test(mode, what_is_given_below_needs_no_lock_of_its_own)
+{
+	for (lk_mode above = LK_IS; above <= LK_X; above++) {
+		for (lk_mode other = LK_IS; other <= LK_X; other++) {
+			if ((mode_conflicts(mode_below(above)) & MODE_BIT(other)) != 0)
+				cr_expect_neq(mode_conflicts(above) & MODE_BIT(mode_intent(other)),
+					      0, "%s, %s", name(above), name(other));
+		}
+	}
+}
+
+/* What is counted on a cover keeps the cover at what it gave. */
+Test(mode, a_count_on_a_cover_gives_what_was_covered)
+{
+	for (lk_mode m = LK_IS; m <= LK_X; m++) {
+		cr_expect(mode_covers(mode_below(mode_at_cover(m)), m), "%s", name(m));
+		for (lk_mode cover = LK_IS; cover <= LK_X; cover++) {
+			if (mode_covers(mode_below(cover), m))
+				cr_expect(mode_covers(cover, mode_at_cover(m)), "%s, %s", name(m),
+					  name(cover));
+		}
+	}
+}
+
 Test(mode, supremum_does_not_depend_on_order)
 {
 	for (lk_mode a = LK_NL; a <= LK_X; a++) {

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts on ancestors.  (H6, H7) */
+#include "core/ancestors.h"
+#include "core/implied.h"
+#include "core/release.h"
+
+enum { LEVELS = 16 };
+
+/* A hold that has no grant of its own. */
+static int
+make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
+{
+	struct extra *e;
+	int rc = grant_reserve(w);
+
+	if (rc != 0)
+		return rc;
+	e = owner_extra(w, &w->manager->extras);
+	if (e == NULL)
+		return LK_E_NOMEM;
+	rc = hold_take(w, r, LK_NL, mode, q);
+	if (rc != 0) {
+		owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
+		return rc;
+	}
+	e->grants[mode] = 1;
+	e->n_below = 1;
+	if (q->extra != NULL)
+		shim_store(&e->since_ns, shim_load(&q->extra->since_ns, SHIM_RELAXED),
+			   SHIM_RELEASE);
+	shim_store(&hold_at(&w->holds, w->holds.free)->extra, (void *)e, SHIM_RELEASE);
+	hold_add(&w->holds, r, mode_writes(mode) ? grant_mint(r) : 0,
+		 head_make(grant_stamp(w), LK_NL, mode, HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED));
+	tally(&w->count.intents);
+	return 0;
+}
+
+int
+count_take(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
+{
+	uint32_t slot = hold_find(&w->holds, r);
+	struct extra *e;
+	struct hold *s;
+	lk_mode wanted;
+	int rc = 0;
+
+	if (slot == SLOT_NONE)
+		return make_hold(w, r, mode, q);
+	s = hold_at(&w->holds, slot);
+	e = hold_count(w, s);
+	if (e == NULL)
+		return LK_E_NOMEM;
+	wanted = mode_supremum(hold_effective(s), mode);
+	if (hold_is(s, HEAD_IMPLIED)) /* what is counted here must be in the word */
+		rc = implied_make_real(w, s, wanted, q);
+	else if (wanted != hold_effective(s))
+		rc = hold_strengthen(w, s, wanted, q);
+	if (rc != 0)
+		return rc;
+	e->grants[mode]++;
+	e->n_below++;
+	return 0;
+}
+
+void
+count_give(struct lk_owner *w, uint32_t slot, lk_mode mode)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+	struct extra *e = hold_extra(s);
+
+	e->grants[mode]--;
+	e->n_below--;
+	hold_settle(w, s, slot);
+}
+
+void
+ancestors_give(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode)
+{
+	struct lk_resource *above;
+
+	for (struct lk_resource *r = nearest; r != NULL; r = above) {
+		above = resource_parent(r); /* as long as we hold `r` */
+		count_give(w, hold_find(&w->holds, r), mode);
+	}
+}
+
+static uint32_t
+levels_from(const struct lk_resource *r)
+{
+	uint32_t n = 0;
+
+	for (; r != NULL; r = resource_parent(r))
+		n++;
+	return n;
+}
+
+static struct lk_resource *
+climb(struct lk_resource *r, uint32_t levels)
+{
+	while (levels-- > 0)
+		r = resource_parent(r);
+	return r;
+}
+
+/* The links go up and the way is down: so many levels at a time are turned round on the stack. */
+int
+ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, struct request *q)
+{
+	struct lk_resource *level[LEVELS];
+	uint32_t left = levels_from(nearest);
+
+	while (left > 0) {
+		uint32_t n = left < LEVELS ? left : LEVELS;
+
+		left -= n;
+		level[0] = climb(nearest, left);
+		for (uint32_t i = 1; i < n; i++)
+			level[i] = resource_parent(level[i - 1]);
+		while (n-- > 0) {
+			int rc = count_take(w, level[n], mode, q);
+
+			if (rc != 0) {
+				ancestors_give(w, resource_parent(level[n]), mode);
+				return rc;
+			}
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Implied grants: made, counted on their cover, made real.  (H6, H8, H9) */
+#include "core/implied.h"
+#include "core/ancestors.h"
+#include "core/release.h"
+
+static const struct hold *
+slot_hold(const struct lk_owner *w, uint32_t slot)
+{
+	return hold_at((struct holds *)(uintptr_t)&w->holds, slot);
+}
+
+static bool
+gives_below(const struct hold *s, lk_mode mode)
+{
+	return mode_covers(mode_below(hold_effective(s)), mode);
+}
+
+uint32_t
+implied_cover(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode)
+{
+	for (const struct lk_resource *r = nearest; r != NULL; r = resource_parent(r)) {
+		uint32_t slot = hold_find(&w->holds, r);
+		const struct hold *s;
+
+		if (slot == SLOT_NONE)
+			continue;
+		s = slot_hold(w, slot);
+		if (!hold_is(s, HEAD_IMPLIED) && gives_below(s, mode))
+			return slot;
+	}
+	return SLOT_NONE;
+}
+
+bool
+implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode)
+{
+	return gives_below(slot_hold(w, hold_extra(s)->cover), mode);
+}
+
+int
+implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
+		lk_grant *out)
+{
+	const uint64_t flags = HEAD_IMPLIED | HEAD_PATH | HEAD_EXTRA | HEAD_COUNTED;
+	uint64_t head;
+	uint32_t slot;
+
+	if (q->extra == NULL)
+		q->extra = owner_extra(w, &w->manager->extras);
+	if (q->extra == NULL || hold_count(w, hold_at(&w->holds, cover)) == NULL)
+		return LK_E_NOMEM;
+	implied_count(w, cover, LK_NL, q->mode);
+	resource_pin(r);
+	q->extra->cover = cover;
+	q->extra->grants[q->mode] = 1;
+	shim_store(&q->extra->n_grants, 1u, SHIM_RELAXED);
+	if ((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)
+		grant_tell_died(w, r, q);
+	head = head_make(grant_stamp(w), q->mode, q->mode, flags);
+	shim_store(&hold_at(&w->holds, w->holds.free)->extra, (void *)q->extra, SHIM_RELEASE);
+	slot = hold_add(&w->holds, r, mode_writes(q->mode) ? grant_mint(r) : 0, head);
+	q->extra = NULL; /* the slot's now */
+	tally(&w->count.implied);
+	if (out != NULL)
+		*out = grant_of(head, slot);
+	return 0;
+}
+
+void
+implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
+{
+	struct hold *s = hold_at(&w->holds, cover);
+	struct extra *e = hold_extra(s);
+
+	if (to != LK_NL) {
+		e->grants[mode_at_cover(to)]++;
+		e->n_below++;
+	}
+	if (from != LK_NL)
+		count_give(w, cover, mode_at_cover(from));
+}
+
+/* All grants of the hold, from counts on the cover to counts on all ancestors.  Nothing weakens yet. */
+static void
+move_counts(struct lk_owner *w, const struct lk_resource *r, const struct extra *e)
+{
+	struct extra *cover = hold_extra(hold_at(&w->holds, e->cover));
+
+	for (int m = LK_IS; m < MODE_N; m++) {
+		cover->grants[mode_at_cover((lk_mode)m)] -= e->grants[m];
+		cover->n_below -= e->grants[m];
+	}
+	for (r = resource_parent(r); r != NULL; r = resource_parent(r)) {
+		struct extra *above = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
+
+		for (int m = LK_IS; m < MODE_N; m++) {
+			above->grants[mode_intent((lk_mode)m)] += e->grants[m];
+			above->n_below += e->grants[m];
+		}
+	}
+}
+
+int
+implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q)
+{
+	struct lk_resource *r = hold_resource(s);
+	const lk_mode above = mode_intent(hold_effective(s));
+	int rc = ancestors_take(w, resource_parent(r), above, q);
+
+	if (rc == 0) {
+		rc = hold_take(w, r, LK_NL, to, q);
+		if (rc != 0)
+			ancestors_give(w, resource_parent(r), above);
+	}
+	if (rc != 0)
+		return rc;
+	move_counts(w, r, hold_extra(s));
+	hold_note(s, to);
+	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) & ~HEAD_IMPLIED, SHIM_RELEASE);
+	resource_unpin(r);                            /* the hold keeps it now */
+	ancestors_give(w, resource_parent(r), above); /* the cover settles here too */
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Implied grants: what the owner's hold on an ancestor gives it already.  (H6)
+ *
+ * An IMPLIED hold has a slot, grants and re-entries like any other, but is not in its resource's word:
+ * each of its grants is one count on the hold that covers it.  Its resource is pinned instead of held.
+ *
+ * H8  the cover is a real hold, and its effective mode gives below at least the effective mode of the
+ *     implied hold: each grant's own count on it sees to that.
+ * H9  what is counted *on* an implied hold, or is stronger than the cover gives, makes it real first.
+ */
+#ifndef LK_CORE_IMPLIED_H
+#define LK_CORE_IMPLIED_H
+
+#include "core/grant.h"
+
+/* The slot of the hold, on `nearest` or above, that covers a grant in `mode` below; or SLOT_NONE. */
+uint32_t implied_cover(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode);
+
+/* The same for a further grant on an implied hold, or a conversion of one: by the cover it has. */
+bool implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode);
+
+/* A new hold on `r`, which is pinned, covered by that in slot `cover`.  0 or LK_E_NOMEM. */
+int implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
+		    lk_grant *out);
+
+/* One of its grants comes (`from` LK_NL), goes (`to` LK_NL) or changes: count that on the cover. */
+void implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to);
+
+/*
+ * Put an implied hold into its word, in `to`, which is at least what it is, and its grants on its
+ * ancestors.  May wait.  0 or the code to return: then nothing changed.
+ */
+int implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q);
+
+#endif /* LK_CORE_IMPLIED_H */

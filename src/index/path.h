@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names that are paths: where they are split, and the entries of a name and its ancestors.
+ *
+ * A name is split at a separator that has another byte on both sides; all else is a part of a segment.
+ * So what stands before a split is a name that is split at the same places.
+ */
+#ifndef LK_INDEX_PATH_H
+#define LK_INDEX_PATH_H
+
+#include "index/index.h"
+
+/* The length of the name's parent, which is its first bytes; 0: it has none. */
+uint32_t path_parent(const struct index *x, const struct name *n);
+
+/*
+ * Of an ancestor of `len` bytes, or of nothing (0): the length of the next below it, at most n->len.  The
+ * name is not flat.
+ */
+uint32_t path_child(const struct index *x, const struct name *n, uint32_t len);
+
+/*
+ * The order of paths: a name, then all that is below it, then its next sibling.  Numbers come before all
+ * bytes.  Negative, 0 or positive, as memcmp().
+ */
+int path_compare(const struct index *x, const struct name *a, const struct name *b);
+
+/* Are the first `len` bytes of `n`, an ancestor of it or the whole, also `other` or an ancestor of it? */
+bool path_shares(const struct index *x, const struct name *n, uint32_t len,
+		 const struct name *other);
+
+/* The first `len` bytes of `n` as a name: its ancestor. */
+void path_ancestor(const struct index *x, const struct name *n, uint32_t len,
+		   struct name *ancestor);
+
+/* A pin on the entry of `n`, made below those of its ancestors if there is none.  INDEX_PINNED, or why not. */
+enum index_outcome path_enter(struct index *x, struct index_cache *c, const struct name *n,
+			      bool patient, struct lk_resource **out);
+
+/* Is there no separator in the name?  False may be wrong, of names that need a longer look. */
+LK_HOT bool
+path_is_flat(const struct index *x, const struct name *n)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t found = 0;
+
+	if (unlikely(x->separator == 0) || (n->tail & NAME_ID) != 0)
+		return true;
+	if (unlikely(n->len > NAME_INLINE))
+		return memchr(n->bytes, (int)x->separator, n->len) == NULL;
+	for (uint32_t i = 0; i * 8 < n->len; i++) {
+		uint64_t same = n->word[i] ^ x->separator * each; /* a byte that is 0 … */
+
+		found |= (same - each) & ~same & each << 7; /* … sets the top of one */
+	}
+	return found == 0;
+}
+
+#endif /* LK_INDEX_PATH_H */
