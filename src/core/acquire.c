@@ -79,8 +79,7 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *
 {
 	lk_grant grant;
 
-	if (unlikely(resource_parent(g->r) != NULL) ||
-	    unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
+	if (unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
 	    unlikely(!take_glimpsed(g, mode)))
 		return PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g))) {
@@ -278,9 +277,14 @@ acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen
 	    lk_grant *out)
 {
 	struct index *x = &w->manager->index;
-	struct lk_resource *r = index_replace(x, &w->cache, n, mode, seen);
+	struct lk_resource *r;
 	lk_grant g;
 
+	if (unlikely(!path_is_flat(x, n))) {
+		w->cache.misses = 0; /* what that counts are names that can be had this way */
+		return PLAIN_NOT;
+	}
+	r = index_replace(x, &w->cache, n, mode, seen);
 	if (unlikely(r == NULL))
 		return PLAIN_NOT;
 	evict_nearby(x, &w->cache);
@@ -290,10 +294,22 @@ acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen
 	return PLAIN_DONE;
 }
 
+/* The rest of a quick acquire that glimpsed a name with ancestors; the owner was entered. */
+static LK_NOINLINE int
+acquire_glimpsed_path(struct lk_owner *w, const struct glimpse *g, struct request q, lk_grant *out)
+{
+	int rc = acquire_inside(w, NULL, g->r, &q, out);
+
+	resource_unpin(g->r);
+	owner_leave(w);
+	return rc;
+}
+
 /* By name, without options: the plain way if it can be gone, else the long one. */
 LK_HOT int
 acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
 {
+	const struct request q = { .mode = mode, .flags = flags };
 	enum plain plain = PLAIN_NOT;
 	struct glimpse g = { .r = NULL };
 
@@ -304,11 +320,13 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 
 		if (blind)
 			index_locate(&w->manager->index, n, &g);
-		else if (likely(index_glimpse(&w->manager->index, n, &g)))
-			plain = acquire_glimpsed(w, &g, mode, out);
-		else
+		else if (unlikely(!index_glimpse(&w->manager->index, n, &g)))
 			blind = true;
-		if (blind && likely(path_is_flat(&w->manager->index, n)))
+		else if (likely(resource_parent(g.r) == NULL))
+			plain = acquire_glimpsed(w, &g, mode, out);
+		else if (glimpse_pin(&g))
+			return acquire_glimpsed_path(w, &g, q, out);
+		if (blind)
 			plain = acquire_new(w, n, &g, mode, out);
 	}
 	if (likely(plain == PLAIN_DONE)) {
@@ -317,7 +335,7 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 	}
 	if (unlikely(plain == PLAIN_DIED))
 		return acquire_died(w, g.r, mode, out);
-	return acquire_name(w, n, &(struct request){ .mode = mode, .flags = flags }, out);
+	return acquire_name(w, n, &q, out);
 }
 
 static int
