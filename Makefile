@@ -61,7 +61,8 @@ STATIC   := $(OUT)/liblatchkey.a
 SONAME   := liblatchkey.so.$(SOVERSION)
 SHARED   := $(OUT)/liblatchkey.so.$(VERSION)
 SOLINKS  := $(OUT)/$(SONAME) $(OUT)/liblatchkey.so
-EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c))
+RESPD    := $(OUT)/examples/respd $(OUT)/examples/respd-check
+EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD)
 BENCH    := $(OUT)/bench/latchkey-bench
 TESTS    := $(foreach d,unit api stress,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
@@ -168,6 +169,14 @@ $O/obj/examples/%.o: examples/%.c $O/flags
 	$(COMPILE) -c $< -o $@
 $(OUT)/examples/%: $O/obj/examples/%.o $(STATIC)
 	$(LINK) -o $@ $^ $(LIBS)
+
+# A server of several files, and the program that checks it.
+RESPD_OBJ       := $(patsubst %.c,$O/obj/%.o,$(wildcard examples/respd/*.c))
+RESPD_CHECK_OBJ := $(filter $O/obj/examples/respd/check%,$(RESPD_OBJ))
+$(OUT)/examples/respd: $(filter-out $(RESPD_CHECK_OBJ),$(RESPD_OBJ)) $(STATIC)
+	$(LINK) -o $@ $^ $(LIBS)
+$(OUT)/examples/respd-check: $(RESPD_CHECK_OBJ)
+	$(LINK) -o $@ $^ -pthread
 
 $O/obj/bench/%.o: bench/%.c $O/flags
 	$(COMPILE) -c $< -o $@

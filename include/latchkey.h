@@ -124,8 +124,9 @@ typedef enum lk_mode {
  *               for S and IS, else in X), and no other lock is touched.  Releasing or weakening the
  *               ancestor never fails; it stays in what its implied grants need.
  *
- * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  A name
- * without a separator pays nothing for any of this.
+ * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  (Of an
+ * implied grant on the way that had to become a real one, the refused request may leave it real; its
+ * mode is the same.)  A name without a separator pays nothing for any of this.
  * Source: Gray, Lorie, Putzolu, Traiger 1976.
  */
 
@@ -474,8 +475,8 @@ LK_API LK_NODISCARD int lk_release_all(struct lk_owner *w);
  * of those who wait for `w`.  LK_NL is not a target: release instead (LK_E_INVAL).
  *
  * Returns     0: the grant has mode `to`.  Otherwise it has the mode it had, and the value is
- *             one of those of lk_acquire(), or LK_E_STALE.  Of the options only flags and the
- *             deadline count.
+ *             one of those of lk_acquire(), or LK_E_STALE.  Of the options only the flags and the
+ *             deadline count; LK_PARENTS is a matter of the grant, not of its conversions.
  */
 LK_API LK_NODISCARD int lk_convert(struct lk_owner *w, lk_grant g, lk_mode to,
 				   const struct lk_options *o);

@@ -26,6 +26,7 @@
  *                the next acquire of one of them is cheap; and at most one more for
  *                each bucket (lk_stats.buckets), which come with what is held and go
  *                again.  Insertions of other names, and lk_sweep(), drop the rest.
+ *                A name that stays keeps its ancestors.
  *                LK_OFF: never evict.
  * max_reentry    grants that one owner may have on one name at a time; 1 makes
  *                locks strict (not re-entrant).  Default LK_OFF: no limit.

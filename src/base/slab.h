@@ -17,7 +17,12 @@
 #include "base/env.h"
 #include "base/latch.h"
 
-enum { SLAB_ALIGN = 65536, SLAB_CHUNK = 65536 - 128 }; /* the rest is malloc's own header */
+#ifndef LK_SLAB_ALIGN
+#define LK_SLAB_ALIGN 65536 /* a tester makes it smaller */
+#endif
+
+/* What a chunk leaves of its alignment is malloc's own header. */
+enum { SLAB_ALIGN = LK_SLAB_ALIGN, SLAB_CHUNK = SLAB_ALIGN - 128 };
 
 struct slab_chunk {
 	void *home;

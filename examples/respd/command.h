@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands: what each is called, what it takes, what it locks, and who carries it out. */
+#ifndef RESPD_COMMAND_H
+#define RESPD_COMMAND_H
+
+#include <latchkey.h>
+
+#include "buffer.h"
+#include "locks.h"
+#include "store.h"
+
+#define SECOND_NS      INT64_C(1000000000)
+#define MILLISECOND_NS INT64_C(1000000)
+
+struct server;
+
+/*
+ * One command being carried out.  When its handler runs, all that the command's row says is locked,
+ * and stays so until the handler is back: the handler itself knows nothing of locks.
+ */
+struct call {
+	struct server *server;
+	struct store *store;
+	unsigned db;  /* of the connection; SELECT changes it */
+	bool is_last; /* set by QUIT: the connection ends */
+	const struct command *command;
+	const struct bytes *arg; /* the command's name is the first */
+	size_t n_args;
+	struct buffer *out;   /* where the reply goes */
+	struct buffer *value; /* the worker's, for a copy of a value */
+};
+
+struct command {
+	const char *name;
+	int arity; /* arguments, the name included; -N: at least N */
+	enum lock_scope scope;
+	lk_mode mode;
+	/* Which arguments are keys: the first, the last (-1: the last there is), the step. */
+	int first_key;
+	int last_key;
+	int key_step;
+	void (*run)(struct call *c);
+};
+
+extern const struct command command_table[];
+extern const size_t command_table_len;
+
+/* The command of this name, or NULL. */
+const struct command *command_find(struct bytes name);
+
+/* Carry out `c`, of which everything but `command` is set: look it up, lock, run, unlock. */
+void command_run(struct call *c, struct locks *locks);
+
+/* Handlers: see the table.  In strings.c, … */
+void cmd_get(struct call *c);
+void cmd_set(struct call *c);
+void cmd_setnx(struct call *c);
+void cmd_getset(struct call *c);
+void cmd_strlen(struct call *c);
+void cmd_append(struct call *c);
+void cmd_incr(struct call *c);
+void cmd_decr(struct call *c);
+void cmd_incrby(struct call *c);
+void cmd_decrby(struct call *c);
+void cmd_mget(struct call *c);
+void cmd_mset(struct call *c);
+void cmd_msetnx(struct call *c);
+
+/* … in keys.c, … */
+void cmd_del(struct call *c);
+void cmd_exists(struct call *c);
+void cmd_rename(struct call *c);
+void cmd_renamenx(struct call *c);
+void cmd_expire(struct call *c);
+void cmd_pexpire(struct call *c);
+void cmd_persist(struct call *c);
+void cmd_ttl(struct call *c);
+void cmd_pttl(struct call *c);
+void cmd_dbsize(struct call *c);
+void cmd_flushdb(struct call *c);
+void cmd_flushall(struct call *c);
+void cmd_keys(struct call *c);
+
+/* … and in admin.c. */
+void cmd_ping(struct call *c);
+void cmd_echo(struct call *c);
+void cmd_select(struct call *c);
+void cmd_quit(struct call *c);
+void cmd_command(struct call *c);
+void cmd_config(struct call *c);
+void cmd_client(struct call *c);
+void cmd_info(struct call *c);
+
+/* Helpers of the handlers. */
+void call_wrong_arity(struct call *c);
+void call_no_memory(struct call *c);
+
+/* Seconds or milliseconds from now to a time of expiry.  False, with the error said: no such time. */
+bool call_expiry(struct call *c, struct bytes text, int64_t unit_ns, uint64_t *expires_ns);
+
+#endif /* RESPD_COMMAND_H */

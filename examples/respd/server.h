@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The server: its settings, what all its threads share, and its life. */
+#ifndef RESPD_SERVER_H
+#define RESPD_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <latchkey.h>
+
+#include "store.h"
+
+#define SERVER_THREADS_MAX 256
+#define SERVER_STRIPES_MAX 65536
+
+/* How long a command waits for its locks before it is refused: rather an error than a stuck client. */
+#define SERVER_LOCK_TIMEOUT_NS UINT64_C(10000000000)
+
+/* Names of keys that nobody locks now, but that cost less the next time: some 10 MB at most. */
+#define SERVER_IDLE_NAMES 65536
+
+struct worker;
+
+struct settings {
+	const char *address; /* IPv4, in digits */
+	uint16_t port;       /* 0: any that is free */
+	size_t n_threads;
+	size_t n_stripes;
+	bool has_locks;
+};
+
+struct server {
+	struct settings settings;
+	struct lk_manager *locks; /* NULL: without locks */
+	struct store *store;
+	struct worker *worker; /* n_threads of them */
+	size_t n_workers;      /* that run */
+	int listener;
+	uint16_t port; /* what it became */
+	size_t max_clients;
+	atomic_size_t n_clients;
+	uint64_t started_ns;
+};
+
+/* Open everything and start the workers.  False: what failed was printed, nothing is left. */
+bool server_start(struct server *s, const struct settings *settings);
+
+/* Accept connections and hand them to the workers in turn, until `stop_fd` can be read. */
+void server_run(struct server *s, int stop_fd);
+
+/* Stop the workers, end all connections, print the lock statistics, and give everything back. */
+void server_stop(struct server *s);
+
+#endif /* RESPD_SERVER_H */
