@@ -121,7 +121,7 @@ typedef enum lk_mode {
  *               a conversion that needs a stronger intent takes that first.
  *   coverage    if the owner holds an ancestor in a mode that already says as much (X: anything; S, U or
  *               SIX: S or IS), the new grant is *implied*: it is counted on that ancestor's hold (in S
- *               for S and IS, else in X), and no other lock is touched.  Releasing or weakening the
+ *               for S and IS, else in X) and above that in its intent, and no lock word is touched.  Releasing or weakening the
  *               ancestor never fails; it stays in what its implied grants need.
  *
  * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  (Of an
@@ -299,11 +299,11 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *               LK_E_BUSY       LK_NOWAIT was asked and somebody is in the way
  *               LK_E_TIMEDOUT   the deadline passed; it was tried at least once
  *               LK_E_CANCELED   lk_owner_cancel()
- *               LK_E_CONVERSION_DEADLOCK  `w` holds the name and wants more, and so does another
- *                               holder who waits: each stands in the other's way, neither
+ *               LK_E_CONVERSION_DEADLOCK  `w` holds the name, or an ancestor, and wants more there,
+ *                               and so does another holder who waits: each stands in the other's way, neither
  *                               could ever be granted.  Release, and try again
  *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
- *                               S or IX (2^15 in IS) of one name at a time
+ *                               S or IX (2^15 in IS) of one name, or ancestor, at a time
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
  *               LK_E_CLOSED     lk_shutdown()
  *               LK_E_NOMEM, LK_E_UNSUPPORTED, LK_E_VERSION
@@ -355,9 +355,10 @@ struct lk_request {
 /*
  * lk_acquire_many - lock `n` names, all or none.
  *
- * They are taken in the order of their bytes, whatever the order in `r`, so that batches of owners that
- * hold nothing else never wait for each other in a ring; while a batch waits, others see the names
- * before as taken.  A name may occur more than once: it is waited for once, in the weakest mode that is
+ * They are taken in one order, whatever the order in `r`: a name, then all that is below it, then what comes
+ * next by its bytes.  And each name, an ancestor too, is at once taken in all that the batch will need
+ * there.  So batches of owners that hold nothing else never wait for each other in a ring; while a batch
+ * waits, others see the names before as taken.  A name may occur more than once: it is waited for once, in the weakest mode that is
  * at least all that were asked for, and has a grant for each.
  *
  * Ownership   `r` and its names are not kept.  `out`, if not NULL, has room for `n` grants, in the order
@@ -476,7 +477,7 @@ LK_API LK_NODISCARD int lk_release_all(struct lk_owner *w);
  *
  * Returns     0: the grant has mode `to`.  Otherwise it has the mode it had, and the value is
  *             one of those of lk_acquire(), or LK_E_STALE.  Of the options only the flags and the
- *             deadline count; LK_PARENTS is a matter of the grant, not of its conversions.
+ *             deadline count.  LK_PARENTS goes with the grant, and is LK_E_INVAL here.
  */
 LK_API LK_NODISCARD int lk_convert(struct lk_owner *w, lk_grant g, lk_mode to,
 				   const struct lk_options *o);
@@ -510,8 +511,8 @@ LK_API LK_NODISCARD int lk_downgrade(struct lk_owner *w, lk_grant g);
  * Downgrading keeps the fence.
  *
  * Returns     the token; for a grant that never was write-capable on a name held in S, the
- *             latest token given out (for reading only); 0 for a plain intent, or a stale
- *             grant.
+ *             latest token given out (for reading only); 0 for what never was more than an
+ *             intent, or a stale grant.
  */
 LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
 

@@ -19,6 +19,7 @@
 
 #include "core/acquire.h"
 #include "core/ancestors.h"
+#include "core/implied.h"
 #include "core/release.h"
 #include "index/path.h"
 
@@ -182,6 +183,21 @@ result_of_index(enum index_outcome outcome)
 	return LK_E_INVAL;
 }
 
+/* Does what the owner holds above give all that anyway?  Then its grants there will be implied. */
+static bool
+is_covered(const struct batch *b, const struct lk_resource *r, lk_mode mode)
+{
+	uint32_t slot = hold_find(&b->w->holds, r);
+	const struct hold *s;
+
+	if ((b->q->flags & LK_PARENTS) != 0)
+		return false;
+	if (slot == SLOT_NONE)
+		return implied_cover(b->w, resource_parent(r), mode) != SLOT_NONE;
+	s = hold_at(&b->w->holds, slot);
+	return hold_is(s, HEAD_IMPLIED) && implied_covers(b->w, s, mode);
+}
+
 static int
 reserve(struct batch *b, size_t i, uint32_t len)
 {
@@ -189,6 +205,7 @@ reserve(struct batch *b, size_t i, uint32_t len)
 	lk_mode mode = need_of(b, i, family(b, i, len), len);
 	struct name n = b->item[i].name;
 	struct lk_resource *r;
+	bool covered;
 	int rc;
 
 	if (len < n.len)
@@ -196,10 +213,12 @@ reserve(struct batch *b, size_t i, uint32_t len)
 	rc = result_of_index(path_enter(b->x, &w->cache, &n, (b->q->flags & LK_NOWAIT) == 0, &r));
 	if (rc != 0)
 		return rc;
-	rc = count_take(w, r, mode, b->q);
+	covered = is_covered(b, r, mode);
+	if (!covered)
+		rc = count_take(w, r, mode, b->q);
 	resource_unpin(r); /* the hold keeps it */
 	request_drop(w, b->q);
-	if (rc == 0)
+	if (rc == 0 && !covered)
 		b->reserve[b->n_reserves++] = (struct reserve){ r, mode };
 	return rc;
 }

@@ -188,6 +188,8 @@ lk_convert(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *
 	if (unlikely(w == NULL))
 		return LK_E_INVAL;
 	rc = request_read(&q, to, o);
+	if (unlikely((q.flags & LK_PARENTS) != 0))
+		return LK_E_INVAL; /* the grant has it or not */
 	return likely(rc == 0) ? convert_grant(w, g, &q) : rc;
 }
 

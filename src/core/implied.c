@@ -67,38 +67,59 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 	return 0;
 }
 
+/* One count more in `mode` above `r`, a cover: all that is there already, and strong enough, for its sake. */
+static void
+count_above(struct lk_owner *w, const struct lk_resource *r, lk_mode mode)
+{
+	for (r = resource_parent(r); r != NULL; r = resource_parent(r)) {
+		struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
+
+		e->grants[mode]++;
+		e->n_below++;
+	}
+}
+
 void
 implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
 {
 	struct hold *s = hold_at(&w->holds, cover);
+	struct lk_resource *r = hold_resource(s);
+	struct lk_resource *above = resource_parent(r);
 	struct extra *e = hold_extra(s);
 
 	if (to != LK_NL) {
 		e->grants[mode_at_cover(to)]++;
 		e->n_below++;
+		count_above(w, r, mode_intent(to));
 	}
-	if (from != LK_NL)
+	if (from != LK_NL) {
 		count_give(w, cover, mode_at_cover(from));
+		ancestors_give(w, above, mode_intent(from));
+	}
 }
 
-/* All grants of the hold, from counts on the cover to counts on all ancestors.  Nothing weakens yet. */
+/* All grants of the hold, from counts on the cover to counts up to the cover.  Nothing weakens yet. */
 static void
 move_counts(struct lk_owner *w, const struct lk_resource *r, const struct extra *e)
 {
-	struct extra *cover = hold_extra(hold_at(&w->holds, e->cover));
+	const struct hold *cover = hold_at(&w->holds, e->cover);
+	const struct lk_resource *top = hold_resource(cover);
+	struct extra *of_cover = hold_extra(cover);
 
 	for (int m = LK_IS; m < MODE_N; m++) {
-		cover->grants[mode_at_cover((lk_mode)m)] -= e->grants[m];
-		cover->n_below -= e->grants[m];
+		of_cover->grants[mode_at_cover((lk_mode)m)] -= e->grants[m];
+		of_cover->n_below -= e->grants[m];
 	}
-	for (r = resource_parent(r); r != NULL; r = resource_parent(r)) {
-		struct extra *above = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
+	do {
+		struct extra *above;
 
+		r = resource_parent(r);
+		above = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
 		for (int m = LK_IS; m < MODE_N; m++) {
 			above->grants[mode_intent((lk_mode)m)] += e->grants[m];
 			above->n_below += e->grants[m];
 		}
-	}
+	} while (r != top);
 }
 
 int

@@ -3,10 +3,12 @@
  * Implied grants: what the owner's hold on an ancestor gives it already.  (H6)
  *
  * An IMPLIED hold has a slot, grants and re-entries like any other, but is not in its resource's word:
- * each of its grants is one count on the hold that covers it.  Its resource is pinned instead of held.
+ * each of its grants is one count on the hold that covers it, and on each above that.  Its resource is
+ * pinned instead of held.
  *
  * H8  the cover is a real hold, and its effective mode gives below at least the effective mode of the
  *     implied hold: each grant's own count on it sees to that.
+ *     So does the cover's own need above: it may be there for the implied grants alone.
  * H9  what is counted *on* an implied hold, or is stronger than the cover gives, makes it real first.
  */
 #ifndef LK_CORE_IMPLIED_H
@@ -24,7 +26,7 @@ bool implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode
 int implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		    lk_grant *out);
 
-/* One of its grants comes (`from` LK_NL), goes (`to` LK_NL) or changes: count that on the cover. */
+/* One of its grants comes (`from` LK_NL), goes (`to` LK_NL) or changes: count that on the cover and above. */
 void implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to);
 
 /*

@@ -46,7 +46,7 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
 		return NULL;
 	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0)) { /* (R4) */
-		shim_store(&r->word, w, SHIM_RELEASE);
+		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL); /* it may be held by now */
 		return NULL;
 	}
 	fence = shim_load(&r->fence, SHIM_RELAXED);

@@ -352,11 +352,13 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 	struct lk_resource *r;
 	enum index_outcome outcome = INDEX_PINNED;
 	bool crowded = false;
+	bool found;
 
 	if (unlikely(b == NULL))
 		return INDEX_BUSY;
 	r = bucket_find(b, n);
-	if (r != NULL)
+	found = r != NULL;
+	if (found)
 		resource_pin(r);
 	else
 		outcome = add_name(x, c, b, n, first, &crowded, &r);
@@ -365,7 +367,7 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 		split(x);
 		latch_unlock(&x->grow);
 	}
-	if (outcome == INDEX_HELD)
+	if (!found && r != NULL)
 		evict_nearby(x, c);
 	*out = r;
 	return outcome;

@@ -27,9 +27,9 @@
  *     freed at close, after a grace period (RC1).
  * H5  what a release needs is there since the acquire: it never allocates.
  * H6  every grant on a path is one count on the hold of each of its ancestors, in its intent (PARENTS: in
- *     its own mode); or, if its hold is IMPLIED, one count on the hold that covers it, and the resource is
- *     pinned.  So whatever order grants are released in, what is below is never held without what it
- *     needs above.
+ *     its own mode).  If its hold is IMPLIED, it is one count on the hold that covers it, in what keeps that
+ *     covering, one in its intent on each above that, none on those between, and the resource is pinned.
+ *     So whatever order grants are released in, what is below is never held without what it needs above.
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
  */

@@ -427,6 +427,32 @@ Test(memory, is_bounded_by_what_is_held_and_max_idle, .timeout = 120)
 	close_all(m, w, 2);
 }
 
+/* Names below others enter the index another way; what a mass release of them left goes too. */
+Test(memory, of_paths_is_bounded_too, .timeout = 120)
+{
+	enum { IDLE = 64, ONCE = 20000, LATER = 200000 };
+	struct lk_manager *m = open_manager("memory:?max_idle=64");
+	struct lk_owner *w;
+	char name[32];
+
+	open_owners(m, &w, 1);
+	for (int i = 0; i < ONCE; i++) {
+		(void)snprintf(name, sizeof(name), "held/%d", i);
+		ok(lk_acquire(w, name, LK_S, NULL, NULL));
+	}
+	ok(lk_release_all(w));
+	for (int i = 0; i < LATER; i++) {
+		lk_grant g;
+
+		(void)snprintf(name, sizeof(name), "later/%d", i);
+		ok(lk_acquire(w, name, LK_S, NULL, &g));
+		ok(lk_release(w, g));
+	}
+	cr_expect_le(stats_of(m).names, 2 * IDLE + stats_of(m).buckets);
+	cr_expect_le(stats_of(m).buckets, IDLE);
+	close_all(m, &w, 1);
+}
+
 Test(memory, a_sweep_drops_all_that_is_idle_and_nothing_that_is_held)
 {
 	enum { N = 3000 };
