@@ -124,9 +124,8 @@ typedef enum lk_mode {
  *               for S and IS, else in X) and above that in its intent, and no lock word is touched.  Releasing or weakening the
  *               ancestor never fails; it stays in what its implied grants need.
  *
- * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  (Of an
- * implied grant on the way that had to become a real one, the refused request may leave it real; its
- * mode is the same.)  A name without a separator pays nothing for any of this.
+ * All or nothing: a path has one deadline, and a refusal anywhere on it leaves nothing behind.  A name
+ * without a separator pays nothing for any of this.
  * Source: Gray, Lorie, Putzolu, Traiger 1976.
  */
 
@@ -217,8 +216,8 @@ LK_API LK_NODISCARD int lk_close(struct lk_manager *m);
  * From its start every new request is refused with LK_E_CLOSED and every waiter is
  * woken with it.  Then waits for the owners to release what they hold; at the
  * deadline of `o` (timeout_ns, deadline_ns; LK_NOWAIT: at once; NULL: the manager's
- * default) releases what is left by itself, for every owner that is not inside a
- * call.  As nobody can be granted anything any more, that lets nobody in.
+ * default) releases what is left by itself, unless some owner is inside a call.
+ * As nobody can be granted anything any more, that lets nobody in.
  *
  * Threads     any; once or more often.
  * Blocking    until nothing is held, or the deadline.

@@ -249,6 +249,7 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 
 	if (likely(rc == 0))
 		rc = acquire_inside(w, n, r, q, out);
+	w->made_real = 0; /* (H10) */
 	owner_leave(w);
 	return rc;
 }
@@ -300,6 +301,7 @@ acquire_glimpsed_path(struct lk_owner *w, const struct glimpse *g, struct reques
 {
 	int rc = acquire_inside(w, NULL, g->r, &q, out);
 
+	w->made_real = 0; /* (H10) */
 	resource_unpin(g->r);
 	owner_leave(w);
 	return rc;

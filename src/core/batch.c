@@ -279,7 +279,10 @@ take_all(struct batch *b)
 		rc = take_item(b, i);
 	if (rc != 0)
 		roll_back(b);
+	else
+		b->w->made_real = 0; /* what the batch made real stays so (H10) */
 	forget_reserves(b);
+	b->w->made_real = 0;
 	return rc;
 }
 

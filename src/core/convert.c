@@ -175,6 +175,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 	rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
 	if (unlikely(q->extra != NULL))
 		request_drop(w, q);
+	w->made_real = 0; /* (H10) */
 	owner_leave(w);
 	return rc;
 }

@@ -98,28 +98,69 @@ implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
 	}
 }
 
+/* `n` counts more on a hold that counts already. */
+static void
+count_more(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
+{
+	struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
+
+	e->grants[mode] += n;
+	e->n_below += n;
+}
+
+/* The opposite; the hold is not settled. */
+static void
+count_less(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
+{
+	struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
+
+	e->grants[mode] -= n;
+	e->n_below -= n;
+}
+
+static struct lk_resource *
+cover_of(struct lk_owner *w, const struct extra *e)
+{
+	return hold_resource(hold_at(&w->holds, e->cover));
+}
+
 /* All grants of the hold, from counts on the cover to counts up to the cover.  Nothing weakens yet. */
 static void
-move_counts(struct lk_owner *w, const struct lk_resource *r, const struct extra *e)
+counts_off_cover(struct lk_owner *w, const struct lk_resource *r, const struct extra *e)
 {
-	const struct hold *cover = hold_at(&w->holds, e->cover);
-	const struct lk_resource *top = hold_resource(cover);
-	struct extra *of_cover = hold_extra(cover);
+	const struct lk_resource *cover = cover_of(w, e);
 
-	for (int m = LK_IS; m < MODE_N; m++) {
-		of_cover->grants[mode_at_cover((lk_mode)m)] -= e->grants[m];
-		of_cover->n_below -= e->grants[m];
-	}
+	for (lk_mode m = LK_IS; m <= LK_X; m++)
+		count_less(w, cover, mode_at_cover(m), e->grants[m]);
 	do {
-		struct extra *above;
-
 		r = resource_parent(r);
-		above = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
-		for (int m = LK_IS; m < MODE_N; m++) {
-			above->grants[mode_intent((lk_mode)m)] += e->grants[m];
-			above->n_below += e->grants[m];
-		}
-	} while (r != top);
+		for (lk_mode m = LK_IS; m <= LK_X; m++)
+			count_more(w, r, mode_intent(m), e->grants[m]);
+	} while (r != cover);
+}
+
+/* The opposite. */
+static void
+counts_onto_cover(struct lk_owner *w, const struct lk_resource *r, const struct extra *e)
+{
+	const struct lk_resource *cover = cover_of(w, e);
+
+	for (lk_mode m = LK_IS; m <= LK_X; m++)
+		count_more(w, cover, mode_at_cover(m), e->grants[m]);
+	do {
+		r = resource_parent(r);
+		for (lk_mode m = LK_IS; m <= LK_X; m++)
+			count_less(w, r, mode_intent(m), e->grants[m]);
+	} while (r != cover);
+}
+
+/* For implied_put_back(), should the call fail.  (H10) */
+static void
+mark(struct lk_owner *w, struct extra *e)
+{
+	if (w->made_real == 0)
+		w->made_real = (uint32_t)shim_load(&w->drawn, SHIM_RELAXED) | 1;
+	e->grants[LK_NL] = w->made_real;
 }
 
 int
@@ -136,10 +177,44 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 	}
 	if (rc != 0)
 		return rc;
-	move_counts(w, r, hold_extra(s));
+	counts_off_cover(w, r, hold_extra(s));
+	mark(w, hold_extra(s));
 	hold_note(s, to);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) & ~HEAD_IMPLIED, SHIM_RELEASE);
 	resource_unpin(r);                            /* the hold keeps it now */
 	ancestors_give(w, resource_parent(r), above); /* the cover settles here too */
 	return 0;
+}
+
+/* What is between the hold and its cover falls to what is left of its counts. */
+static void
+settle_between(struct lk_owner *w, struct lk_resource *nearest, const struct lk_resource *cover)
+{
+	struct lk_resource *above;
+
+	for (struct lk_resource *r = nearest; r != cover; r = above) {
+		uint32_t slot = hold_find(&w->holds, r);
+
+		above = resource_parent(r); /* as long as we hold `r` */
+		hold_settle(w, hold_at(&w->holds, slot), slot);
+	}
+}
+
+void
+implied_put_back(struct lk_owner *w, struct hold *s)
+{
+	struct lk_resource *r = hold_resource(s);
+	struct extra *e = hold_extra(s);
+	const lk_mode mode = hold_effective(s);
+
+	if (e->grants[LK_NL] != w->made_real || e->n_below != 0 || hold_is(s, HEAD_IMPLIED) ||
+	    !implied_covers(w, s, mode))
+		return;
+	counts_onto_cover(w, r, e);
+	resource_pin(r);
+	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_IMPLIED, SHIM_RELEASE);
+	if (!mode_writes(mode))
+		shim_store(&s->fence, (uint64_t)0, SHIM_RELEASE); /* what it became had one */
+	release_word(w, r, mode, LK_NL);
+	settle_between(w, resource_parent(r), cover_of(w, e));
 }

@@ -10,6 +10,9 @@
  *     implied hold: each grant's own count on it sees to that.
  *     So does the cover's own need above: it may be there for the implied grants alone.
  * H9  what is counted *on* an implied hold, or is stronger than the cover gives, makes it real first.
+ * H10 a call that makes holds real marks them (in the count of LK_NL, which counts nothing), with a number
+ *     that is the owner's `made_real` until the call ends.  If it fails, they are put back as their counts
+ *     are given back; after its end the marks mean nothing.
  */
 #ifndef LK_CORE_IMPLIED_H
 #define LK_CORE_IMPLIED_H
@@ -34,5 +37,11 @@ void implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
  * ancestors.  May wait.  0 or the code to return: then nothing changed.
  */
 int implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q);
+
+/*
+ * Undo that for a hold that the call under way made real, if its cover gives all that its grants need
+ * again.  Cannot fail.
+ */
+void implied_put_back(struct lk_owner *w, struct hold *s);
 
 #endif /* LK_CORE_IMPLIED_H */

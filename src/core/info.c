@@ -81,29 +81,44 @@ lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_inf
 }
 
 static lk_mode
-mode_named(struct lk_owner *w, const struct name *n)
+mode_held(struct lk_owner *w, const struct lk_resource *r)
 {
-	uint32_t slot = hold_find_named(w, n);
+	uint32_t slot = hold_find(&w->holds, r);
 
 	return slot != SLOT_NONE ? hold_effective(hold_at(&w->holds, slot)) : LK_NL;
 }
 
-/* On the name itself, and what holds on its ancestors give there. */
+/* What the owner's holds give on `r`: its own, and those above. */
+static lk_mode
+mode_given(struct lk_owner *w, const struct lk_resource *r)
+{
+	lk_mode mode = mode_held(w, r);
+
+	while ((r = resource_parent(r)) != NULL)
+		mode = mode_supremum(mode, mode_below(mode_held(w, r)));
+	return mode;
+}
+
+/* The nearest of the name and its ancestors that is held has all the others above it. */
 static lk_mode
 mode_on_path(struct lk_owner *w, const struct name *n)
 {
 	const struct index *x = &w->manager->index;
-	lk_mode mode = mode_named(w, n);
-	uint32_t len = path_parent(x, n);
+	struct name above = *n;
 
-	while (len != 0) {
-		struct name above;
+	for (uint32_t len = n->len; len != 0; len = path_parent(x, &above)) {
+		uint32_t slot;
 
-		path_ancestor(x, n, len, &above);
-		mode = mode_supremum(mode, mode_below(mode_named(w, &above)));
-		len = path_parent(x, &above);
+		if (len < n->len)
+			path_ancestor(x, n, len, &above);
+		slot = hold_find_named(w, &above);
+		if (slot != SLOT_NONE) {
+			lk_mode mode = mode_given(w, hold_resource(hold_at(&w->holds, slot)));
+
+			return len == n->len ? mode : mode_below(mode);
+		}
 	}
-	return mode;
+	return LK_NL;
 }
 
 static int

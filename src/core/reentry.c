@@ -64,6 +64,7 @@ make_room(struct lk_owner *w, struct hold *s, struct request *q)
 	    implied_covers(w, s, q->mode)) {
 		implied_count(w, hold_extra(s)->cover, LK_NL, q->mode);
 		hold_note(s, wanted);
+		tally(&w->count.implied);
 		return 0;
 	}
 	if (unlikely(resource_parent(hold_resource(s)) != NULL))

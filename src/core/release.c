@@ -96,10 +96,13 @@ hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
 	const struct extra *e = hold_extra(s);
 
-	if (shim_load(&e->n_grants, SHIM_RELAXED) == 0 && e->n_below == 0)
+	if (shim_load(&e->n_grants, SHIM_RELAXED) == 0 && e->n_below == 0) {
 		end_hold(w, s, slot);
-	else
-		weaken(w, s);
+		return;
+	}
+	weaken(w, s);
+	if (unlikely(w->made_real != 0))
+		implied_put_back(w, s);
 }
 
 /* One grant of a COUNTED hold. */

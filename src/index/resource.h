@@ -41,10 +41,15 @@ struct lk_resource {
 _Static_assert(sizeof(struct lk_resource) == LK_LINE, "an entry is one line");
 
 /* In `pins`, so that the entry stays: the last writer's thread ended without a release. */
-#define PINS_DIED       UINT32_C(0x80000000)
+#define PINS_DIED UINT32_C(0x80000000)
 
-#define IDENT_STEP      (UINT64_C(1) << NAME_BITS)
-#define IDENT_TAIL_MASK (IDENT_STEP - 1)
+/* How far a sequence moves on; a tester makes it 512, so that the generation in the word comes round at once. */
+#ifndef LK_IDENT_STEP
+#define LK_IDENT_STEP 1
+#endif
+
+#define IDENT_STEP      ((uint64_t)LK_IDENT_STEP << NAME_BITS)
+#define IDENT_TAIL_MASK ((UINT64_C(1) << NAME_BITS) - 1)
 
 /* A long name's bytes, in type-stable memory of a size that fits its length. */
 struct name_block {

@@ -66,11 +66,12 @@ struct extra {
 	aptr tag;       /* struct tag, or NULL */
 	uint32_t flags; /* LK_OWNER_DIED */
 	/* Of a hold that is COUNTED; else unused. */
-	uint32_t newest;         /* the latest re-entry, or SLOT_NONE */
-	uint32_t grants[MODE_N]; /* by mode: live grants, and counts of what is below */
-	a32 n_grants;            /* the former */
-	uint32_t n_below;        /* the latter */
-	uint32_t cover; /* of an IMPLIED hold: the slot of the hold that it is counted on */
+	uint32_t newest; /* the latest re-entry, or SLOT_NONE */
+	uint32_t grants
+		[MODE_N]; /* by mode: live grants, and counts of what is below; [LK_NL]: see H10 */
+	a32 n_grants;     /* the former */
+	uint32_t n_below; /* the latter */
+	uint32_t cover;   /* of an IMPLIED hold: the slot of the hold that it is counted on */
 } LK_ALIGNED;
 
 _Static_assert(sizeof(struct extra) == LK_LINE, "an extra is one line");
