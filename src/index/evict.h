@@ -45,8 +45,10 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
 	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
 		return NULL;
-	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0)) { /* (R4) */
-		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL); /* it may be held by now */
+	/* (R4): the pins first.  A pin that came and went left what was done under it in the word. */
+	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
+	    unlikely(shim_load(&r->word, SHIM_RELAXED) != (w | WORD_DEAD))) {
+		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
 		return NULL;
 	}
 	fence = shim_load(&r->fence, SHIM_RELAXED);

@@ -15,8 +15,9 @@
  *     with the one under which it compared the name; on a mismatch it gives the hold back like
  *     any other, with a scan.  What can remain of it is a BUSY for a *try* on the other name.
  * R4  a pin is taken before DEAD is looked at; a retirer sets DEAD before it looks at the pins
- *     (both seq_cst): one of them sees the other.  A retirer that finds a pin takes DEAD back, and
- *     nothing else: who has the pin may have made a hold, or joined the line, in between.
+ *     (both seq_cst): one of them sees the other.  Who has the pin may make a hold, or join the line, in
+ *     spite of DEAD, and then unpin: so a retirer that finds no pin looks at the word again, and if it
+ *     finds something in either takes DEAD back, and nothing else.
  * R5  `fence` is written only by the holder in U, SIX or X, of which there is one; or, of a name that
  *     is covered, by whoever covers it, of whom there is one too.
  * R6  an entry pins its parent's from the moment it is made until it is retired, and `parent` changes
