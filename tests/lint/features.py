@@ -35,7 +35,7 @@ rows = 0
 text = tree.read(PAGE) if tree.exists(PAGE) else ""
 for number, line in enumerate(text.splitlines(), 1):
     cells = [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
-    if not cells or not re.fullmatch(r"[A-Z]-\d+", cells[0]):
+    if not cells or not re.fullmatch(r"[A-Z]-\d+[a-z]?", cells[0]):
         continue
     rows += 1
     if len(cells) != 5:
