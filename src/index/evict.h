@@ -45,9 +45,10 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
 	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
 		return NULL;
-	/* (R4): the pins first.  A pin that came and went left what was done under it in the word. */
+	/* (R4): the pins first.  A pin that came and went left what was done under it in the word; and if
+	 * that is over too, the fence that we read next. */
 	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
-	    unlikely(shim_load(&r->word, SHIM_RELAXED) != (w | WORD_DEAD))) {
+	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD))) {
 		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
 		return NULL;
 	}
