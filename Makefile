@@ -64,12 +64,12 @@ SOLINKS  := $(OUT)/$(SONAME) $(OUT)/liblatchkey.so
 RESPD    := $(OUT)/examples/respd $(OUT)/examples/respd-check
 EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD)
 BENCH    := $(OUT)/bench/latchkey-bench
-TESTS    := $(foreach d,unit api stress,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
+TESTS    := $(foreach d,unit api stress failure,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
 
-.PHONY: all help examples tests test check demo bench lint lint-deep format install uninstall clean
+.PHONY: all help examples tests test check check-deep coverage demo bench lint lint-deep format install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -79,6 +79,7 @@ help:
 	@sed -n '/^#$$/,/^$$/s/^# \{0,1\}//p' Makefile
 	@echo 'make [all]   the libraries'
 	@echo 'make check   everything that can be checked, in several configurations'
+	@echo 'make check-deep   the same for hours: schedules, model, fuzzers, valgrind, arm64;   make coverage'
 	@echo 'make test    the tests of one configuration; make tests only builds them'
 	@echo 'make demo    the examples on real text'
 	@echo 'make bench   the benchmark;   make examples   the examples'
@@ -108,6 +109,15 @@ bench: $(BENCH)
 lint:
 	$(MAKE) CC=gcc SAN= DEBUG= SHIM= all
 	scripts/lint
+
+# What takes long: every instrument for LK_TEST_SECONDS.
+check-deep:
+	scripts/deps-deep
+	scripts/check-deep
+
+coverage:
+	scripts/deps-deep
+	scripts/coverage
 
 lint-deep:
 	$(MAKE) CC=gcc SAN= DEBUG= SHIM= all
@@ -203,6 +213,12 @@ $O/tests/api: $(call test_objects,api) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 $O/tests/stress: $(call test_objects,stress) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
+
+# The library's calls of the system, which these tests let fail.
+FAULTS := syscall clock_gettime getrandom sched_getaffinity posix_memalign realloc \
+	pthread_key_create pthread_setspecific
+$O/tests/failure: $(call test_objects,failure) $(STATIC)
+	$(LINK) $(FAULTS:%=-Wl,--wrap=%) -o $@ $^ $(TEST_LIBS)
 
 # --------------------------------------------------------------------- installation
 
