@@ -64,7 +64,7 @@ SOLINKS  := $(OUT)/$(SONAME) $(OUT)/liblatchkey.so
 RESPD    := $(OUT)/examples/respd $(OUT)/examples/respd-check
 EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD)
 BENCH    := $(OUT)/bench/latchkey-bench
-TESTS    := $(foreach d,unit api stress failure,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
+TESTS    := $(foreach d,unit api stress failure model,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
@@ -212,6 +212,9 @@ $O/tests/unit: $(call test_objects,unit) $O/internal.a
 $O/tests/api: $(call test_objects,api) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 $O/tests/stress: $(call test_objects,stress) $(STATIC)
+	$(LINK) -o $@ $^ $(TEST_LIBS)
+
+$O/tests/model: $(call test_objects,model) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 
 # The library's calls of the system, which these tests let fail.

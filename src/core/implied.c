@@ -154,13 +154,30 @@ counts_onto_cover(struct lk_owner *w, const struct lk_resource *r, const struct 
 	} while (r != cover);
 }
 
-/* For implied_put_back(), should the call fail.  (H10) */
+/* Note what was made of it, for implied_put_back(), should the call fail.  (H10) */
 static void
-mark(struct lk_owner *w, struct extra *e)
+mark(struct lk_owner *w, const struct hold *s, uint64_t old_fence)
 {
-	if (w->made_real == 0)
-		w->made_real = (uint32_t)shim_load(&w->drawn, SHIM_RELAXED) | 1;
+	struct extra *e = hold_extra(s);
+
+	if (w->made_real == 0) {
+		w->last_mark += w->last_mark != UINT32_MAX ? 1 : 2; /* never 0 */
+		w->made_real = w->last_mark;
+	}
 	e->grants[LK_NL] = w->made_real;
+	e->flags &= ~(EXTRA_MINTED | EXTRA_FENCED);
+	if (shim_load(&s->fence, SHIM_RELAXED) != old_fence)
+		e->flags |= EXTRA_MINTED | (old_fence != 0 ? EXTRA_FENCED : 0);
+}
+
+/* Nobody else can have minted since the hold got its first fence: its cover saw to that. */
+static void
+put_fence_back(struct hold *s, const struct extra *e)
+{
+	uint64_t fence = shim_load(&s->fence, SHIM_RELAXED);
+
+	if ((e->flags & EXTRA_MINTED) != 0)
+		shim_store(&s->fence, (e->flags & EXTRA_FENCED) != 0 ? fence - 1 : 0, SHIM_RELEASE);
 }
 
 int
@@ -168,6 +185,7 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 {
 	struct lk_resource *r = hold_resource(s);
 	const lk_mode above = mode_intent(hold_effective(s));
+	const uint64_t fence = shim_load(&s->fence, SHIM_RELAXED);
 	int rc = ancestors_take(w, resource_parent(r), above, q);
 
 	if (rc == 0) {
@@ -178,8 +196,8 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 	if (rc != 0)
 		return rc;
 	counts_off_cover(w, r, hold_extra(s));
-	mark(w, hold_extra(s));
 	hold_note(s, to);
+	mark(w, s, fence);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) & ~HEAD_IMPLIED, SHIM_RELEASE);
 	resource_unpin(r);                            /* the hold keeps it now */
 	ancestors_give(w, resource_parent(r), above); /* the cover settles here too */
@@ -213,8 +231,7 @@ implied_put_back(struct lk_owner *w, struct hold *s)
 	counts_onto_cover(w, r, e);
 	resource_pin(r);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_IMPLIED, SHIM_RELEASE);
-	if (!mode_writes(mode))
-		shim_store(&s->fence, (uint64_t)0, SHIM_RELEASE); /* what it became had one */
+	put_fence_back(s, e);
 	release_word(w, r, mode, LK_NL);
 	settle_between(w, resource_parent(r), cover_of(w, e));
 }

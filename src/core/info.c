@@ -22,7 +22,7 @@ fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_inf
 		out->fence = shim_load(&r->fence, SHIM_RELAXED);
 	out->since_ns = e != NULL ? shim_load(&e->since_ns, SHIM_RELAXED) : 0;
 	out->name = resource_name(r, &out->name_len, &is_id);
-	out->flags = (is_id ? LK_NAME_IS_ID : 0) | (e != NULL ? e->flags : 0) |
+	out->flags = (is_id ? LK_NAME_IS_ID : 0) | (e != NULL ? e->flags & LK_OWNER_DIED : 0) |
 		     (hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0);
 	if (tag != NULL) {
 		out->tag = tag->word;

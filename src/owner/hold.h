@@ -60,11 +60,15 @@ enum {
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
 
+/* In the flags of an extra, for whoever undoes what gave the hold a new fence (H10). */
+#define EXTRA_MINTED (UINT32_C(1) << 30)
+#define EXTRA_FENCED (UINT32_C(1) << 31) /* it had one before */
+
 /* What few grants have.  From a slab, so that a snapshot may be late (S1). */
 struct extra {
 	a64 since_ns;   /* 0: not noted */
 	aptr tag;       /* struct tag, or NULL */
-	uint32_t flags; /* LK_OWNER_DIED */
+	uint32_t flags; /* LK_OWNER_DIED; and EXTRA_ */
 	/* Of a hold that is COUNTED; else unused. */
 	uint32_t newest; /* the latest re-entry, or SLOT_NONE */
 	uint32_t grants

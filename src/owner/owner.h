@@ -46,6 +46,7 @@ struct lk_owner {
 	struct spinner spinner LK_ALIGNED;
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
+	uint32_t last_mark;
 
 	/* What it keeps for itself. */
 	struct index_cache cache;

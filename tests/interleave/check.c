@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold of the library's insides: of the word at every step (W1-W4, W6), of words, lines, holds
+ * and pins when nobody can go on by himself, and at the end (W4, H2, Q3, Q5, R1, R6).
+ */
+#include "core/grant.h"
+#include "play.h"
+#include "wait/line.h"
+
+enum { ENTRIES_MAX = 128 };
+
+/* What the owners' slots say of one entry. */
+struct account {
+	struct lk_resource *r;
+	uint64_t holds; /* as the word should count them */
+	uint32_t pins;  /* of children, handles and implied holds */
+};
+
+static struct account account[ENTRIES_MAX];
+static unsigned n_accounts;
+
+static struct account *
+account_of(struct lk_resource *r)
+{
+	for (unsigned i = 0; i < n_accounts; i++) {
+		if (account[i].r == r)
+			return &account[i];
+	}
+	if (n_accounts == ENTRIES_MAX)
+		fail("more entries than the tester can look at");
+	account[n_accounts] = (struct account){ r, 0, 0 };
+	return &account[n_accounts++];
+}
+
+static const char *
+name_of(const struct lk_resource *r)
+{
+	static char text[WORD_MAX];
+	size_t len;
+	bool is_id;
+	const void *name = resource_name(r, &len, &is_id);
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(len < 40 ? len : 40), (const char *)name);
+	return text;
+}
+
+static void
+need_open(const struct latch *l, const char *what)
+{
+	if (shim_load(&l->word, SHIM_RELAXED) != LATCH_FREE)
+		fail("the latch of %s is held by nobody who runs", what);
+}
+
+static void
+visit_bucket(struct bucket *b)
+{
+	need_open(&b->latch, "a bucket of the index");
+	for (; b != NULL; b = bucket_next(b)) {
+		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+
+		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+			unsigned before = n_accounts;
+			struct lk_resource *r = shim_load(&b->slot[i], SHIM_RELAXED);
+
+			if (!tags_entry(tags, i))
+				continue;
+			(void)account_of(r);
+			if (n_accounts == before)
+				fail("an entry stands in two slots of the index");
+			if ((shim_load(&r->word, SHIM_RELAXED) & WORD_DEAD) != 0)
+				fail("a retired entry stands in the index");
+		}
+	}
+}
+
+static void
+check_names(void)
+{
+	for (unsigned i = 0; i < n_accounts; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			const struct lk_resource *a = account[i].r;
+			const struct lk_resource *b = account[k].r;
+			char name[WORD_MAX];
+
+			(void)snprintf(name, sizeof(name), "%s", name_of(a));
+			if ((a->ident.v & IDENT_TAIL_MASK) == (b->ident.v & IDENT_TAIL_MASK) &&
+			    strcmp(name, name_of(b)) == 0)
+				fail("%s has two entries", name);
+		}
+	}
+}
+
+static void
+add_slot(struct lk_owner *w, uint32_t slot)
+{
+	const struct hold *s = hold_at(&w->holds, slot);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	unsigned before = n_accounts;
+	struct account *a;
+
+	if (head == 0 || (head & HEAD_REENTRY) != 0)
+		return;
+	a = account_of(hold_resource(s));
+	if (n_accounts != before)
+		fail("a hold is on an entry that is not in the index");
+	if ((head & HEAD_IMPLIED) != 0)
+		a->pins++;
+	else
+		a->holds += word_row[head_effective(head)].add;
+}
+
+static void
+add_owner(struct lk_owner *w, void *arg)
+{
+	(void)arg;
+	need_open(&w->latch, "an owner");
+	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++)
+		add_slot(w, i);
+}
+
+static void
+add_pins(void)
+{
+	unsigned n = n_accounts;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct lk_resource *parent = resource_parent(account[i].r);
+
+		if (parent == NULL)
+			continue;
+		account_of(parent)->pins++;
+		if (n_accounts != n)
+			fail("%s has a parent that is not in the index", name_of(account[i].r));
+	}
+	for (unsigned i = 0; i < LABELS_MAX; i++) {
+		if (play.handle[i] != NULL)
+			account_of(play.handle[i])->pins++;
+	}
+	if (n_accounts != n)
+		fail("a handle is of an entry that is not in the index");
+}
+
+static void
+take_accounts(void)
+{
+	struct index *x = &play.m->index;
+	uint32_t buckets = (uint32_t)shim_load(&x->shape, SHIM_RELAXED);
+
+	n_accounts = 0;
+	need_open(&x->grow, "the index");
+	need_open(&x->entries.latch, "the slab of entries");
+	need_open(&play.m->cache_latch, "the shared cache");
+	for (uint32_t i = 0; i < buckets; i++)
+		visit_bucket(index_bucket(x, i));
+	check_names();
+	manager_each_owner(play.m, add_owner, NULL);
+	add_pins();
+}
+
+/* The bits of a word that count holds. */
+static const uint64_t counts = WORD_WAITERS - 1;
+
+/* Could `q` be granted, as far as holders go?  By the rows' own definition, hold by hold. */
+static bool
+fits(const struct waiter *q, uint64_t word)
+{
+	uint64_t others = (word & counts) - word_row[q->held].add;
+
+	return (others & word_row[q->want].conflict) == 0;
+}
+
+static void
+check_line(struct lot_bucket *b, struct account *a)
+{
+	uint64_t word = shim_load(&a->r->word, SHIM_RELAXED);
+	mode_set ahead = 0;
+	unsigned n = 0;
+	struct cds_list_head *node;
+
+	if ((word & counts) != a->holds)
+		fail("the word of %s counts %llx, its holders are %llx (H2)", name_of(a->r),
+		     (unsigned long long)(word & counts), (unsigned long long)a->holds);
+	cds_list_for_each(node, &b->waiters)
+	{
+		const struct waiter *q = container_of(node, struct waiter, node);
+
+		if (q->r != a->r)
+			continue;
+		n++;
+		if (waiter_state(q) != WAITER_WAITING)
+			fail("who waits for %s is told otherwise, and in the line (Q3)",
+			     name_of(a->r));
+		if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word))
+			fail("a lost wake-up: everybody sleeps, and waiter %u of %s could have its "
+			     "%s",
+			     n, name_of(a->r), lk_modename(q->want));
+		ahead |= mode_conflicts(q->want);
+	}
+	if ((n > 0) != ((word & WORD_WAITERS) != 0))
+		fail("%s has %u waiters, and WAITERS says otherwise (W4)", name_of(a->r), n);
+	if ((word & WORD_AWAKE) != 0)
+		fail("AWAKE is set of %s, and nobody is awake", name_of(a->r));
+}
+
+static void
+check_lines(void)
+{
+	struct lot *l = &play.m->lot;
+
+	for (uint32_t i = 0; i <= l->mask; i++)
+		need_open(&l->bucket[i].latch, "a line");
+	for (unsigned i = 0; i < n_accounts; i++) {
+		uint64_t x =
+			(uint64_t)(uintptr_t)account[i].r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
+
+		check_line(&l->bucket[(uint32_t)(x >> 32) & l->mask], &account[i]);
+	}
+}
+
+void
+check_quiescent(void)
+{
+	world.quiet = true;
+	take_accounts();
+	check_lines();
+	world.quiet = false;
+}
+
+static void
+check_free(const struct account *a)
+{
+	for (unsigned i = 0; i < play_script->n_names; i++) {
+		if (play_script->free_at_end[i] && a->holds != 0 &&
+		    strcmp(play_script->name[i], name_of(a->r)) == 0)
+			fail("%s is still held at the end", play_script->name[i]);
+	}
+}
+
+void
+check_end(void)
+{
+	take_accounts();
+	check_lines();
+	for (unsigned i = 0; i < n_accounts; i++) {
+		const struct account *a = &account[i];
+		uint32_t pins = shim_load(&a->r->pins, SHIM_RELAXED) & ~PINS_DIED;
+
+		check_free(a);
+		if (pins != a->pins)
+			fail("%s has %u pins, and %u who need them (R1)", name_of(a->r), pins,
+			     a->pins);
+	}
+}
+
+/* Is it the word of an entry? */
+static bool
+is_entry_word(uintptr_t at)
+{
+	const struct slab *s = &play.m->index.entries;
+	const struct slab_chunk *c;
+
+	if (at % LK_LINE != 0)
+		return false;
+	for (c = s->chunks; c != NULL; c = c->next) {
+		uintptr_t first = (uintptr_t)(c + 1);
+
+		if (at >= first && at < first + (size_t)s->per_chunk * s->object)
+			return true;
+	}
+	return false;
+}
+
+static const char *
+broken_by(uint64_t was, uint64_t is, bool is_pinned)
+{
+	const uint64_t flags = WORD_WAITERS | WORD_AWAKE | WORD_CLOSED;
+	const uint64_t shared = WORD_IS_MASK | WORD_IX_MASK | WORD_S_MASK;
+
+	if ((is & WORD_X) != 0 && (is & (shared | WORD_U | WORD_SIX)) != 0)
+		return "W1";
+	if ((is & WORD_SIX) != 0 && (is & (WORD_IX_MASK | WORD_S_MASK | WORD_U)) != 0)
+		return "W2";
+	if ((is & WORD_U) != 0 && (is & WORD_IX_MASK) != 0)
+		return "W2";
+	if ((is & WORD_IX_MASK) != 0 && (is & WORD_S_MASK) != 0)
+		return "W3";
+	if ((is & (WORD_AWAKE | WORD_CLOSED)) != 0 && (is & WORD_WAITERS) == 0)
+		return "W4";
+	if ((is & WORD_DEAD) != 0 && (was & counts) == 0 && (is & (counts | flags)) != 0 &&
+	    !is_pinned)
+		return "W6";
+	return NULL;
+}
+
+/* A closed line is passed under its latch only.  (W5) */
+static void
+check_closed(const struct lk_resource *r, uint64_t was, uint64_t is)
+{
+	const struct lot *l = &play.m->lot;
+	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
+
+	if ((was & WORD_CLOSED) != 0 && (is & counts) > (was & counts) &&
+	    l->bucket[(uint32_t)(x >> 32) & l->mask].latch.word.v == LATCH_FREE)
+		fail("somebody passed a closed line: W5 is broken");
+}
+
+struct below {
+	const struct lk_resource *above;
+	bool found;
+};
+
+static void
+find_below(struct lk_owner *w, void *arg)
+{
+	struct below *b = arg;
+
+	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++) {
+		const struct hold *s = hold_at(&w->holds, i);
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+		if (head != 0 && (head & (HEAD_REENTRY | HEAD_IMPLIED)) == 0 &&
+		    resource_parent(hold_resource(s)) == b->above)
+			b->found = true;
+	}
+}
+
+/* Nobody holds this entry any more: nor then what is below it.  (H6) */
+static void
+check_below(const struct lk_resource *r)
+{
+	struct below b = { r, false };
+
+	if (play.m->index.separator == 0)
+		return;
+	world.quiet = true;
+	manager_each_owner(play.m, find_below, &b);
+	world.quiet = false;
+	if (b.found)
+		fail("what is below a name is held, and the name is not: H6 is broken");
+}
+
+void
+check_word_written(uintptr_t at, uint64_t was, uint64_t is)
+{
+	const char *broken;
+
+	if (!is_entry_word(at))
+		return;
+	broken = broken_by(was, is, ((const struct lk_resource *)at)->pins.v != 0);
+	if (broken != NULL)
+		fail("the word became %llx: %s is broken", (unsigned long long)is, broken);
+	check_closed((const struct lk_resource *)at, was, is);
+	if ((was & counts) != 0 && (is & counts) == 0 && play_has_paths)
+		check_below((const struct lk_resource *)at);
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of a script as calls of the library. */
+#include "play.h"
+#include "core/grant.h"
+#include "index/evict.h"
+
+struct play play;
+const struct script *play_script;
+bool play_has_paths;
+unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
+
+static bool
+is_request(enum verb v)
+{
+	return v <= VERB_CONVERT;
+}
+
+static void *
+take_memory(void *state, size_t size, size_t align)
+{
+	(void)state;
+	return region_alloc(size, align);
+}
+
+static void
+give_memory(void *state, void *p, size_t size)
+{
+	(void)state;
+	region_free(p, size);
+}
+
+static struct lk_options
+options_of(const struct step *t)
+{
+	struct lk_options o = LK_OPTIONS_INIT;
+
+	o.flags = t->flags;
+	o.timeout_ns = t->within_ns;
+	return o;
+}
+
+static bool
+has_options(const struct step *t)
+{
+	return t->flags != 0 || t->within_ns != 0;
+}
+
+/* The fence of a grant as it is written down, without a step. */
+static uint64_t
+fence_of(struct lk_owner *w, lk_grant g)
+{
+	uint64_t fence = 0;
+	struct hold *s;
+	uint32_t slot;
+
+	world.quiet = true;
+	s = grant_find(w, g, &slot);
+	if (s != NULL)
+		fence = shim_load(&grant_hold(w, s)->fence, SHIM_RELAXED);
+	world.quiet = false;
+	return fence;
+}
+
+static const char *
+name_of(unsigned name)
+{
+	return play_script->name[name];
+}
+
+static void
+granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g)
+{
+	lk_mode before = book_writes(t->fiber, name);
+
+	if (play.is_shut)
+		fail("a grant after lk_shutdown() gave 0");
+	play.grant[t->fiber][label] = g;
+	book_add(t->fiber, label, name, mode, t->flags);
+	book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
+}
+
+static int
+request(const struct step *t)
+{
+	struct lk_owner *w = play.owner[t->fiber];
+	struct lk_options o = options_of(t);
+	const struct lk_options *given = has_options(t) ? &o : NULL;
+	const char *name = name_of(t->name[0]);
+	unsigned of = t->name[0];
+	lk_grant g = 0;
+	int rc;
+
+	if (t->verb == VERB_TRY) {
+		rc = lk_try_acquire(w, name, t->mode[0], &g);
+	} else if (t->verb == VERB_ID) {
+		rc = lk_acquire_id(w, strlen(name), t->mode[0], given, &g);
+	} else if (t->verb == VERB_ON) {
+		of = play.handle_name[t->name[1]];
+		rc = lk_acquire_on(w, play.handle[t->name[1]], t->mode[0], given, &g);
+	} else {
+		rc = lk_acquire(w, name, t->mode[0], given, &g);
+	}
+	if (rc == 0)
+		granted(t, of, t->mode[0], t->label, g);
+	return rc;
+}
+
+/* The grants of a batch have the labels of their names. */
+static int
+request_many(const struct step *t)
+{
+	struct lk_request r[BATCH_MAX];
+	struct lk_options o = options_of(t);
+	lk_grant g[BATCH_MAX];
+	int rc;
+
+	memset(r, 0, sizeof(r));
+	for (unsigned i = 0; i < t->n_names; i++) {
+		r[i].name = name_of(t->name[i]);
+		r[i].mode = t->mode[i];
+	}
+	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, has_options(t) ? &o : NULL, g);
+	for (unsigned i = 0; rc == 0 && i < t->n_names; i++) {
+		unsigned label = 0;
+
+		while (strcmp(play_script->label[label], name_of(t->name[i])) != 0)
+			label++;
+		granted(t, t->name[i], t->mode[i], label, g[i]);
+	}
+	return rc;
+}
+
+static int
+convert(const struct step *t)
+{
+	struct lk_owner *w = play.owner[t->fiber];
+	struct entry_of_book *e = book_find(t->fiber, t->label);
+	struct lk_options o = options_of(t);
+	lk_grant g = play.grant[t->fiber][t->label];
+	lk_mode from = e != NULL ? e->mode : LK_NL;
+	lk_mode to = t->verb == VERB_DOWNGRADE ? LK_S : t->mode[0];
+	lk_mode before = LK_NL;
+	int rc;
+
+	if (e != NULL) {
+		before = book_writes(t->fiber, e->name);
+		e->mode = book_meanwhile(from, to);
+	}
+	rc = t->verb == VERB_DOWNGRADE ? lk_downgrade(w, g)
+				       : lk_convert(w, g, to, has_options(t) ? &o : NULL);
+	if (e == NULL)
+		return rc;
+	book_change(e, rc == 0 ? to : from);
+	if (rc == 0)
+		book_check_fence(t->fiber, e->name, before, to, fence_of(w, g));
+	return rc;
+}
+
+static int
+release(const struct step *t)
+{
+	book_remove(t->fiber, t->label);
+	return lk_release(play.owner[t->fiber], play.grant[t->fiber][t->label]);
+}
+
+static int
+release_name(const struct step *t)
+{
+	book_remove(t->fiber, t->label);
+	return lk_release_name(play.owner[t->fiber], name_of(t->name[0]),
+			       strlen(name_of(t->name[0])));
+}
+
+static int
+close_owner(const struct step *t)
+{
+	struct lk_owner *w = play.owner[t->fiber];
+
+	book_remove_all(t->fiber);
+	play.owner[t->fiber] = NULL;
+	return lk_owner_close(w);
+}
+
+static int
+thread_ends(const struct step *t)
+{
+	book_remove_all(t->fiber);
+	play.owner[t->fiber] = NULL;
+	stand_in_thread_ends();
+	return 0;
+}
+
+static int
+open_handle(const struct step *t)
+{
+	play.handle_name[t->label] = t->name[0];
+	return lk_resource_open(play.m, name_of(t->name[0]), &play.handle[t->label]);
+}
+
+static int
+close_handle(const struct step *t)
+{
+	struct lk_resource *r = play.handle[t->label];
+
+	play.handle[t->label] = NULL;
+	lk_resource_close(r);
+	return 0;
+}
+
+/* Does the script ever ask for this name, or what is below it, in this mode? */
+static bool
+step_makes(const struct step *t, const char *name, size_t len, lk_mode mode)
+{
+	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE)
+		return true;
+	for (unsigned i = 0; is_request(t->verb) && i < t->n_names; i++) {
+		const char *asked = name_of(t->name[i]);
+		size_t n = strlen(asked);
+
+		if (n >= len && memcmp(asked, name, len) == 0 &&
+		    (n > len || t->verb == VERB_ON || t->mode[i] == mode))
+			return true;
+	}
+	return t->verb == VERB_FILL;
+}
+
+static bool
+script_makes(const char *name, size_t len, lk_mode mode)
+{
+	bool makes = false;
+
+	for (unsigned f = 0; f <= play_script->n_fibers; f++) {
+		const struct steps *steps =
+			f < play_script->n_fibers ? &play_script->body[f] : &play_script->setup;
+
+		for (unsigned i = 0; i < steps->n; i++)
+			makes |= step_makes(&steps->step[i], name, len, mode);
+	}
+	return makes;
+}
+
+/* What a snapshot says must be possible: an owner, and a name in a mode that the script asks for. */
+static int
+look_at_row(void *arg, const struct lk_snapshot_row *row)
+{
+	lk_mode mode = row->wanted != LK_NL ? row->wanted : row->held;
+
+	(void)arg;
+	if (row->owner_id == 0 || !script_makes(row->name, row->name_len, mode))
+		fail("a snapshot shows what never was: %.*s in %s", (int)row->name_len,
+		     (const char *)row->name, lk_modename(mode));
+	return 0;
+}
+
+static int
+look_inside(const struct step *t)
+{
+	struct lk_info info = { .size = sizeof(info) };
+	struct lk_stats stats = { .size = sizeof(stats) };
+
+	if (t->verb == VERB_SNAPSHOT)
+		return lk_snapshot(play.m, look_at_row, NULL);
+	if (t->verb == VERB_STATS)
+		return lk_stats(play.m, &stats);
+	return lk_info(play.m, name_of(t->name[0]), strlen(name_of(t->name[0])), &info);
+}
+
+static void
+need_nothing_held(struct lk_owner *w, void *arg)
+{
+	(void)arg;
+	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+		fail("lk_shutdown() gave 0, and something is held");
+}
+
+static int
+shut_down(const struct step *t)
+{
+	struct lk_options o = options_of(t);
+	int rc = lk_shutdown(play.m, has_options(t) ? &o : NULL);
+
+	world.quiet = true;
+	if (rc == 0)
+		manager_each_owner(play.m, need_nothing_held, NULL);
+	world.quiet = false;
+	play.is_shut |= rc == 0;
+	return rc;
+}
+
+/* The caches are told what they would know after many insertions: that buckets are full, and names come back. */
+static int
+let_grow(const struct step *t)
+{
+	struct index_cache *c = &play.owner[t->fiber]->cache;
+
+	c->load = LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN * 4;
+	c->reuse = REUSE_SPAN * REUSE_SPAN;
+	return 0;
+}
+
+/* Data of the user's own, which only his locks guard; each access is a step. */
+static int
+touch_var(const struct step *t)
+{
+	uint64_t *var = play.var[t->name[0]];
+
+	if (sched_in_fiber()) {
+		sched_point((uintptr_t)var, t->verb == VERB_WRITE);
+		if (t->verb == VERB_WRITE)
+			(void)model_write(var, sizeof(*var), "the script");
+		else
+			(void)model_read(var, sizeof(*var), "the script");
+		sched_done((uintptr_t)var, t->verb == VERB_WRITE);
+	}
+	return 0;
+}
+
+/* So many holds that the owner's slots grow. */
+static int
+fill(const struct step *t)
+{
+	int rc = 0;
+
+	for (uint64_t id = 0; rc == 0 && id < (uint64_t)t->within_ns; id++)
+		rc = lk_acquire_id(play.owner[t->fiber], id, LK_IS, NULL, NULL);
+	return rc;
+}
+
+static int
+step_alone(const struct step *t)
+{
+	switch (t->verb) {
+	case VERB_RELEASE_ALL:
+		book_remove_all(t->fiber);
+		return lk_release_all(play.owner[t->fiber]);
+	case VERB_CLOSE:
+		return close_owner(t);
+	case VERB_REOPEN:
+		return lk_owner_open(play.m, NULL, &play.owner[t->fiber]);
+	case VERB_SELF:
+		if (close_owner(t) != 0)
+			return LK_E_STALE;
+		play.owner[t->fiber] = lk_self(play.m);
+		return play.owner[t->fiber] != NULL ? 0 : LK_E_CLOSED;
+	case VERB_EXIT:
+		return thread_ends(t);
+	case VERB_CANCEL:
+		return lk_owner_cancel(play.owner[t->name[0]]);
+	case VERB_SWEEP:
+		return lk_sweep(play.m, NULL);
+	case VERB_FILL:
+		return fill(t);
+	case VERB_SHUTDOWN:
+		return shut_down(t);
+	case VERB_GROWS:
+		return let_grow(t);
+	case VERB_YIELD:
+		if (sched_in_fiber())
+			(void)sched_sleep(REGION_START, *(uint32_t *)(uintptr_t)REGION_START,
+					  world.now + 1, true);
+		return 0;
+	default:
+		return LK_E_INVAL;
+	}
+}
+
+static int
+do_step(const struct step *t)
+{
+	switch (t->verb) {
+	case VERB_ACQUIRE:
+	case VERB_TRY:
+	case VERB_ID:
+	case VERB_ON:
+		return request(t);
+	case VERB_MANY:
+		return request_many(t);
+	case VERB_CONVERT:
+	case VERB_DOWNGRADE:
+		return convert(t);
+	case VERB_CAN:
+		return lk_can_convert(play.owner[t->fiber], play.grant[t->fiber][t->label],
+				      t->mode[0]);
+	case VERB_RELEASE:
+		return release(t);
+	case VERB_RELEASE_NAME:
+		return release_name(t);
+	case VERB_HANDLE:
+		return open_handle(t);
+	case VERB_UNHANDLE:
+		return close_handle(t);
+	case VERB_SNAPSHOT:
+	case VERB_INFO:
+	case VERB_STATS:
+		return look_inside(t);
+	case VERB_PASS:
+		return lk_fence_pass(play.m, name_of(t->name[0]), strlen(name_of(t->name[0])),
+				     (uint64_t)t->within_ns);
+	case VERB_READ:
+	case VERB_WRITE:
+		return touch_var(t);
+	default:
+		return step_alone(t);
+	}
+}
+
+static void
+play_step(const struct step *t, unsigned *seen)
+{
+	enum result result;
+	int rc;
+
+	if (t->if_ok && play.refused[t->fiber])
+		return;
+	if (world_verbose)
+		printf("%s %s ...\n", play_script->fiber[t->fiber], verb_name[t->verb]);
+	rc = do_step(t);
+	result = result_of(rc);
+	if (world_verbose)
+		printf("%s %s -> %s\n", play_script->fiber[t->fiber], verb_name[t->verb],
+		       lk_errname(rc));
+	if (is_request(t->verb))
+		play.refused[t->fiber] = rc != 0;
+	if (result == RESULTS || (t->expected & 1u << result) == 0)
+		fail("line %u: %s %s gave %s", t->line, play_script->fiber[t->fiber],
+		     verb_name[t->verb], rc == 0 ? "0" : lk_errname(rc));
+	play.results[result]++;
+	*seen |= 1u << result;
+}
+
+static void
+play_steps(const struct steps *steps, unsigned *seen)
+{
+	for (unsigned i = 0; i < steps->n; i++)
+		play_step(&steps->step[i], &seen[i]);
+}
+
+void
+play_fiber(unsigned fiber)
+{
+	play_steps(&play_script->body[fiber], play_seen[fiber]);
+}
+
+void
+play_setup(const struct script *s)
+{
+	static const struct lk_allocator memory = { take_memory, give_memory, NULL };
+	struct lk_config config = LK_CONFIG_INIT;
+	char report[128] = "";
+	unsigned seen[STEPS_OF_LINE];
+
+	play_script = s;
+	play_has_paths = false;
+	for (unsigned i = 0; i < s->n_names; i++)
+		play_has_paths |= strchr(s->name[i], '/') != NULL;
+	config.allocator = &memory;
+	config.report = report;
+	config.report_cap = sizeof(report);
+	world.now = 1000000000;
+	world.n_fibers = s->n_fibers;
+	if (lk_open(s->url, &config, &play.m) != 0)
+		fail("the manager was not opened: %s", report);
+	for (unsigned i = 0; i < s->n_fibers; i++) {
+		world.fiber[i].name = s->fiber[i];
+		if (lk_owner_open(play.m, NULL, &play.owner[i]) != 0)
+			fail("an owner was not opened");
+		if (!s->cold)
+			grant_stamps_refill(
+				play.owner[i]); /* else the first call would not be quick */
+	}
+	for (unsigned i = 0; i < s->n_vars; i++)
+		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
+	play_steps(&s->setup, seen);
+}
+
+static void
+check_counts(void)
+{
+	for (unsigned i = 0; i < play_script->n_counts; i++) {
+		unsigned n = play.results[play_script->count[i].result];
+
+		if (n < play_script->count[i].least || n > play_script->count[i].most)
+			fail("%u steps gave %s", n, result_name[play_script->count[i].result]);
+	}
+}
+
+void
+play_end(void)
+{
+	check_counts();
+	check_end();
+	play_steps(&play_script->after, play_seen[FIBERS_MAX]);
+}
+
+void
+play_close(void)
+{
+	int rc;
+
+	for (unsigned i = 0; i < LABELS_MAX; i++)
+		lk_resource_close(play.handle[i]);
+	for (unsigned i = 0; i < play_script->n_fibers; i++) {
+		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)
+			fail("%s was not closed", play_script->fiber[i]);
+	}
+	rc = lk_close(play.m);
+	if (rc != 0)
+		fail("lk_close() gave %s", lk_errname(rc));
+	if (world.live != play_script->n_vars)
+		fail("%u blocks of memory are left after lk_close()", world.live);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Playing a script: owners, grants, what the steps gave, and what the book says is held. */
+#ifndef LK_INTERLEAVE_PLAY_H
+#define LK_INTERLEAVE_PLAY_H
+
+#include "core/manager.h"
+#include "script.h"
+
+enum { BOOK_MAX = 48 };
+
+/* A grant, by what the calls returned: kept apart from all that the library knows. */
+struct entry_of_book {
+	bool held;
+	unsigned fiber;
+	unsigned label;
+	unsigned name;
+	lk_mode mode;
+	uint32_t flags;
+};
+
+struct play {
+	struct lk_manager *m;
+	struct lk_owner *owner[FIBERS_MAX];
+	lk_grant grant[FIBERS_MAX][LABELS_MAX];
+	struct lk_resource *handle[LABELS_MAX];
+	unsigned handle_name[LABELS_MAX];
+	bool refused[FIBERS_MAX]; /* the last request was not granted */
+	unsigned results[RESULTS];
+	uint64_t *var[VARS_MAX];
+	bool is_shut; /* lk_shutdown() gave 0 */
+	struct entry_of_book book[BOOK_MAX];
+	uint64_t fence[NAMES_MAX]; /* the largest that was given out */
+};
+
+extern struct play play;
+extern const struct script *play_script;
+extern bool play_has_paths; /* some name of the script lies below another */
+/* Results that came of a step, in any schedule: one bit each. */
+extern unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
+
+void play_setup(const struct script *s);
+void play_fiber(unsigned fiber);
+void play_end(void);
+/* Give all back, close the manager: nothing may be left. */
+void play_close(void);
+
+/* book.c: two grants that the contract does not allow side by side end the schedule. */
+void book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode, uint32_t flags);
+/* The name of a grant that is in the book. */
+struct entry_of_book *book_find(unsigned fiber, unsigned label);
+void book_change(struct entry_of_book *e, lk_mode mode);
+void book_remove(unsigned fiber, unsigned label);
+void book_remove_all(unsigned fiber);
+/* What the book allows a grant to be while it is converted. */
+lk_mode book_meanwhile(lk_mode from, lk_mode to);
+void book_check_fence(unsigned fiber, unsigned name, lk_mode before, lk_mode now, uint64_t fence);
+/* The strongest write mode of a fiber on a name, or LK_NL. */
+lk_mode book_writes(unsigned fiber, unsigned name);
+
+/* check.c: looks at the library's insides. */
+void check_end(void);
+
+/* stand_ins.c */
+void stand_in_thread_ends(void);
+
+#endif /* LK_INTERLEAVE_PLAY_H */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A script: who does what, as a file of lines.  README.md has the language.
+ */
+#ifndef LK_INTERLEAVE_SCRIPT_H
+#define LK_INTERLEAVE_SCRIPT_H
+
+#include <latchkey.h>
+
+#include "world.h"
+
+enum {
+	STEPS_OF_LINE = 24,
+	NAMES_MAX = 16,
+	LABELS_MAX = 24,
+	VARS_MAX = 8,
+	BATCH_MAX = 4,
+	WORD_MAX = 64,
+};
+
+#define VERB_LIST(X)                  \
+	X(ACQUIRE, acquire)           \
+	X(TRY, try)                   \
+	X(ID, id)                     \
+	X(ON, on)                     \
+	X(MANY, many)                 \
+	X(CONVERT, convert)           \
+	X(CAN, can)                   \
+	X(DOWNGRADE, downgrade)       \
+	X(RELEASE, release)           \
+	X(RELEASE_NAME, release_name) \
+	X(RELEASE_ALL, release_all)   \
+	X(CLOSE, close)               \
+	X(REOPEN, reopen)             \
+	X(SELF, self)                 \
+	X(EXIT, exit)                 \
+	X(CANCEL, cancel)             \
+	X(HANDLE, handle)             \
+	X(UNHANDLE, unhandle)         \
+	X(SWEEP, sweep)               \
+	X(SNAPSHOT, snapshot)         \
+	X(INFO, info)                 \
+	X(STATS, stats)               \
+	X(SHUTDOWN, shutdown)         \
+	X(PASS, pass)                 \
+	X(FILL, fill)                 \
+	X(GROWS, grows)               \
+	X(READ, read)                 \
+	X(WRITE, write)               \
+	X(YIELD, yield)
+
+enum verb {
+#define VERB_ENUM(upper, lower) VERB_##upper,
+	VERB_LIST(VERB_ENUM)
+#undef VERB_ENUM
+		VERBS
+};
+
+#define RESULT_LIST(X)                        \
+	X(ok, 0)                              \
+	X(busy, LK_E_BUSY)                    \
+	X(timedout, LK_E_TIMEDOUT)            \
+	X(canceled, LK_E_CANCELED)            \
+	X(inval, LK_E_INVAL)                  \
+	X(nomem, LK_E_NOMEM)                  \
+	X(stale, LK_E_STALE)                  \
+	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
+	X(limit, LK_E_LIMIT)                  \
+	X(closed, LK_E_CLOSED)
+
+enum result {
+#define RESULT_ENUM(name, code) RESULT_##name,
+	RESULT_LIST(RESULT_ENUM)
+#undef RESULT_ENUM
+		RESULTS
+};
+
+struct step {
+	enum verb verb;
+	bool if_ok; /* only if the fiber's last request was granted */
+	unsigned fiber;
+	unsigned n_names;
+	unsigned name[BATCH_MAX]; /* or a label, a variable, a fiber */
+	lk_mode mode[BATCH_MAX];
+	unsigned label; /* what the grant, or the handle, is called */
+	uint32_t flags;
+	int64_t within_ns;
+	unsigned expected; /* one bit for each result */
+	unsigned line;
+};
+
+struct steps {
+	struct step step[STEPS_OF_LINE];
+	unsigned n;
+};
+
+struct script {
+	const char *path;
+	char url[256];
+	unsigned bound;
+	unsigned most[SURPRISES];
+	unsigned random; /* schedules at random in a short run */
+	unsigned cold;   /* owners that have never had a grant */
+	unsigned n_fibers;
+	char fiber[FIBERS_MAX][WORD_MAX];
+	struct steps body[FIBERS_MAX];
+	struct steps setup;
+	struct steps after;
+	/* names of locks; of grants and handles; of plain variables */
+	unsigned n_names;
+	char name[NAMES_MAX][WORD_MAX];
+	unsigned n_labels;
+	char label[LABELS_MAX][WORD_MAX];
+	unsigned n_vars;
+	char var[VARS_MAX][WORD_MAX];
+	/* the end */
+	bool free_at_end[NAMES_MAX];
+	struct {
+		enum result result;
+		unsigned least;
+		unsigned most;
+	} count[RESULTS];
+	unsigned n_counts;
+};
+
+extern const char *const verb_name[VERBS];
+extern const char *const result_name[RESULTS];
+
+/* Exits with a message if the file is not a script. */
+void script_read(struct script *s, const char *path);
+
+/* RESULTS: none of those that a script can name. */
+enum result result_of(int rc);
+
+#endif /* LK_INTERLEAVE_SCRIPT_H */

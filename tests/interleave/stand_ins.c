@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What takes the place of base/process.c and base/table.c, which are made of threads and of liburcu's
+ * tables: a registry of one manager, a thread for each fiber, and a list of marks.
+ */
+#include "base/process.h"
+#include "base/table.h"
+#include "play.h"
+#include "world.h"
+
+static void **
+my_seat(void)
+{
+	unsigned i = world.current != NULL ? (unsigned)(world.current - world.fiber) : FIBERS_MAX;
+
+	return &world.seat[i];
+}
+
+bool
+process_join(struct member *me)
+{
+	me->serial = ++world.serials;
+	world.member = me;
+	return true;
+}
+
+void
+process_leave(struct member *me)
+{
+	(void)me;
+	world.member = NULL;
+}
+
+uint64_t
+process_highest(uint64_t value)
+{
+	if (value > world.highest)
+		world.highest = value;
+	return world.highest;
+}
+
+void *
+process_owner(const struct member *me)
+{
+	(void)me;
+	return *my_seat();
+}
+
+bool
+process_set_owner(const struct member *me, void *owner)
+{
+	(void)me;
+	*my_seat() = owner;
+	return true;
+}
+
+void
+process_forget_owner(const struct member *me, const void *owner)
+{
+	(void)me;
+	if (*my_seat() == owner)
+		*my_seat() = NULL;
+}
+
+void
+stand_in_thread_ends(void)
+{
+	void *owner = *my_seat();
+
+	*my_seat() = NULL;
+	if (owner != NULL && world.member != NULL)
+		world.member->thread_ends(world.member, owner);
+}
+
+/* ------------------------------------------------------------------- marks by name */
+
+struct mark {
+	aptr next;
+	a64 value;
+	size_t len;
+	char name[];
+};
+
+struct table {
+	struct env *env;
+	struct latch latch; /* of those who add */
+	aptr all;
+};
+
+struct table *
+table_create(struct env *e)
+{
+	struct table *t = env_zalloc(e, sizeof(*t), sizeof(void *));
+
+	if (t != NULL)
+		t->env = e;
+	return t;
+}
+
+void
+table_destroy(struct table *t)
+{
+	struct mark *m = t != NULL ? shim_load(&t->all, SHIM_ACQUIRE) : NULL;
+
+	while (m != NULL) {
+		struct mark *next = shim_load(&m->next, SHIM_RELAXED);
+
+		env_free(t->env, m, sizeof(*m) + m->len);
+		m = next;
+	}
+	if (t != NULL)
+		env_free(t->env, t, sizeof(*t));
+}
+
+static struct mark *
+find_mark(struct table *t, const void *name, size_t len)
+{
+	struct mark *m = shim_load(&t->all, SHIM_ACQUIRE);
+
+	while (m != NULL && (m->len != len || memcmp(m->name, name, len) != 0))
+		m = shim_load(&m->next, SHIM_ACQUIRE);
+	return m;
+}
+
+static struct mark *
+add_mark(struct table *t, const void *name, size_t len)
+{
+	struct mark *m = env_zalloc(t->env, sizeof(*m) + len, sizeof(void *));
+
+	if (m == NULL)
+		return NULL;
+	m->len = len;
+	memcpy(m->name, name, len);
+	shim_init(&m->next, shim_load(&t->all, SHIM_RELAXED));
+	shim_store(&t->all, (void *)m, SHIM_RELEASE);
+	return m;
+}
+
+enum table_outcome
+table_raise(struct table *t, const void *name, size_t len, uint64_t hash, uint64_t mark)
+{
+	uint64_t seen;
+	struct mark *m;
+
+	(void)hash;
+	latch_lock(&t->latch);
+	m = find_mark(t, name, len);
+	if (m == NULL)
+		m = add_mark(t, name, len);
+	latch_unlock(&t->latch);
+	if (m == NULL)
+		return TABLE_NOMEM;
+	seen = shim_load(&m->value, SHIM_RELAXED);
+	while (seen < mark) {
+		if (shim_cas(&m->value, &seen, mark, SHIM_ACQ_REL))
+			return TABLE_RAISED;
+	}
+	return seen == mark ? TABLE_RAISED : TABLE_BELOW;
+}

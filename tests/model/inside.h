@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What a batch needs of the reference. */
+#ifndef MODEL_INSIDE_H
+#define MODEL_INSIDE_H
+
+#include "reference.h"
+
+/* The names of a path, root first; the last is the name itself. */
+size_t ref_path(const char *name, const char *all[REF_NAMES]);
+
+/* `name` in `mode` or more, whatever its ancestors: 0, or the code to return. */
+int ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q);
+
+/* One claim, or one grant, less; ref_settle() is the caller's. */
+void ref_drop_claim(struct ref *m, int owner, const char *name, lk_mode mode);
+void ref_remove_grant(struct ref *m, int owner, lk_grant id);
+
+/* The lists have changed: holds end, fences begin, others come in. */
+void ref_settle(struct ref *m, int owner);
+
+/* ref_acquire() as a part of a call: what it made real stays so, also if it fails. */
+int ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,
+		    lk_grant *out);
+
+/* The name of the hold that would cover a new grant, or NULL. */
+const char *ref_cover_of(const struct ref *m, int owner, const char *name, lk_mode mode);
+
+/* A call begins: what of the owner's is implied, should the call fail. */
+void ref_remember(struct ref *m, int owner);
+
+/* The call fails: a claim, or a grant, less, from the leaf up; what it made real for that is implied again. */
+void ref_undo_claim(struct ref *m, int owner, const char *name, lk_mode mode);
+void ref_undo_grant(struct ref *m, int owner, lk_grant id);
+
+#endif /* MODEL_INSIDE_H */

@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: MIT */
+/* The reference: lists, linear scans, and nothing clever. */
+#include "inside.h"
+#include "matrix.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || strcmp(a, b) == 0;
+}
+
+static bool
+conflict(const struct ref *m, lk_mode a, lk_mode b)
+{
+	if (m->fault == REF_S_WITH_IX && ((a == LK_S && b == LK_IX) || (a == LK_IX && b == LK_S)))
+		return false;
+	return conflicts[a][b];
+}
+
+static bool
+writes(const struct ref *m, lk_mode mode)
+{
+	return mode == LK_X || mode == LK_SIX || (mode == LK_U && m->fault != REF_LATE_FENCE);
+}
+
+/* ------------------------------------------------------------------- names */
+
+bool
+ref_is_below(const char *name, const char *above)
+{
+	size_t len = strlen(above);
+
+	return strncmp(name, above, len) == 0 && name[len] == '/';
+}
+
+/* The names of a path, root first; the last is the name itself.  All names are known in advance. */
+size_t
+ref_path(const char *name, const char *all[REF_NAMES])
+{
+	static char part[REF_NAMES][32]; /* names are compared by bytes, so a copy will do */
+	static size_t n_parts;
+	size_t n = 0;
+
+	for (size_t i = 1; i <= strlen(name); i++) {
+		size_t k = 0;
+
+		if (name[i] != '/' && name[i] != '\0')
+			continue;
+		while (k < n_parts && (strlen(part[k]) != i || strncmp(part[k], name, i) != 0))
+			k++;
+		if (k == n_parts) {
+			assert(n_parts < REF_NAMES && i < sizeof(part[0]));
+			memcpy(part[n_parts++], name, i);
+		}
+		all[n++] = part[k];
+	}
+	return n;
+}
+
+/* ------------------------------------------------------------ what is held */
+
+const struct ref_hold *
+ref_hold_of(const struct ref *m, int owner, const char *name)
+{
+	for (size_t i = 0; i < m->n_holds; i++) {
+		if (m->hold[i].owner == owner && same(m->hold[i].name, name))
+			return &m->hold[i];
+	}
+	return NULL;
+}
+
+static struct ref_hold *
+hold_of(struct ref *m, int owner, const char *name)
+{
+	return (struct ref_hold *)(uintptr_t)ref_hold_of(m, owner, name);
+}
+
+static bool
+is_implied(const struct ref *m, int owner, const char *name)
+{
+	const struct ref_hold *h = ref_hold_of(m, owner, name);
+
+	return h != NULL && h->cover != NULL;
+}
+
+/* What one grant needs on `name`. */
+static lk_mode
+need_of(const struct ref *m, const struct ref_grant *g, const char *name)
+{
+	const struct ref_hold *h = ref_hold_of(m, g->owner, g->name);
+
+	if (same(g->name, name))
+		return g->mode;
+	if (h->cover != NULL && same(h->cover, name))
+		return at_cover(g->mode);
+	if (!ref_is_below(h->cover != NULL ? h->cover : g->name, name))
+		return LK_NL;
+	return g->parents ? g->mode : intent(g->mode);
+}
+
+/* The weakest mode that is at least all that the owner needs on `name`; `but` counts as `as`. */
+static lk_mode
+effective_with(const struct ref *m, int owner, const char *name, const struct ref_grant *but,
+	       lk_mode as)
+{
+	lk_mode all = but != NULL ? as : LK_NL;
+
+	for (size_t i = 0; i < m->n_grants; i++) {
+		if (m->grant[i].owner == owner && &m->grant[i] != but)
+			all = supremum[all][need_of(m, &m->grant[i], name)];
+	}
+	for (size_t i = 0; i < m->n_claims; i++) {
+		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
+			all = supremum[all][m->claim[i].mode];
+	}
+	return all;
+}
+
+lk_mode
+ref_effective(const struct ref *m, int owner, const char *name)
+{
+	return effective_with(m, owner, name, NULL, LK_NL);
+}
+
+/* What stands in the way of others. */
+lk_mode
+ref_in_word(const struct ref *m, int owner, const char *name)
+{
+	const struct ref_owner *o = &m->owner[owner];
+
+	if (o->given != NULL && same(o->given, name))
+		return o->mode;
+	return is_implied(m, owner, name) ? LK_NL : ref_effective(m, owner, name);
+}
+
+lk_mode
+ref_holds(const struct ref *m, int owner, const char *name)
+{
+	const char *path[REF_NAMES];
+	lk_mode mode = ref_effective(m, owner, name);
+
+	for (size_t n = ref_path(name, path) - 1; n > 0; n--)
+		mode = supremum[mode][below(ref_effective(m, owner, path[n - 1]))];
+	return mode;
+}
+
+const struct ref_grant *
+ref_grant_of(const struct ref *m, int owner, lk_grant id)
+{
+	for (size_t i = 0; i < m->n_grants; i++) {
+		if (m->grant[i].owner == owner && m->grant[i].id == id)
+			return &m->grant[i];
+	}
+	return NULL;
+}
+
+uint32_t
+ref_grants_on(const struct ref *m, int owner, const char *name)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < m->n_grants; i++)
+		n += m->grant[i].owner == owner && same(m->grant[i].name, name);
+	return n;
+}
+
+static struct ref_grant *
+grant_of(struct ref *m, int owner, lk_grant id)
+{
+	return (struct ref_grant *)(uintptr_t)ref_grant_of(m, owner, id);
+}
+
+static uint64_t
+next_fence(struct ref *m, const char *name)
+{
+	size_t i = 0;
+
+	while (i < m->n_fences && !same(m->fence[i].name, name))
+		i++;
+	if (i == m->n_fences) {
+		assert(i < REF_NAMES);
+		m->fence[m->n_fences++] = (struct ref_fence){ name, 0 };
+	}
+	return ++m->fence[i].last;
+}
+
+/* ----------------------------------------------------------------- the line */
+
+/* May the owner have `want`, with the first `ahead` waiters before it? */
+static bool
+fits(const struct ref *m, int owner, const char *name, lk_mode want, size_t ahead)
+{
+	for (int other = 0; other < REF_OWNERS; other++) {
+		if (other != owner && conflict(m, ref_in_word(m, other, name), want))
+			return false;
+	}
+	for (size_t i = 0; i < ahead && m->fault != REF_OVERTAKES; i++) {
+		if (same(m->waiter[i].name, name) && conflict(m, m->waiter[i].want, want))
+			return false;
+	}
+	return true;
+}
+
+static void
+insert(struct ref *m, size_t at, struct ref_waiter w)
+{
+	memmove(&m->waiter[at + 1], &m->waiter[at], (m->n_waiters - at) * sizeof(w));
+	m->waiter[at] = w;
+	m->n_waiters++;
+}
+
+static struct ref_waiter
+take_out(struct ref *m, size_t at)
+{
+	struct ref_waiter w = m->waiter[at];
+
+	m->n_waiters--;
+	memmove(&m->waiter[at], &m->waiter[at + 1], (m->n_waiters - at) * sizeof(w));
+	return w;
+}
+
+static void
+give(struct ref *m, int owner, const char *name, lk_mode mode)
+{
+	m->owner[owner].given = name;
+	m->owner[owner].mode = mode;
+	m->owner[owner].outcome = 0;
+}
+
+/* Something was given up: grant whoever fits the holders and all before it that are left. */
+static void
+scan(struct ref *m)
+{
+	for (size_t i = 0; i < m->n_waiters; i++) {
+		struct ref_waiter w = m->waiter[i];
+
+		if (!fits(m, w.owner, w.name, w.want, i)) {
+			if (m->fault == REF_STOPS)
+				return;
+			continue;
+		}
+		(void)take_out(m, i);
+		give(m, w.owner, w.name, w.want);
+		i = (size_t)-1; /* from the head again */
+	}
+}
+
+/* Before the first waiter that has to wait for us anyway, else at the end. */
+static size_t
+place_of(const struct ref *m, const char *name, lk_mode held)
+{
+	size_t i = 0;
+
+	while (i < m->n_waiters && (m->fault == REF_TAIL || !same(m->waiter[i].name, name) ||
+				    !conflict(m, m->waiter[i].want, held)))
+		i++;
+	return i;
+}
+
+/* Each wants more, and holds what the other cannot have beside it. */
+static bool
+is_deadlock(const struct ref *m, const struct ref_waiter *q)
+{
+	for (size_t i = 0; i < m->n_waiters && m->fault != REF_NO_DEADLOCK; i++) {
+		const struct ref_waiter *p = &m->waiter[i];
+
+		if (same(p->name, q->name) && conflict(m, q->want, p->held) &&
+		    conflict(m, p->want, q->held))
+			return true;
+	}
+	return false;
+}
+
+static void
+join(struct ref *m, size_t at, struct ref_waiter q)
+{
+	insert(m, at, q);
+	for (size_t i = at + 1; i < m->n_waiters; i++) { /* their holds are in its way */
+		const struct ref_waiter *p = &m->waiter[i];
+
+		if (same(p->name, q.name) && conflict(m, q.want, p->held) && m->fault != REF_STAY)
+			insert(m, at++, take_out(m, i));
+	}
+	scan(m);
+}
+
+static int
+leave(struct ref *m, int owner, int rc)
+{
+	for (size_t i = 0; i < m->n_waiters; i++) {
+		if (m->waiter[i].owner == owner)
+			(void)take_out(m, i);
+	}
+	scan(m);
+	return rc;
+}
+
+static int
+wait_for_turn(struct ref *m, int owner)
+{
+	struct ref_owner *o = &m->owner[owner];
+
+	for (;;) {
+		if (o->outcome != 1)
+			return o->outcome;
+		if (o->canceled) {
+			o->canceled = false;
+			return leave(m, owner, LK_E_CANCELED);
+		}
+		if (m->now >= o->deadline)
+			return leave(m, owner, LK_E_TIMEDOUT);
+		m->sleep();
+	}
+}
+
+bool
+ref_is_due(const struct ref *m, int owner)
+{
+	const struct ref_owner *o = &m->owner[owner];
+
+	return o->outcome != 1 || o->canceled || m->now >= o->deadline;
+}
+
+/*
+ * From what the owner holds on `name` to `want`: at once, after a wait, or not at all.  After 0 the name
+ * is given; the caller writes down for what, and calls ref_settle().
+ */
+static int
+change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
+{
+	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want };
+	size_t at = place_of(m, name, w.held);
+
+	if (covers(w.held, want) || fits(m, owner, name, want, at)) {
+		give(m, owner, name, covers(w.held, want) ? w.held : want);
+		return 0;
+	}
+	if (is_deadlock(m, &w))
+		return LK_E_CONVERSION_DEADLOCK;
+	if (q->nowait)
+		return LK_E_BUSY;
+	if (q->deadline == 0 || m->fault == REF_KEEPS_DEADLINE)
+		q->deadline = q->timeout != 0 ? m->now + q->timeout : UINT64_MAX;
+	m->owner[owner].outcome = 1;
+	m->owner[owner].deadline = q->deadline;
+	join(m, at, w);
+	return wait_for_turn(m, owner);
+}
+
+/* ---------------------------------------------------------- grants, claims */
+
+/* The lists have changed: holds end, fences begin, others come in. */
+void
+ref_settle(struct ref *m, int owner)
+{
+	size_t left = 0;
+
+	m->owner[owner].given = NULL;
+	for (size_t i = 0; i < m->n_holds; i++) {
+		struct ref_hold h = m->hold[i];
+		lk_mode mode = ref_effective(m, h.owner, h.name);
+
+		if (writes(m, mode) && !h.writes)
+			h.fence = next_fence(m, h.name);
+		h.writes = writes(m, mode);
+		if (mode != LK_NL)
+			m->hold[left++] = h;
+	}
+	m->n_holds = left;
+	scan(m);
+}
+
+static void
+ensure_hold(struct ref *m, int owner, const char *name, const char *cover)
+{
+	if (ref_hold_of(m, owner, name) != NULL)
+		return;
+	assert(m->n_holds < REF_OWNERS * REF_NAMES);
+	m->hold[m->n_holds++] = (struct ref_hold){ owner, name, cover, 0, false };
+}
+
+static void
+add_claim(struct ref *m, int owner, const char *name, lk_mode mode)
+{
+	assert(m->n_claims < REF_CLAIMS);
+	m->claim[m->n_claims++] = (struct ref_claim){ owner, name, mode };
+}
+
+/* One claim less; ref_settle() is the caller's. */
+void
+ref_drop_claim(struct ref *m, int owner, const char *name, lk_mode mode)
+{
+	for (size_t i = m->n_claims; i-- > 0;) {
+		struct ref_claim *c = &m->claim[i];
+
+		if (c->owner == owner && c->mode == mode && same(c->name, name)) {
+			*c = m->claim[--m->n_claims];
+			return;
+		}
+	}
+	abort(); /* there was none */
+}
+
+void
+ref_remember(struct ref *m, int owner)
+{
+	struct ref_before *b = &m->before[owner];
+
+	b->n = 0;
+	for (size_t i = 0; i < m->n_holds; i++) {
+		if (m->hold[i].owner == owner && m->hold[i].cover != NULL)
+			b->hold[b->n++] = m->hold[i];
+	}
+}
+
+/* Does the owner have this name for something else than grants on it? */
+static bool
+is_needed_below(const struct ref *m, int owner, const char *name)
+{
+	for (size_t i = 0; i < m->n_grants; i++) {
+		const struct ref_grant *g = &m->grant[i];
+
+		if (g->owner == owner && !same(g->name, name) && need_of(m, g, name) != LK_NL)
+			return true;
+	}
+	for (size_t i = 0; i < m->n_claims; i++) {
+		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* What the call made real is implied again, if nothing is for it now but what its cover gives. */
+static void
+put_back(struct ref *m, int owner, const char *name)
+{
+	struct ref_hold *h = hold_of(m, owner, name);
+	const struct ref_before *b = &m->before[owner];
+
+	for (size_t i = 0; i < b->n && h != NULL; i++) {
+		const struct ref_hold *was = &b->hold[i];
+
+		if (same(was->name, name) && h->cover == NULL && !is_needed_below(m, owner, name) &&
+		    covers(below(ref_in_word(m, owner, was->cover)), ref_effective(m, owner, name)))
+			*h = *was;
+	}
+}
+
+void
+ref_undo_claim(struct ref *m, int owner, const char *name, lk_mode mode)
+{
+	ref_drop_claim(m, owner, name, mode);
+	put_back(m, owner, name);
+}
+
+static void
+undo_path(struct ref *m, int owner, const char **path, size_t n, lk_mode mode)
+{
+	while (n-- > 0)
+		ref_undo_claim(m, owner, path[n], mode);
+}
+
+/* Claims of `mode` on the first `n` of a path, from the root down; or none. */
+static int
+claim_path(struct ref *m, int owner, const char **path, size_t n, lk_mode mode,
+	   struct ref_request *q)
+{
+	for (size_t i = 0; i < n; i++) {
+		int rc = ref_claim(m, owner, path[i], mode, q);
+
+		if (rc == 0)
+			continue;
+		undo_path(m, owner, path, i, mode);
+		ref_settle(m, owner);
+		return rc;
+	}
+	return 0;
+}
+
+static void
+drop_path(struct ref *m, int owner, const char **path, size_t n, lk_mode mode)
+{
+	while (n-- > 0)
+		ref_drop_claim(m, owner, path[n], mode);
+}
+
+/* An implied hold becomes one like others, in `want`: its intents first. */
+static int
+make_real(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
+{
+	const char *path[REF_NAMES];
+	size_t above = ref_path(name, path) - 1;
+	lk_mode mode = intent(ref_effective(m, owner, name));
+	int rc = claim_path(m, owner, path, above, mode, q);
+
+	if (rc != 0)
+		return rc;
+	rc = change(m, owner, name, want, q);
+	if (rc == 0) {
+		hold_of(m, owner, name)->cover = NULL;
+		drop_path(m, owner, path, above, mode);
+		return 0;
+	}
+	undo_path(m, owner, path, above, mode);
+	ref_settle(m, owner);
+	return rc;
+}
+
+/* `name` in `mode` or more, whatever its ancestors. */
+int
+ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q)
+{
+	lk_mode want = supremum[ref_effective(m, owner, name)][mode];
+	int rc;
+
+	if (is_implied(m, owner, name))
+		rc = make_real(m, owner, name, want, q);
+	else
+		rc = change(m, owner, name, want, q);
+	if (rc != 0)
+		return rc;
+	add_claim(m, owner, name, mode);
+	ensure_hold(m, owner, name, NULL);
+	ref_settle(m, owner);
+	return 0;
+}
+
+static void
+add_grant(struct ref *m, int owner, const char *name, lk_mode mode, bool parents, lk_grant *out)
+{
+	assert(m->n_grants < REF_GRANTS);
+	*out = ++m->last_id;
+	m->grant[m->n_grants++] = (struct ref_grant){ owner, name, mode, parents, *out };
+}
+
+/* The hold that would cover a new grant: the nearest ancestor's that is real and says as much. */
+const char *
+ref_cover_of(const struct ref *m, int owner, const char *name, lk_mode mode)
+{
+	const struct ref_hold *h = ref_hold_of(m, owner, name);
+	const char *path[REF_NAMES];
+	size_t n = ref_path(name, path) - 1;
+
+	if (m->fault == REF_NO_COVER)
+		return NULL;
+	if (h != NULL)
+		return h->cover != NULL && covers(below(ref_effective(m, owner, h->cover)), mode)
+			       ? h->cover
+			       : NULL;
+	for (; n > 0; n--) {
+		if (covers(below(ref_in_word(m, owner, path[n - 1])), mode))
+			return path[n - 1];
+	}
+	return NULL;
+}
+
+int
+ref_acquire(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,
+	    lk_grant *out)
+{
+	ref_remember(m, owner);
+	return ref_acquire_one(m, owner, name, mode, q, out);
+}
+
+int
+ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,
+		lk_grant *out)
+{
+	const lk_mode need = q->parents ? mode : intent(mode);
+	const char *path[REF_NAMES];
+	size_t above = ref_path(name, path) - 1;
+	const char *cover;
+	int rc;
+
+	if (m->closed)
+		return LK_E_CLOSED;
+	if (ref_grants_on(m, owner, name) >= m->max_reentry)
+		return LK_E_LIMIT;
+	cover = q->parents ? NULL : ref_cover_of(m, owner, name, mode);
+	if (cover != NULL) {
+		add_grant(m, owner, name, mode, false, out);
+		ensure_hold(m, owner, name, cover);
+		ref_settle(m, owner);
+		return 0;
+	}
+	rc = claim_path(m, owner, path, above, need, q);
+	if (rc != 0)
+		return rc;
+	rc = ref_claim(m, owner, name, mode, q);
+	if (rc == 0) {
+		add_grant(m, owner, name, mode, q->parents, out);
+		ref_drop_claim(m, owner, name, mode);
+		drop_path(m, owner, path, above, need);
+	} else {
+		undo_path(m, owner, path, above, need);
+	}
+	ref_settle(m, owner);
+	return rc;
+}
+
+static int
+convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q)
+{
+	struct ref_grant *g = grant_of(m, owner, id);
+	const char *path[REF_NAMES];
+	const char *name, *cover;
+	lk_mode was, is, need;
+	size_t above;
+	int rc;
+
+	if (g == NULL)
+		return LK_E_STALE;
+	name = g->name;
+	above = ref_path(name, path) - 1;
+	cover = ref_hold_of(m, owner, name)->cover;
+	was = ref_effective(m, owner, name);
+	is = effective_with(m, owner, name, g, to);
+	need = g->parents ? to : intent(to);
+	if (m->closed && !(covers(was, is) && covers(g->mode, to)))
+		return LK_E_CLOSED;
+	if (cover != NULL ? covers(below(ref_effective(m, owner, cover)), to)
+			  : covers(g->mode, to)) { /* nothing to wait for */
+		g->mode = to;
+		ref_settle(m, owner);
+		return 0;
+	}
+	rc = claim_path(m, owner, path, above, need, q);
+	if (rc != 0)
+		return rc;
+	if (is_implied(m, owner, name))
+		rc = make_real(m, owner, name, is, q);
+	else
+		rc = change(m, owner, name, is, q);
+	if (rc == 0) {
+		grant_of(m, owner, id)->mode = to; /* the list may have moved meanwhile */
+		drop_path(m, owner, path, above, need);
+	} else {
+		undo_path(m, owner, path, above, need);
+	}
+	ref_settle(m, owner);
+	return rc;
+}
+
+int
+ref_convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q)
+{
+	ref_remember(m, owner);
+	return convert(m, owner, id, to, q);
+}
+
+int
+ref_downgrade(struct ref *m, int owner, lk_grant id)
+{
+	const struct ref_grant *g = ref_grant_of(m, owner, id);
+	struct ref_request q = { .nowait = false };
+
+	if (g == NULL)
+		return LK_E_STALE;
+	return covers(g->mode, LK_S) ? ref_convert(m, owner, id, LK_S, &q) : LK_E_INVAL;
+}
+
+/* Try it, on a copy. */
+int
+ref_can_convert(const struct ref *m, int owner, lk_grant id, lk_mode to)
+{
+	static struct ref copy;
+	struct ref_request q = { .nowait = true };
+
+	memcpy(&copy, m, offsetof(struct ref, grant) + m->n_grants * sizeof(m->grant[0]));
+	return ref_convert(&copy, owner, id, to, &q);
+}
+
+void
+ref_remove_grant(struct ref *m, int owner, lk_grant id)
+{
+	size_t i = (size_t)(ref_grant_of(m, owner, id) - m->grant);
+
+	m->n_grants--;
+	memmove(&m->grant[i], &m->grant[i + 1], (m->n_grants - i) * sizeof(m->grant[0]));
+}
+
+void
+ref_undo_grant(struct ref *m, int owner, lk_grant id)
+{
+	const struct ref_grant g = *ref_grant_of(m, owner, id);
+	const lk_mode need = g.parents ? g.mode : intent(g.mode);
+	const char *path[REF_NAMES];
+	size_t above = is_implied(m, owner, g.name) ? 0 : ref_path(g.name, path) - 1;
+
+	for (size_t i = 0; i < above; i++)
+		add_claim(m, owner, path[i], need);
+	ref_remove_grant(m, owner, id);
+	put_back(m, owner, g.name);
+	undo_path(m, owner, path, above, need);
+	ref_settle(m, owner);
+}
+
+int
+ref_release(struct ref *m, int owner, lk_grant id)
+{
+	if (ref_grant_of(m, owner, id) == NULL)
+		return LK_E_STALE;
+	ref_remove_grant(m, owner, id);
+	ref_settle(m, owner);
+	return 0;
+}
+
+int
+ref_release_name(struct ref *m, int owner, const char *name)
+{
+	for (size_t i = m->n_grants; i-- > 0;) {
+		if (m->grant[i].owner == owner && same(m->grant[i].name, name))
+			return ref_release(m, owner, m->grant[i].id);
+	}
+	return LK_E_STALE;
+}
+
+void
+ref_release_all(struct ref *m, int owner)
+{
+	for (size_t i = m->n_grants; i-- > 0;) {
+		if (m->grant[i].owner == owner)
+			ref_remove_grant(m, owner, m->grant[i].id);
+	}
+	ref_settle(m, owner);
+}
+
+/* ----------------------------------------------------------------- the rest */
+
+void
+ref_init(struct ref *m, uint64_t max_reentry, enum ref_fault fault, void (*sleep)(void))
+{
+	memset(m, 0, offsetof(struct ref, grant));
+	m->max_reentry = max_reentry;
+	m->fault = fault;
+	m->sleep = sleep;
+}
+
+void
+ref_cancel(struct ref *m, int owner)
+{
+	m->owner[owner].canceled = true;
+}
+
+void
+ref_forget_cancel(struct ref *m, int owner)
+{
+	m->owner[owner].canceled = false;
+}
+
+/* Nobody comes in any more, nobody waits; and if nobody was in a call, nothing is held. */
+int
+ref_shutdown(struct ref *m)
+{
+	int rc = m->n_waiters > 0 ? LK_E_TIMEDOUT : 0;
+
+	m->closed = true;
+	while (m->n_waiters > 0)
+		m->owner[take_out(m, 0).owner].outcome = LK_E_CLOSED;
+	for (int owner = 0; rc == 0 && owner < REF_OWNERS; owner++)
+		ref_release_all(m, owner);
+	return rc;
+}

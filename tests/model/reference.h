@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference: a lock manager that is slow and, one hopes, obviously right.
+ *
+ * It has a list of grants, a list of claims (what a request that is not complete has taken so far, and a
+ * batch in advance), and a list of waiters in the order of the lines.  Nothing else is remembered but
+ * fences and which holds are implied: what an owner holds on a name is computed from the lists whenever
+ * it is wanted, by linear scans.  A request is a plain blocking program; where it would wait it calls
+ * sleep(), and somebody else runs.  It is written from latchkey.h and the documents, shares no code and no
+ * table with the library, and is strict: nobody overtakes.
+ */
+#ifndef MODEL_REFERENCE_H
+#define MODEL_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <latchkey.h>
+
+enum { REF_OWNERS = 4, REF_NAMES = 16, REF_GRANTS = 2048, REF_CLAIMS = 256, REF_BATCH = 4 };
+
+/* Faults on purpose: a comparison that does not find them is worth nothing. */
+enum ref_fault {
+	REF_RIGHT,
+	REF_S_WITH_IX,      /* S and IX do not conflict */
+	REF_OVERTAKES,      /* newcomers do not mind the line */
+	REF_TAIL,           /* conversions join the line at its end */
+	REF_STAY,           /* nobody is let ahead of a conversion */
+	REF_KEEPS_DEADLINE, /* every wait of a request has the whole timeout */
+	REF_STOPS,          /* a scan of the lines ends at the first who cannot be granted */
+	REF_NO_DEADLOCK,    /* two conversions may wait for each other */
+	REF_NO_COVER,       /* no grant is implied */
+	REF_LATE_FENCE,     /* U has no fence */
+	REF_FAULTS
+};
+
+struct ref_grant {
+	int owner;
+	const char *name;
+	lk_mode mode;
+	bool parents; /* asked for with LK_PARENTS */
+	lk_grant id;  /* ours: 1, 2, 3, … */
+};
+
+struct ref_claim {
+	int owner;
+	const char *name;
+	lk_mode mode;
+};
+
+/* What an owner has on a name, beside what the lists say. */
+struct ref_hold {
+	int owner;
+	const char *name;
+	const char *cover; /* not NULL: implied, and counted there */
+	uint64_t fence;    /* which of the name's, counted from 1; 0: none */
+	bool writes;
+};
+
+struct ref_waiter {
+	int owner;
+	const char *name;
+	lk_mode held;
+	lk_mode want;
+};
+
+struct ref_owner {
+	int outcome;       /* of its wait: 1 while it waits, then a code */
+	bool canceled;     /* its next wait ends */
+	uint64_t deadline; /* of its wait */
+	const char
+		*given; /* the name where it was granted `mode`, until it has written that down */
+	lk_mode mode;
+};
+
+/* The implied holds of an owner when its call began. */
+struct ref_before {
+	size_t n;
+	struct ref_hold hold[REF_NAMES];
+};
+
+struct ref_fence {
+	const char *name;
+	uint64_t last;
+};
+
+struct ref {
+	enum ref_fault fault;
+	uint64_t max_reentry;
+	uint64_t now;
+	bool closed;
+	lk_grant last_id;
+	size_t n_grants, n_claims, n_holds, n_waiters, n_fences;
+	struct ref_claim claim[REF_CLAIMS];
+	struct ref_hold hold[REF_OWNERS * REF_NAMES];
+	struct ref_waiter waiter[REF_OWNERS]; /* every line in its order */
+	struct ref_owner owner[REF_OWNERS];
+	struct ref_before before[REF_OWNERS];
+	struct ref_fence fence[REF_NAMES];
+	void (*sleep)(void);
+	struct ref_grant grant[REF_GRANTS]; /* oldest first */
+};
+
+/* How a request is made; a timeout of 0 is for ever. */
+struct ref_request {
+	bool nowait;
+	bool parents;
+	uint64_t timeout;
+	uint64_t deadline; /* ours: set by the first wait */
+};
+
+struct ref_item {
+	const char *name;
+	lk_mode mode;
+};
+
+void ref_init(struct ref *m, uint64_t max_reentry, enum ref_fault fault, void (*sleep)(void));
+
+/* The calls of the library, with its results.  Those with a request may sleep. */
+int ref_acquire(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,
+		lk_grant *out);
+int ref_acquire_many(struct ref *m, int owner, const struct ref_item *item, size_t n,
+		     struct ref_request *q, lk_grant *out);
+int ref_convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q);
+int ref_downgrade(struct ref *m, int owner, lk_grant id);
+int ref_can_convert(const struct ref *m, int owner, lk_grant id, lk_mode to);
+int ref_release(struct ref *m, int owner, lk_grant id);
+int ref_release_name(struct ref *m, int owner, const char *name);
+void ref_release_all(struct ref *m, int owner);
+void ref_cancel(struct ref *m, int owner);
+void ref_forget_cancel(struct ref *m, int owner);
+int ref_shutdown(struct ref *m);
+
+/* Does the owner sleep, with a reason to be woken? */
+bool ref_is_due(const struct ref *m, int owner);
+
+/* What can be seen. */
+const struct ref_hold *ref_hold_of(const struct ref *m, int owner, const char *name);
+lk_mode ref_effective(const struct ref *m, int owner, const char *name);
+lk_mode ref_in_word(const struct ref *m, int owner, const char *name);
+lk_mode ref_holds(const struct ref *m, int owner, const char *name);
+const struct ref_grant *ref_grant_of(const struct ref *m, int owner, lk_grant id);
+uint32_t ref_grants_on(const struct ref *m, int owner, const char *name);
+
+/* Is `name` below `above`? */
+bool ref_is_below(const char *name, const char *above);
+
+#endif /* MODEL_REFERENCE_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A script, played by the library and by the reference in lock-step. */
+#ifndef MODEL_RUN_H
+#define MODEL_RUN_H
+
+#include "script.h"
+
+/* How it went. */
+struct verdict {
+	bool agree;
+	size_t step;    /* where not: the operation; script.n is the end of the script */
+	char what[256]; /* in words */
+};
+
+/*
+ * Play it and compare after every operation.  `trace`, if not NULL, gets each operation and what came of
+ * it.  `fault` is for the reference.  Not for several threads at a time.
+ */
+bool run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct verdict *v);
+
+/* The same for the script that these bytes are. */
+bool model_run(const uint8_t *bytes, size_t n, FILE *trace);
+
+#endif /* MODEL_RUN_H */

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/* Scripts from bytes, from text, and back to text. */
+#include "script.h"
+
+#include <string.h>
+
+#define NAME(name) name,
+const char *const script_names[SCRIPT_NAMES] = { SCRIPT_NAME_LIST(NAME) };
+#undef NAME
+
+static const struct {
+	const char *verb;
+	const char *arguments;
+} kinds[OP_KINDS] = {
+#define OP_KIND(name, verb, arguments) { verb, arguments },
+	OP_LIST(OP_KIND)
+#undef OP_KIND
+};
+
+static bool
+takes(const struct op *op, char argument)
+{
+	return strchr(kinds[op->kind].arguments, argument) != NULL;
+}
+
+/* ------------------------------------------------------------- from bytes */
+
+struct bytes {
+	const uint8_t *at;
+	size_t left;
+};
+
+static unsigned
+next(struct bytes *b)
+{
+	if (b->left == 0)
+		return 0;
+	b->left--;
+	return *b->at++;
+}
+
+/* How often what is done: of all kinds, mostly conversions, or batches alone. */
+static const uint8_t weights[3][OP_KINDS] = {
+	{
+		[OP_ACQUIRE] = 23,
+		[OP_BATCH] = 5,
+		[OP_CONVERT] = 8,
+		[OP_UPGRADE] = 2,
+		[OP_DOWNGRADE] = 2,
+		[OP_RELEASE] = 10,
+		[OP_RELEASE_NAME] = 2,
+		[OP_RELEASE_ALL] = 2,
+		[OP_REOPEN] = 1,
+		[OP_CANCEL] = 5,
+		[OP_ADVANCE] = 3,
+		[OP_SWEEP] = 1,
+	},
+	{
+		[OP_ACQUIRE] = 24,
+		[OP_CONVERT] = 24,
+		[OP_UPGRADE] = 2,
+		[OP_RELEASE] = 6,
+		[OP_RELEASE_ALL] = 1,
+		[OP_CANCEL] = 6,
+		[OP_ADVANCE] = 1,
+	},
+	{
+		[OP_BATCH] = 36,
+		[OP_RELEASE_ALL] = 24,
+		[OP_CANCEL] = 2,
+		[OP_ADVANCE] = 2,
+	},
+};
+
+/* What a script is about: so many names and modes, from the first on. */
+struct taste {
+	unsigned names;
+	unsigned modes;
+	const uint8_t *weights;
+};
+
+static uint8_t
+kind_of(const struct taste *t, unsigned x)
+{
+	uint8_t kind = 0;
+
+	for (x %= 64; x >= t->weights[kind]; kind++)
+		x -= t->weights[kind];
+	return kind;
+}
+
+static void
+decode_item(struct op *op, const struct taste *t, unsigned x)
+{
+	static const uint8_t modes[] = { LK_S, LK_IX, LK_IS, LK_U, LK_SIX, LK_X };
+
+	op->name[op->n_items] = (uint8_t)(x % t->names);
+	op->mode[op->n_items++] = modes[x / 8 % t->modes];
+}
+
+static void
+decode_waiting(struct op *op, unsigned x)
+{
+	static const uint16_t timeouts[4] = { 0, 0, 10, 100 };
+
+	op->nowait = x % 8 == 0;
+	op->parents = x / 8 % 8 == 0;
+	op->handle = x / 64 % 2 == 0;
+	if (!op->nowait)
+		op->time = timeouts[x / 64];
+}
+
+static void
+decode_op(struct op *op, struct bytes *b, const struct taste *t, unsigned owners)
+{
+	static const uint16_t steps[4] = { 1, 10, 50, 200 };
+	unsigned x = next(b), y = next(b), z = next(b);
+
+	memset(op, 0, sizeof(*op));
+	op->kind = kind_of(t, x);
+	op->owner = (uint8_t)(x / 64 % owners);
+	if (takes(op, 'q'))
+		decode_waiting(op, y);
+	if (!takes(op, 'h'))
+		op->handle = false;
+	if (op->kind == OP_CONVERT || op->kind == OP_UPGRADE)
+		op->parents = false;
+	if (takes(op, 'n') || takes(op, 'm'))
+		decode_item(op, t, z);
+	if (takes(op, 'g'))
+		op->grant = (uint8_t)(y / 64 * 2 + z / 128);
+	if (takes(op, 't'))
+		op->time = steps[z % 4];
+	if (takes(op, 'b')) {
+		decode_item(op, t, z);
+		for (unsigned n = y / 64 + 1; op->n_items < n;)
+			decode_item(op, t, next(b));
+	}
+}
+
+void
+script_decode(struct script *s, const uint8_t *bytes, size_t n)
+{
+	struct bytes b = { bytes, n };
+	unsigned x = next(&b), y = next(&b);
+	static const uint8_t names[8] = { SCRIPT_NAMES, SCRIPT_NAMES, 6, 5, 3, 3, 2, 1 };
+	const struct taste taste = {
+		.names = names[y % 8],
+		.modes = y / 8 % 4 == 0   ? 3
+			 : y / 8 % 4 == 1 ? 4
+					  : LK_X,
+		.weights = weights[y / 32 == 7 ? 2 : y / 32 % 2],
+	};
+
+	s->owners = (uint8_t)(2 + x % 3);
+	s->reentry = (uint8_t)(x / 4 % 4 % 3);
+	s->idle = (uint8_t)(1 + x / 16 % 4);
+	s->shutdown = x / 64 % 2 == 0;
+	for (s->n = 0; b.left > 0 && s->n < SCRIPT_MAX; s->n++)
+		decode_op(&s->op[s->n], &b, &taste, s->owners);
+}
+
+/* ---------------------------------------------------------------- to text */
+
+void
+op_print(const struct op *op, FILE *to)
+{
+	fprintf(to, "%u %s", op->owner, kinds[op->kind].verb);
+	if (takes(op, 'g'))
+		fprintf(to, " #%u", op->grant);
+	if (takes(op, 'n'))
+		fprintf(to, " %s", script_names[op->name[0]]);
+	if (takes(op, 'm'))
+		fprintf(to, " %s", lk_modename((lk_mode)op->mode[0]));
+	for (unsigned i = 0; takes(op, 'b') && i < op->n_items; i++)
+		fprintf(to, " %s:%s", script_names[op->name[i]], lk_modename((lk_mode)op->mode[i]));
+	if (op->nowait)
+		fputs(" nowait", to);
+	if (op->parents)
+		fputs(" parents", to);
+	if (op->handle)
+		fputs(" handle", to);
+	if (takes(op, 't'))
+		fprintf(to, " %u", op->time);
+	else if (op->time != 0)
+		fprintf(to, " timeout=%u", op->time);
+	fputc('\n', to);
+}
+
+void
+script_print(const struct script *s, FILE *to)
+{
+	fprintf(to, "script owners=%u reentry=%u idle=%u end=%s\n", s->owners, s->reentry, s->idle,
+		s->shutdown ? "shutdown" : "release");
+	for (size_t i = 0; i < s->n; i++)
+		op_print(&s->op[i], to);
+}
+
+/* -------------------------------------------------------------- from text */
+
+/* A piece of text, not ended by a NUL. */
+struct piece {
+	const char *at;
+	size_t len;
+};
+
+static bool
+is(struct piece p, const char *text)
+{
+	return p.len == strlen(text) && memcmp(p.at, text, p.len) == 0;
+}
+
+/* What stands before the next byte of `ends`, which is skipped; false: nothing is left. */
+static bool
+cut(struct piece *from, const char *ends, struct piece *out)
+{
+	size_t len = 0;
+
+	if (from->len == 0)
+		return false;
+	while (len < from->len && (from->at[len] == '\0' || strchr(ends, from->at[len]) == NULL))
+		len++;
+	*out = (struct piece){ from->at, len };
+	if (len < from->len)
+		len++;
+	from->at += len;
+	from->len -= len;
+	return true;
+}
+
+/* The next word of a line; blanks do not matter. */
+static bool
+word(struct piece *line, struct piece *out)
+{
+	while (cut(line, " \t", out)) {
+		if (out->len != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+number(struct piece p, unsigned highest, unsigned *out)
+{
+	unsigned value = 0;
+
+	if (p.len == 0 || p.len > 5)
+		return false;
+	for (size_t i = 0; i < p.len; i++) {
+		if (p.at[i] < '0' || p.at[i] > '9')
+			return false;
+		value = value * 10 + (unsigned)(p.at[i] - '0');
+	}
+	*out = value;
+	return value <= highest;
+}
+
+/* "key=17" or "#17", by what stands before the number. */
+static bool
+keyed(struct piece p, const char *key, unsigned highest, unsigned *out)
+{
+	size_t len = strlen(key);
+
+	if (p.len <= len || memcmp(p.at, key, len) != 0)
+		return false;
+	return number((struct piece){ p.at + len, p.len - len }, highest, out);
+}
+
+static bool
+read_name(struct piece p, uint8_t *out)
+{
+	for (uint8_t i = 0; i < SCRIPT_NAMES; i++) {
+		if (is(p, script_names[i])) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+read_mode(struct piece p, uint8_t *out)
+{
+	for (lk_mode mode = LK_IS; mode <= LK_X; mode++) {
+		if (is(p, lk_modename(mode))) {
+			*out = (uint8_t)mode;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+read_items(struct op *op, struct piece *line)
+{
+	struct piece before, p, name;
+
+	for (before = *line; word(line, &p); before = *line) {
+		struct piece rest = p;
+
+		if (memchr(p.at, ':', p.len) == NULL)
+			break;
+		if (op->n_items == REF_BATCH || !cut(&rest, ":", &name) ||
+		    !read_name(name, &op->name[op->n_items]) ||
+		    !read_mode(rest, &op->mode[op->n_items]))
+			return false;
+		op->n_items++;
+	}
+	*line = before; /* the word that is no element is for others */
+	return op->n_items > 0;
+}
+
+/* A flag at the end of a line. */
+static bool
+read_flag(struct op *op, struct piece p)
+{
+	bool may_have_parents = op->kind == OP_ACQUIRE || op->kind == OP_BATCH;
+	unsigned x;
+
+	if (takes(op, 'q') && is(p, "nowait"))
+		op->nowait = true;
+	else if (may_have_parents && is(p, "parents"))
+		op->parents = true;
+	else if (takes(op, 'h') && is(p, "handle"))
+		op->handle = true;
+	else if (takes(op, 'q') && keyed(p, "timeout=", UINT16_MAX, &x) && x > 0)
+		op->time = (uint16_t)x;
+	else
+		return false;
+	return true;
+}
+
+static const char *
+read_arguments(struct op *op, struct piece *line)
+{
+	struct piece p;
+	unsigned x;
+
+	op->n_items = takes(op, 'n') || takes(op, 'm');
+	if (takes(op, 'g')) {
+		if (!word(line, &p) || !keyed(p, "#", UINT8_MAX, &x))
+			return "a grant is missing, as #0";
+		op->grant = (uint8_t)x;
+	}
+	if (takes(op, 'n') && (!word(line, &p) || !read_name(p, &op->name[0])))
+		return "a name is missing, or not known";
+	if (takes(op, 'm') && (!word(line, &p) || !read_mode(p, &op->mode[0])))
+		return "a mode is missing, or not known";
+	if (takes(op, 'b') && !read_items(op, line))
+		return "not a batch: 1 to 4 elements as name:mode";
+	if (takes(op, 't')) {
+		if (!word(line, &p) || !number(p, UINT16_MAX, &x))
+			return "a time is missing";
+		op->time = (uint16_t)x;
+	}
+	while (word(line, &p)) {
+		if (!read_flag(op, p))
+			return "a word too many, or not known";
+	}
+	return NULL;
+}
+
+static const char *
+read_op(struct script *s, struct piece first, struct piece *line)
+{
+	struct op op = { .n_items = 0 };
+	struct piece verb;
+	unsigned owner;
+
+	if (s->n == SCRIPT_MAX)
+		return "too long";
+	if (!number(first, (unsigned)s->owners - 1, &owner))
+		return "not an owner of this script";
+	if (!word(line, &verb))
+		return "nothing to do";
+	op.owner = (uint8_t)owner;
+	while (op.kind < OP_KINDS && !is(verb, kinds[op.kind].verb))
+		op.kind++;
+	if (op.kind == OP_KINDS)
+		return "not a verb";
+	s->op[s->n] = op;
+	return read_arguments(&s->op[s->n++], line);
+}
+
+static const char *
+read_head(struct script *s, struct piece *line)
+{
+	struct piece p;
+	unsigned x;
+
+	if (s->owners != 0)
+		return "a second head";
+	while (word(line, &p)) {
+		if (keyed(p, "owners=", REF_OWNERS, &x) && x >= 2)
+			s->owners = (uint8_t)x;
+		else if (keyed(p, "reentry=", UINT8_MAX, &x))
+			s->reentry = (uint8_t)x;
+		else if (keyed(p, "idle=", UINT8_MAX, &x) && x > 0)
+			s->idle = (uint8_t)x;
+		else if (is(p, "end=shutdown") || is(p, "end=release"))
+			s->shutdown = is(p, "end=shutdown");
+		else
+			return "not a setting";
+	}
+	return s->owners != 0 ? NULL : "owners= is missing";
+}
+
+const char *
+script_parse(struct script *s, const char *text, size_t n, unsigned *line)
+{
+	struct piece all = { text, n }, rest, p;
+	const char *wrong = NULL;
+
+	s->owners = s->reentry = 0;
+	s->idle = 1;
+	s->shutdown = false;
+	s->n = 0;
+	for (*line = 1; wrong == NULL && cut(&all, "\n", &rest); ++*line) {
+		if (!word(&rest, &p) || p.at[0] == '#')
+			continue;
+		if (is(p, "script"))
+			wrong = read_head(s, &rest);
+		else
+			wrong = s->owners == 0 ? "no head" : read_op(s, p, &rest);
+		if (wrong != NULL)
+			return wrong;
+	}
+	return s->owners != 0 ? NULL : "no head";
+}
