@@ -234,7 +234,7 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
-		rc = r != NULL ? acquire_pinned(w, r, q, out) : acquire_named(w, n, q, out);
+		rc = n != NULL ? acquire_named(w, n, q, out) : acquire_pinned(w, r, q, out);
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 	}

@@ -19,8 +19,9 @@ static uint64_t
 odd_now(void *state)
 {
 	struct odd *odd = state;
+	uint64_t leap = atomic_load(&odd->clock) < UINT64_MAX / 2 ? odd->leap : 1;
 
-	return atomic_fetch_add(&odd->clock, odd->leap) + odd->leap;
+	return atomic_fetch_add(&odd->clock, leap) + leap; /* never past the end of time */
 }
 
 /* For a sleep it takes a look at the clock every now and then, as it may have leapt. */
