@@ -49,9 +49,9 @@ SAN_FLAGS   := -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-saniti
 BASE_CFLAGS += $(SAN_FLAGS) -DLK_SANITIZE
 endif
 
-URCU_CFLAGS := $(shell pkg-config --cflags liburcu-bp liburcu-cds 2>/dev/null)
-URCU_LIBS   := $(shell pkg-config --libs liburcu-bp liburcu-cds 2>/dev/null || \
-	echo -lurcu-bp -lurcu-cds -lurcu-common)
+URCU_CFLAGS := $(shell pkg-config --cflags liburcu-bp 2>/dev/null)
+URCU_LIBS   := $(shell pkg-config --libs liburcu-bp 2>/dev/null || \
+	echo -lurcu-bp -lurcu-common)
 LIB_CFLAGS  += $(URCU_CFLAGS)
 LIBS        := $(URCU_LIBS) -pthread
 

@@ -520,8 +520,7 @@ LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
  * ever passed here for this name?
  *
  * The tokens may come from this manager or from anywhere.  One small record is kept for every
- * name that ever passed, until the manager closes.  (From some thousand names on, liburcu's table
- * grows with the help of threads that live as long as the call.)
+ * name that ever passed, until the manager closes; a name that passed before needs no memory.
  *
  * Threads     any.
  * Returns     0: passed, and lower ones are refused from now on; LK_E_STALE: a larger one has

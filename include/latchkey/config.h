@@ -53,8 +53,7 @@
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 
 /*
- * An allocator of the caller's.  (liburcu's own tables, behind lk_fence_pass(), use malloc.)
- * Both calls or neither.  `alloc` returns memory
+ * An allocator of the caller's.  Both calls or neither.  `alloc` returns memory
  * aligned to `align` (a power of 2, at most 65536) or NULL; `free` gets the size
  * back that was asked for.  They may run in any thread that calls Latchkey, with
  * an internal latch held, and must not call Latchkey.

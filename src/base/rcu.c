@@ -45,30 +45,18 @@ shim_rcu_read_unlock(void)
 
 /*
  * liburcu waits with poll(), where a thread can be cancelled while it has liburcu's mutex and all signals
- * blocked: nobody would get any further.
+ * blocked: nobody would get any further.  And errno is the caller's.
  */
-void
-shim_rcu_guard_begin(struct shim_rcu_guard *g)
-{
-	g->saved_errno = errno;
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
-}
-
-void
-shim_rcu_guard_end(const struct shim_rcu_guard *g)
-{
-	(void)pthread_setcancelstate(g->cancel_state, NULL);
-	errno = g->saved_errno;
-}
-
 void
 shim_rcu_synchronize(void)
 {
-	struct shim_rcu_guard g;
+	int saved = errno;
+	int cancel_state;
 
-	shim_rcu_guard_begin(&g);
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	urcu_bp_synchronize_rcu();
-	shim_rcu_guard_end(&g);
+	(void)pthread_setcancelstate(cancel_state, NULL);
+	errno = saved;
 	readers_left();
 }
 

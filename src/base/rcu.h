@@ -3,8 +3,7 @@
  * Read-copy-update, by liburcu's "bp" flavour: readers need no registration.
  *
  * Used where a walk over other owners' memory (snapshots) meets an owner that gives large
- * memory back, and for the table of fence guards.  The path of a lock does not need it: its
- * memory is type-stable (src/README.md).
+ * memory back.  The path of a lock does not need it: its memory is type-stable (src/README.md).
  *
  * RC1  memory retired with shim_rcu_synchronize() before it is freed is not read afterwards.
  */
@@ -16,15 +15,6 @@
 void shim_rcu_read_lock(void);
 void shim_rcu_read_unlock(void);
 void shim_rcu_synchronize(void); /* waits for all readers; not inside a reader */
-
-/* Around calls of liburcu that may wait: no cancellation there, and errno is the caller's. */
-struct shim_rcu_guard {
-	int cancel_state;
-	int saved_errno;
-};
-
-void shim_rcu_guard_begin(struct shim_rcu_guard *g);
-void shim_rcu_guard_end(const struct shim_rcu_guard *g);
 
 /* Around fork(), from the handlers of thread.c. */
 void shim_rcu_before_fork(void);

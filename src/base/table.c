@@ -1,183 +1,180 @@
 /* SPDX-License-Identifier: MIT */
-/* Marks by name on cds_lfht.  (T1) */
+/* Marks by name: chains behind sixteen latches.  (T1) */
 #include <string.h>
 
-#include <urcu-bp.h>
-#include <urcu/rculfhash.h>
-
-#include "base/rcu.h"
+#include "base/latch.h"
 #include "base/table.h"
 
-enum { FIRST_SIZE = 64 };
+enum { SHARD_BITS = 4, SHARDS = 1 << SHARD_BITS, FIRST_SIZE = 4 };
+
+struct mark {
+	struct mark *next; /* in its chain */
+	uint64_t hash;
+	uint64_t value;
+	size_t len;
+	char name[];
+};
+
+/* The names whose hashes begin alike.  The latch guards the rest, and the marks. */
+struct shard {
+	struct latch latch;
+	size_t size; /* chains, a power of two */
+	size_t n;    /* marks */
+	struct mark **chain;
+	struct mark *first[FIRST_SIZE]; /* the chains as long as these are enough */
+} LK_ALIGNED;
 
 struct table {
 	struct env *env;
-	struct cds_lfht *marks;
-	a64 n;
-	a64 size;
-	aptr all; /* every mark, newest first */
-};
-
-struct mark {
-	struct cds_lfht_node node;
-	struct mark *next;
-	a64 value;
-	a32 ready; /* liburcu orders this for us; the flag says so to the thread sanitizer too */
-	size_t len;
-	char name[];
+	struct shard shard[SHARDS];
 };
 
 struct key {
 	const void *name;
 	size_t len;
+	uint64_t hash;
 };
 
-static int
-same_name(struct cds_lfht_node *node, const void *arg)
+static void
+shard_init(struct shard *s)
 {
-	const struct mark *m = container_of(node, struct mark, node);
-	const struct key *k = arg;
-
-	(void)shim_load(&m->ready, SHIM_ACQUIRE);
-	return m->len == k->len && memcmp(m->name, k->name, k->len) == 0;
+	latch_init(&s->latch);
+	s->size = FIRST_SIZE;
+	s->chain = s->first;
 }
 
 struct table *
 table_create(struct env *e)
 {
-	struct table *t = env_zalloc(e, sizeof(*t), sizeof(void *));
+	struct table *t = env_zalloc(e, sizeof(*t), LK_LINE);
 
 	if (t == NULL)
 		return NULL;
 	t->env = e;
-	shim_init(&t->size, (uint64_t)FIRST_SIZE);
-	/* No automatic resizing: that would start a thread. */
-	t->marks = cds_lfht_new(FIRST_SIZE, FIRST_SIZE, 0, 0, NULL);
-	if (t->marks == NULL) {
-		env_free(e, t, sizeof(*t));
-		return NULL;
-	}
+	for (unsigned i = 0; i < SHARDS; i++)
+		shard_init(&t->shard[i]);
 	return t;
 }
 
 static void
-free_mark(struct env *e, struct mark *m)
+free_chain(struct env *e, struct mark *m)
 {
-	env_free(e, m, sizeof(*m) + m->len);
+	while (m != NULL) {
+		struct mark *next = m->next;
+
+		env_free(e, m, sizeof(*m) + m->len);
+		m = next;
+	}
+}
+
+static void
+free_chains(struct env *e, struct shard *s)
+{
+	if (s->chain != s->first)
+		env_free(e, s->chain, s->size * sizeof(struct mark *));
 }
 
 void
 table_destroy(struct table *t)
 {
-	struct shim_rcu_guard g;
-	struct mark *m;
-	struct mark *next;
-
 	if (t == NULL)
 		return;
-	shim_rcu_guard_begin(&g);
-	for (m = shim_load(&t->all, SHIM_ACQUIRE); m != NULL; m = m->next) {
-		shim_rcu_read_lock();
-		(void)cds_lfht_del(t->marks, &m->node);
-		shim_rcu_read_unlock();
-	}
-	(void)cds_lfht_destroy(t->marks, NULL);
-	shim_rcu_guard_end(&g);
-	for (m = shim_load(&t->all, SHIM_ACQUIRE); m != NULL; m = next) {
-		next = m->next;
-		free_mark(t->env, m);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *s = &t->shard[i];
+
+		for (size_t c = 0; c < s->size; c++)
+			free_chain(t->env, s->chain[c]);
+		free_chains(t->env, s);
 	}
 	env_free(t->env, t, sizeof(*t));
 }
 
-static void
-remember(struct table *t, struct mark *m)
+/* The upper bits of a hash choose the shard, the lower ones the chain. */
+static struct mark **
+chain_of(struct mark **chain, size_t size, uint64_t hash)
 {
-	void *head = shim_load(&t->all, SHIM_RELAXED);
-
-	do {
-		m->next = head;
-	} while (!shim_cas(&t->all, &head, (void *)m, SHIM_RELEASE));
+	return &chain[hash & (size - 1)];
 }
 
-/* Not inside a reader: resizing waits for them. */
 static void
-count_one(struct table *t)
+put_mark(struct mark **chain, size_t size, struct mark *m)
 {
-	uint64_t n = shim_add(&t->n, (uint64_t)1, SHIM_RELAXED) + 1;
-	uint64_t size = shim_load(&t->size, SHIM_RELAXED);
+	struct mark **head = chain_of(chain, size, m->hash);
 
-	struct shim_rcu_guard g;
+	m->next = *head;
+	*head = m;
+}
 
-	if (n <= size || !shim_cas(&t->size, &size, size * 2, SHIM_RELAXED))
+/* Twice as many chains.  Without memory they stay as they are, and the next new name tries again. (T2) */
+static void
+grow(struct env *e, struct shard *s)
+{
+	size_t size = s->size * 2;
+	struct mark **chain = env_zalloc(e, size * sizeof(struct mark *), sizeof(void *));
+
+	if (chain == NULL)
 		return;
-	shim_rcu_guard_begin(&g);
-	cds_lfht_resize(t->marks, size * 2);
-	shim_rcu_guard_end(&g);
+	for (size_t c = 0; c < s->size; c++) {
+		struct mark *next;
+
+		for (struct mark *m = s->chain[c]; m != NULL; m = next) {
+			next = m->next;
+			put_mark(chain, size, m);
+		}
+	}
+	free_chains(e, s);
+	s->chain = chain;
+	s->size = size;
+}
+
+static struct mark *
+find_mark(const struct shard *s, const struct key *k)
+{
+	struct mark *m = *chain_of(s->chain, s->size, k->hash);
+
+	while (m != NULL &&
+	       (m->hash != k->hash || m->len != k->len || memcmp(m->name, k->name, k->len) != 0))
+		m = m->next;
+	return m;
+}
+
+static enum table_outcome
+add_mark(struct env *e, struct shard *s, const struct key *k, uint64_t value)
+{
+	struct mark *m = env_alloc(e, sizeof(*m) + k->len, sizeof(void *));
+
+	if (m == NULL)
+		return TABLE_NOMEM; /* nothing was touched (T2) */
+	m->hash = k->hash;
+	m->value = value;
+	m->len = k->len;
+	memcpy(m->name, k->name, k->len);
+	put_mark(s->chain, s->size, m);
+	if (++s->n > s->size)
+		grow(e, s);
+	return TABLE_RAISED;
 }
 
 static enum table_outcome
 raise(struct mark *m, uint64_t value)
 {
-	uint64_t seen = shim_load(&m->value, SHIM_RELAXED);
-
-	while (seen < value) {
-		if (shim_cas(&m->value, &seen, value, SHIM_ACQ_REL))
-			return TABLE_RAISED;
-	}
-	return seen == value ? TABLE_RAISED : TABLE_BELOW;
-}
-
-static struct mark *
-make_mark(struct table *t, const struct key *k, uint64_t value)
-{
-	struct mark *m = env_alloc(t->env, sizeof(*m) + k->len, LK_LINE);
-
-	if (m == NULL)
-		return NULL;
-	cds_lfht_node_init(&m->node);
-	shim_init(&m->value, value);
-	m->len = k->len;
-	memcpy(m->name, k->name, k->len);
-	shim_init(&m->ready, 0u);
-	shim_store(&m->ready, 1u, SHIM_RELEASE);
-	return m;
-}
-
-static struct mark *
-find_mark(struct table *t, uint64_t hash, const struct key *k)
-{
-	struct cds_lfht_iter iter;
-	struct cds_lfht_node *node;
-
-	shim_rcu_read_lock();
-	cds_lfht_lookup(t->marks, (unsigned long)hash, same_name, k, &iter);
-	node = cds_lfht_iter_get_node(&iter);
-	shim_rcu_read_unlock();
-	/* Marks go with the table only, so the pointer outlives the reader. */
-	return node != NULL ? container_of(node, struct mark, node) : NULL;
+	if (value < m->value)
+		return TABLE_BELOW;
+	m->value = value;
+	return TABLE_RAISED;
 }
 
 enum table_outcome
 table_raise(struct table *t, const void *name, size_t len, uint64_t hash, uint64_t value)
 {
-	const struct key k = { name, len };
-	struct mark *m = find_mark(t, hash, &k);
-	struct cds_lfht_node *node;
+	const struct key k = { name, len, hash };
+	struct shard *s = &t->shard[hash >> (64 - SHARD_BITS)];
+	enum table_outcome outcome;
+	struct mark *m;
 
-	if (m != NULL)
-		return raise(m, value);
-	m = make_mark(t, &k, value);
-	if (m == NULL)
-		return TABLE_NOMEM;
-	shim_rcu_read_lock();
-	node = cds_lfht_add_unique(t->marks, (unsigned long)hash, same_name, &k, &m->node);
-	shim_rcu_read_unlock();
-	if (node == &m->node) {
-		remember(t, m);
-		count_one(t);
-		return TABLE_RAISED;
-	}
-	free_mark(t->env, m); /* somebody was faster, and nobody saw ours */
-	return raise(container_of(node, struct mark, node), value);
+	latch_lock(&s->latch); /* from finding to raising: one step (T1) */
+	m = find_mark(s, &k);
+	outcome = m != NULL ? raise(m, value) : add_mark(t->env, s, &k, value);
+	latch_unlock(&s->latch);
+	return outcome;
 }

@@ -19,7 +19,7 @@ enum fault {
 	FAULT_REALLOC,     /* realloc() */
 	FAULT_KEY,         /* pthread_key_create() */
 	FAULT_SETSPECIFIC, /* pthread_setspecific() */
-	FAULT_THREAD,      /* pthread_create(), by liburcu too */
+	FAULT_THREAD,      /* pthread_create(), by whomever */
 	FAULTS
 };
 

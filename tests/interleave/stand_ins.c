@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What takes the place of base/process.c and base/table.c, which are made of threads and of liburcu's
- * tables: a registry of one manager, a thread for each fiber, and a list of marks.
+ * What takes the place of base/process.c, which is made of threads, and of base/table.c, which is tested
+ * by itself: a registry of one manager, a thread for each fiber, and a list of marks.
  */
 #include "base/process.h"
 #include "base/table.h"

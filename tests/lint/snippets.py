@@ -12,7 +12,7 @@ import tempfile
 import tree
 
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-pthread"]
-LIBS = ["build/liblatchkey.a", "-lurcu-bp", "-lurcu-cds", "-lurcu-common", "-pthread"]
+LIBS = ["build/liblatchkey.a", "-lurcu-bp", "-lurcu-common", "-pthread"]
 FENCE = re.compile(r"^```c\n(.*?)^```", re.M | re.S)
 LITERAL = re.compile(r"^\.Bd -literal.*?\n(.*?)^\.Ed", re.M | re.S)
 
