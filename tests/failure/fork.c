@@ -9,6 +9,16 @@
 
 #include "../api/support.h"
 
+/*
+ * The sanitizers' own malloc may hang in the child of a process whose other threads were in it: there the
+ * child takes no memory.
+ */
+#ifdef LK_SANITIZE
+enum { HEAP_FORKS = 0 };
+#else
+enum { HEAP_FORKS = 1 };
+#endif
+
 /* In a child: 0 if all is well; the manager of the parent says so, one of our own works. */
 static int
 live(struct lk_manager *parents, struct lk_owner *owner)
@@ -20,6 +30,8 @@ live(struct lk_manager *parents, struct lk_owner *owner)
 	if (lk_acquire(owner, "n", LK_X, NULL, NULL) != LK_E_FORKED ||
 	    lk_release_all(owner) != LK_E_FORKED || lk_close(parents) != LK_E_FORKED)
 		return 1;
+	if (HEAP_FORKS == 0)
+		return 0;
 	if (lk_open("memory:?strict=1", NULL, &m) != 0 || lk_owner_open(m, NULL, &w) != 0)
 		return 2;
 	if (lk_acquire(w, "n/of the child", LK_X, NULL, &g) != 0 || lk_downgrade(w, g) != 0)
