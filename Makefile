@@ -64,7 +64,9 @@ SOLINKS  := $(OUT)/$(SONAME) $(OUT)/liblatchkey.so
 RESPD    := $(OUT)/examples/respd $(OUT)/examples/respd-check
 EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD)
 BENCH    := $(OUT)/bench/latchkey-bench
-TESTS    := $(foreach d,unit api stress failure model,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
+# clang links its thread sanitizer into the program, where tests/failure would wrap the sanitizer's calls too.
+FAILURE  := $(if $(and $(findstring clang,$(CC)),$(findstring thread,$(SAN))),,failure)
+TESTS    := $(foreach d,unit api stress $(FAILURE) model,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
