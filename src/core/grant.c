@@ -44,17 +44,11 @@ grant_untell_died(struct lk_owner *w, lk_grant g)
 	shim_or(&r->pins, PINS_DIED, SHIM_RELEASE);
 }
 
-LK_NOINLINE int
-grant_reserve_slow(struct lk_owner *w)
+LK_COLD int
+grant_no_room(struct lk_owner *w, enum hold_room why)
 {
-	switch (holds_reserve_slow(&w->holds)) {
-	case ROOM_OK:
-		return 0;
-	case ROOM_NOMEM:
+	if (why == ROOM_NOMEM)
 		return LK_E_NOMEM;
-	case ROOM_LIMIT:
-		break;
-	}
 	tally(&w->count.limits);
 	return LK_E_LIMIT;
 }

@@ -140,15 +140,15 @@ hold_resource(const struct hold *s)
 	return shim_load(&s->resource, SHIM_RELAXED);
 }
 
-/* Make sure that there is room for one more slot: 0, LK_E_NOMEM, LK_E_LIMIT. */
-int grant_reserve_slow(struct lk_owner *w);
+int grant_no_room(struct lk_owner *w, enum hold_room why);
 
+/* Make sure that there is room for one more slot: 0, LK_E_NOMEM, LK_E_LIMIT. */
 LK_HOT int
 grant_reserve(struct lk_owner *w)
 {
-	if (likely(w->holds.free < SLOTS_INLINE && !w->holds.tabled))
-		return 0;
-	return grant_reserve_slow(w);
+	enum hold_room room = holds_reserve(&w->holds);
+
+	return likely(room == ROOM_OK) ? 0 : grant_no_room(w, room);
 }
 
 /* The supremum of what a COUNTED hold counts. */

@@ -387,6 +387,25 @@ Test(errors, options_that_are_wrong)
 	close_all(m, &w, 1);
 }
 
+/* The ancestors of a grant are its own for as long as it lasts, and a manager has none. */
+Test(errors, parents_where_they_mean_nothing)
+{
+	struct lk_options o = { .size = sizeof(o), .flags = LK_PARENTS };
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w;
+	lk_grant g;
+
+	open_owners(m, &w, 1);
+	g = take(w, "db/a", LK_S);
+	is(lk_convert(w, g, LK_X, &o), LK_E_INVAL);
+	is(lk_upgrade(w, g, &o), LK_E_INVAL);
+	is(lk_shutdown(m, &o), LK_E_INVAL);
+	cr_expect_eq(holds(w, "db/a"), LK_S);
+	ok(lk_release(w, g));
+	g = take(w, "db/a", LK_S); /* it does not shut down */
+	close_all(m, &w, 1);
+}
+
 Test(errors, structures_of_a_newer_header)
 {
 	NEWER(struct lk_config) cfg = { .known.size = sizeof(cfg) };
