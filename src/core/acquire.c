@@ -26,17 +26,17 @@ enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
  * hold, and there is a death to tell of.
  */
 LK_HOT enum plain
-acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few, lk_grant *out)
 {
 	lk_grant g;
 
 	if (unlikely(resource_parent(r) != NULL) ||
-	    unlikely(hold_find_few(&w->holds, r) != SLOT_NONE) ||
+	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE) ||
 	    unlikely(!line_try_enter(r, mode)))
 		return PLAIN_NOT;
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
-	g = grant_write_plain(w, r, mode);
+	g = grant_write_plain(w, r, mode, few);
 	if (out != NULL)
 		*out = g;
 	return PLAIN_DONE;
@@ -75,11 +75,11 @@ take_glimpsed(struct glimpse *g, lk_mode mode)
 
 /* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
 LK_HOT enum plain
-acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *out)
+acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
 {
 	lk_grant grant;
 
-	if (unlikely(hold_find_few(&w->holds, g->r) != SLOT_NONE) ||
+	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE) ||
 	    unlikely(!take_glimpsed(g, mode)))
 		return PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g))) {
@@ -88,7 +88,7 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, lk_grant *
 	}
 	if (unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
-	grant = grant_write_plain(w, g->r, mode);
+	grant = grant_write_plain(w, g->r, mode, few);
 	if (out != NULL)
 		*out = grant;
 	return PLAIN_DONE;
@@ -275,7 +275,7 @@ acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *
 /* The plain way of a name that is not in the index, by the entry of one that idles. */
 LK_HOT enum plain
 acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen, lk_mode mode,
-	    lk_grant *out)
+	    uint32_t few, lk_grant *out)
 {
 	struct index *x = &w->manager->index;
 	struct lk_resource *r;
@@ -289,7 +289,7 @@ acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen
 	if (unlikely(r == NULL))
 		return PLAIN_NOT;
 	evict_nearby(x, &w->cache);
-	g = grant_write_plain(w, r, mode);
+	g = grant_write_plain(w, r, mode, few);
 	if (out != NULL)
 		*out = g;
 	return PLAIN_DONE;
@@ -312,12 +312,13 @@ LK_HOT int
 acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
 {
 	const struct request q = { .mode = mode, .flags = flags };
+	const uint32_t few = owner_few(w);
 	enum plain plain = PLAIN_NOT;
 	struct glimpse g = { .r = NULL };
 
 	if (unlikely(!mode_valid(mode)))
 		return LK_E_INVAL;
-	if (likely(owner_is_plain(w)) && likely(owner_enter(w) == 0)) {
+	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0)) {
 		bool blind = cache_expects_miss(&w->cache);
 
 		if (blind)
@@ -325,11 +326,11 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 		else if (unlikely(!index_glimpse(&w->manager->index, n, &g)))
 			blind = true;
 		else if (likely(resource_parent(g.r) == NULL))
-			plain = acquire_glimpsed(w, &g, mode, out);
+			plain = acquire_glimpsed(w, &g, mode, few, out);
 		else if (glimpse_pin(&g))
 			return acquire_glimpsed_path(w, &g, q, out);
 		if (blind)
-			plain = acquire_new(w, n, &g, mode, out);
+			plain = acquire_new(w, n, &g, mode, few, out);
 	}
 	if (likely(plain == PLAIN_DONE)) {
 		owner_leave(w);
@@ -426,16 +427,20 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	      lk_grant *out)
 {
 	enum plain plain = PLAIN_NOT;
+	uint32_t few;
 
 	if (unlikely(w == NULL || r == NULL) || unlikely(slab_home(r) != w->manager))
 		return LK_E_INVAL;
-	if (likely(o == NULL && mode_valid(mode) && owner_is_plain(w)) &&
+	if (unlikely(o != NULL))
+		return acquire_on(w, r, mode, o, out);
+	few = owner_few(w);
+	if (likely(mode_valid(mode)) && likely(owner_is_plain(w, few)) &&
 	    likely(owner_enter(w) == 0))
-		plain = acquire_plain(w, r, mode, out);
+		plain = acquire_plain(w, r, mode, few, out);
 	if (unlikely(plain == PLAIN_DIED))
 		return acquire_died(w, r, mode, out);
 	if (unlikely(plain == PLAIN_NOT))
-		return acquire_on(w, r, mode, o, out);
+		return acquire_on(w, r, mode, NULL, out);
 	owner_leave(w);
 	return 0;
 }

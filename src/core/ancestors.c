@@ -28,9 +28,8 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 	if (q->extra != NULL)
 		shim_store(&e->since_ns, shim_load(&q->extra->since_ns, SHIM_RELAXED),
 			   SHIM_RELEASE);
-	shim_store(&hold_at(&w->holds, w->holds.free)->extra, (void *)e, SHIM_RELEASE);
 	hold_add(&w->holds, r, mode_writes(mode) ? grant_mint(r) : 0,
-		 head_make(grant_stamp(w), LK_NL, mode, HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED));
+		 head_make(grant_stamp(w), LK_NL, mode, HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED), e);
 	tally(&w->count.intents);
 	return 0;
 }

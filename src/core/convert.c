@@ -155,6 +155,7 @@ convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
 
 	if (rc != 0)
 		return rc;
+	hold_keep_fence(c->hold);
 	if (stays_implied(w, c))
 		convert_implied(w, c);
 	else

@@ -8,19 +8,20 @@ fence_of(struct lk_owner *w, lk_grant g)
 {
 	const struct hold *s;
 	const struct hold *hold;
+	const struct lk_resource *r;
 	uint32_t slot;
+	uint64_t head;
 	uint64_t fence;
 
 	s = grant_find(w, g, &slot);
 	if (s == NULL)
 		return 0;
 	hold = grant_hold(w, (struct hold *)(uintptr_t)s);
-	fence = shim_load(&hold->fence, SHIM_RELAXED);
-	if (fence == 0 && head_effective(shim_load(&hold->head, SHIM_RELAXED)) == LK_S) {
-		const struct lk_resource *r = shim_load(&hold->resource, SHIM_RELAXED);
-
+	r = shim_load(&hold->resource, SHIM_RELAXED);
+	head = shim_load(&hold->head, SHIM_RELAXED);
+	fence = hold_fence(hold, r, head);
+	if (fence == 0 && head_effective(head) == LK_S)
 		fence = shim_load(&r->fence, SHIM_RELAXED);
-	}
 	return fence;
 }
 

@@ -74,6 +74,8 @@ hold_count(struct lk_owner *w, struct hold *s)
 
 	if ((head & HEAD_COUNTED) != 0)
 		return e;
+	hold_keep_fence(s);
+	head = shim_load(&s->head, SHIM_RELAXED);
 	if ((head & HEAD_EXTRA) == 0) {
 		e = owner_extra(w, &w->manager->extras);
 		if (e == NULL)
@@ -100,8 +102,10 @@ hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, s
 void
 hold_note(struct hold *s, lk_mode to)
 {
-	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	uint64_t head;
 
+	hold_keep_fence(s);
+	head = shim_load(&s->head, SHIM_RELAXED);
 	if (mode_writes(to) && !mode_writes(head_effective(head)))
 		shim_store(&s->fence, grant_mint(hold_resource(s)), SHIM_RELEASE);
 	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);

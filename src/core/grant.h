@@ -41,21 +41,33 @@ void grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *
 /* This holder was told, but will not get to see it: tell the next one. */
 void grant_untell_died(struct lk_owner *w, lk_grant g);
 
-/* The same for a plain owner and a grant without notes: nothing but stores. */
+/*
+ * The same for a plain owner and a grant without notes, in one of the first slots: as few stores as can
+ * be.  The fence stays in the resource (H11).  `few`: what is free once it is written.
+ */
 LK_HOT lk_grant
-grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
+grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t slot,
+		uint32_t few)
 {
 	struct holds *h = &w->holds;
-	uint32_t slot = h->free;
 	struct hold *s = &h->first[slot];
 	uint64_t head = head_make(grant_stamp_plain(w), mode, mode, 0);
 
-	h->free = (uint32_t)shim_load(&s->fence, SHIM_RELAXED);
+	shim_store(&h->few, few, SHIM_RELAXED);
 	shim_store(&s->resource, r, SHIM_RELEASE);
-	shim_store(&s->fence, mode_writes(mode) ? grant_mint(r) : 0, SHIM_RELEASE);
+	if (mode_writes(mode))
+		(void)grant_mint(r);
 	shim_store(&s->head, head, SHIM_RELEASE);
-	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	return grant_of(head, slot);
+}
+
+/* The only hold of its owner has a path of its own, on which nothing waits for the number of a slot. */
+LK_HOT lk_grant
+grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few)
+{
+	if (likely(few == FEW_ALL))
+		return grant_write_few(w, r, mode, 0, FEW_ALL - 1);
+	return grant_write_few(w, r, mode, few_first(few), few & (few - 1));
 }
 
 /* What a grant's head says of its place in a path. */
@@ -76,17 +88,12 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 {
 	uint64_t fence = mode_writes(mode) ? grant_mint(r) : 0;
 	uint64_t head = head_make(grant_stamp(w), mode, mode, grant_flags(r, q));
-	uint32_t slot;
 
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		grant_tell_died(w, r, q);
-	if (unlikely(q->extra != NULL)) {
-		shim_store(&hold_at(&w->holds, w->holds.free)->extra, (void *)q->extra,
-			   SHIM_RELEASE);
+	if (unlikely(q->extra != NULL))
 		head |= HEAD_EXTRA;
-	}
-	slot = hold_add(&w->holds, r, fence, head);
-	return grant_of(head, slot);
+	return grant_of(head, hold_add(&w->holds, r, fence, head, q->extra));
 }
 
 /* The slot of a grant that `w` holds, or NULL: stale or foreign.  (H1) */

@@ -17,7 +17,7 @@ fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_inf
 	out->grant = grant_of(head, slot);
 	out->mode = head_mode(head);
 	out->effective = head_effective(shim_load(&hold->head, SHIM_RELAXED));
-	out->fence = shim_load(&hold->fence, SHIM_RELAXED);
+	out->fence = hold_fence(hold, r, shim_load(&hold->head, SHIM_RELAXED));
 	if (out->fence == 0 && out->effective == LK_S)
 		out->fence = shim_load(&r->fence, SHIM_RELAXED);
 	out->since_ns = e != NULL ? shim_load(&e->since_ns, SHIM_RELAXED) : 0;
@@ -129,7 +129,7 @@ holds_named(struct lk_owner *w, const struct name *n)
 
 	if (rc != 0)
 		return rc;
-	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+	if (holds_n(&w->holds) != 0)
 		mode = mode_on_path(w, n);
 	owner_leave(w);
 	return (int)mode;

@@ -104,8 +104,7 @@ manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void 
 static void
 find_obstacle(struct lk_owner *w, void *arg)
 {
-	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OPEN ||
-	    shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OPEN || holds_n(&w->holds) != 0)
 		*(bool *)arg = true;
 }
 

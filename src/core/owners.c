@@ -33,8 +33,7 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 		owner_init(w, m, &m->env, &m->member.gate,
 			   shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED));
 	owner_begin(w, &m->member.gate, state, o->label,
-		    o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER);
-	w->flags = m->flags & LK_TIMED;
+		    o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER, m->flags & LK_TIMED);
 	*out = w;
 	return 0;
 }

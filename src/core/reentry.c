@@ -23,7 +23,7 @@ chain_reentry(struct lk_owner *w, uint32_t slot, struct extra *of_hold, const st
 	shim_store(&s->extra, (void *)q->extra, SHIM_RELEASE);
 	shim_store(&s->head, head, SHIM_RELEASE);
 	of_hold->newest = mine;
-	h->reentries++;
+	shim_store(&h->reentries, shim_load(&h->reentries, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	return grant_of(head, mine);
 }
 

@@ -5,11 +5,11 @@
 #include "core/implied.h"
 
 LK_NOINLINE void
-release_word_slow(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
+release_to_waiters(struct lk_owner *w, struct lk_resource *r)
 {
 	const struct line_tally t = owner_line_tally(w);
 
-	line_give_up(&w->manager->lot, r, from, to, &t);
+	line_pass_on(&w->manager->lot, r, &t);
 }
 
 int
@@ -72,7 +72,7 @@ unchain(struct lk_owner *w, struct hold *s, uint32_t slot, struct extra *of_hold
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED);
 	drop_extra(w, s);
 	slot_give(h, slot);
-	h->reentries--;
+	shim_store(&h->reentries, shim_load(&h->reentries, SHIM_RELAXED) - 1, SHIM_RELAXED);
 }
 
 /* The effective mode falls to what is left of the counts. */
@@ -155,27 +155,22 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 
 /*
  * The end of a plain owner's hold of one grant: as end_hold(), without what it need not look at.
- * False: somebody waits; the word is still to be given up.
+ * False: somebody waits, and is to be told.
  */
 LK_HOT bool
-end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_resource *r,
-	       lk_mode held)
+end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
+	       struct lk_resource *r, lk_mode held)
 {
-	struct holds *h = &w->holds;
-
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
-	shim_store(&s->resource, NULL, SHIM_RELEASE);
-	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELEASE);
-	h->free = slot;
-	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) - 1, SHIM_RELAXED);
-	return likely(line_try_exit(r, held));
+	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
+	return likely(line_exit(r, held));
 }
 
 /* The rest of a release that found somebody waiting. */
 static LK_NOINLINE int
-release_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r)
 {
-	release_word_slow(w, r, held, LK_NL);
+	release_to_waiters(w, r);
 	owner_leave(w);
 	return 0;
 }
@@ -228,11 +223,11 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 
 /* Is `g` the one grant of a hold without notes, in a slot within reach? */
 LK_HOT bool
-grant_is_plain(const struct lk_owner *w, lk_grant g, uint64_t head)
+grant_is_plain(lk_grant g, uint64_t head, uint32_t few)
 {
 	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
 
-	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0 && !w->holds.tabled;
+	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 && head != 0;
 }
 
 int
@@ -245,12 +240,13 @@ lk_release(struct lk_owner *w, lk_grant g)
 	if (likely(slot < SLOTS_INLINE)) {
 		struct hold *s = &w->holds.first[slot];
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+		uint32_t few = owner_few(w);
 
-		if (likely(grant_is_plain(w, g, head)) && likely(owner_enter(w) == 0)) {
+		if (likely(grant_is_plain(g, head, few)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
-			if (unlikely(!end_plain_hold(w, s, slot, r, head_effective(head))))
-				return release_to_waiters(w, r, head_effective(head));
+			if (unlikely(!end_plain_hold(w, s, slot, few, r, head_effective(head))))
+				return release_plain_to_waiters(w, r);
 			owner_leave(w);
 			return 0;
 		}
@@ -333,7 +329,7 @@ release_everything(struct lk_owner *w, bool died)
 
 	if (unlikely(died))
 		note_death(w);
-	while (slot > 0 && shim_load(&h->n, SHIM_RELAXED) != 0) {
+	while (slot > 0 && holds_n(h) != 0) {
 		struct hold *s = hold_at(h, --slot);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
@@ -352,7 +348,7 @@ lk_release_all(struct lk_owner *w)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+	if (holds_n(&w->holds) != 0)
 		release_everything(w, false);
 	owner_leave(w);
 	return 0;

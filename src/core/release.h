@@ -5,14 +5,15 @@
 
 #include "core/grant.h"
 
-void release_word_slow(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to);
+/* The word was weakened under somebody who waits. */
+void release_to_waiters(struct lk_owner *w, struct lk_resource *r);
 
-/* Weaken the owner's hold in the word, and let in whoever may come.  The last touch of `r`. */
+/* Weaken the owner's hold in the word, and let in whoever may come. */
 LK_HOT void
 release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
 {
-	if (unlikely(!line_try_give_up(r, from, to)))
-		release_word_slow(w, r, from, to);
+	if (unlikely(!line_weaken(r, from, to)))
+		release_to_waiters(w, r);
 }
 
 /* A COUNTED hold falls to what is left of its counts, and ends with the last of them. */

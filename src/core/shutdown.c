@@ -20,12 +20,12 @@ look_at_owner(struct lk_owner *w, void *arg)
 	struct leftovers *l = arg;
 
 	latch_lock(&w->latch);
-	if (shim_load(&w->inside, SHIM_ACQUIRE) != 0)
+	if (owner_inside(w))
 		l->in_calls = true;
 	else if (l->force)
 		release_everything(w, false);
 	latch_unlock(&w->latch);
-	l->holds += shim_load(&w->holds.n, SHIM_ACQUIRE);
+	l->holds += holds_n(&w->holds);
 }
 
 static struct leftovers

@@ -84,7 +84,7 @@ copy_hold(struct tour *t, const struct lk_owner *w, const struct hold *s)
 	c->row.grants = 1;
 	if ((head & HEAD_COUNTED) != 0 && e != NULL)
 		c->row.grants = shim_load(&e->n_grants, SHIM_RELAXED);
-	c->row.fence = shim_load(&s->fence, SHIM_ACQUIRE);
+	c->row.fence = hold_fence(s, r, head);
 	c->row.owner_id = shim_load(&w->id, SHIM_ACQUIRE);
 	owner_label(w, c->label);
 	if ((head & HEAD_EXTRA) != 0 && e != NULL)

@@ -34,7 +34,7 @@ add_owner(void *object, void *arg)
 	add_cache(s, &w->cache);
 	s->grants += grants_of(w);
 	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
-	s->holds += shim_load(&w->holds.n, SHIM_RELAXED);
+	s->holds += holds_n(&w->holds);
 	return true;
 }
 
@@ -84,7 +84,7 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 		LK_COUNTER_LIST(SUBTRACT)
 #undef SUBTRACT
 		s.owners = 1;
-		s.holds = shim_load(&w->holds.n, SHIM_RELAXED);
+		s.holds = holds_n(&w->holds);
 		copy_struct(out, &s, sizeof(s));
 		rc = 0;
 	}

@@ -19,25 +19,45 @@ table_bytes(uint32_t n)
 static void
 chain_free(struct holds *h, uint32_t from, uint32_t to)
 {
-	while (to > from)
-		slot_give(h, --to); /* the lowest comes out on top */
+	while (to > from) { /* the lowest comes out on top */
+		shim_store(&hold_at(h, --to)->fence, (uint64_t)h->free, SHIM_RELEASE);
+		h->free = to;
+	}
 }
 
 void
 holds_init(struct holds *h, struct env *env)
 {
-	shim_init(&h->n, 0u);
-	h->reentries = 0;
+	shim_init(&h->few, FEW_ALL);
+	shim_init(&h->n_more, 0u);
+	shim_init(&h->reentries, 0u);
 	h->free = SLOT_NONE;
 	h->n_table = 0;
 	h->table = NULL;
-	h->tabled = false;
 	h->env = env;
 	for (uint32_t k = 0; k < SLOT_SEGMENTS; k++)
 		shim_init(&h->segment[k], NULL);
 	shim_init(&h->segment[0], (void *)h->first);
 	shim_init(&h->n_slots, (uint32_t)SLOTS_INLINE);
-	chain_free(h, 0, SLOTS_INLINE);
+}
+
+/* Between two stores of its thread an owner may seem to have less than nothing. */
+uint32_t
+holds_n(const struct holds *h)
+{
+	uint32_t used = ~shim_load(&h->few, SHIM_ACQUIRE) & FEW_ALL;
+	uint32_t slots = (uint32_t)__builtin_popcount(used) + shim_load(&h->n_more, SHIM_ACQUIRE);
+	uint32_t reentries = shim_load(&h->reentries, SHIM_ACQUIRE);
+
+	return slots > reentries ? slots - reentries : 0;
+}
+
+static void
+set_tabled(struct holds *h, bool tabled)
+{
+	uint32_t few = shim_load(&h->few, SHIM_RELAXED) & ~HOLDS_TABLED;
+
+	shim_store(&h->few, few | (tabled ? HOLDS_TABLED : 0), SHIM_RELAXED);
 }
 
 static void
@@ -46,7 +66,7 @@ drop_table(struct holds *h)
 	env_free(h->env, h->table, table_bytes(h->n_table));
 	h->table = NULL;
 	h->n_table = 0;
-	h->tabled = false;
+	set_tabled(h, false);
 }
 
 /* Forget segments from `keep` up.  No hold is left. */
@@ -67,13 +87,13 @@ drop_segments(struct holds *h, uint32_t keep)
 void
 holds_shrink(struct holds *h)
 {
-	h->tabled = false;
+	set_tabled(h, false);
 	if (h->n_table > 4u * segment_first(SLOT_KEEP))
 		drop_table(h);
 	if (shim_load(&h->n_slots, SHIM_RELAXED) > segment_first(SLOT_KEEP))
 		drop_segments(h, SLOT_KEEP);
 	h->free = SLOT_NONE;
-	chain_free(h, 0, shim_load(&h->n_slots, SHIM_RELAXED));
+	chain_free(h, SLOTS_INLINE, shim_load(&h->n_slots, SHIM_RELAXED));
 }
 
 void
@@ -141,8 +161,8 @@ holds_table_remove(struct holds *h, const struct lk_resource *r)
 		}
 	}
 	h->table[gap] = 0;
-	if (shim_load(&h->n, SHIM_RELAXED) == 1)
-		h->tabled = false; /* it was the last: the table is all empty */
+	if (holds_n(h) == 1)
+		set_tabled(h, false); /* it was the last: the table is all empty */
 }
 
 /* Enter all holds; the table is empty and large enough. */
@@ -158,7 +178,7 @@ fill_table(struct holds *h)
 		if (head != 0 && (head & HEAD_REENTRY) == 0)
 			holds_table_add(h, shim_load(&s->resource, SHIM_RELAXED), slot);
 	}
-	h->tabled = true;
+	set_tabled(h, true);
 }
 
 static bool
@@ -178,10 +198,10 @@ grow_table(struct holds *h, uint32_t n)
 static bool
 reserve_table(struct holds *h)
 {
-	uint32_t n = shim_load(&h->n, SHIM_RELAXED);
+	uint32_t n = holds_n(h);
 	uint32_t want = h->n_table < 64 ? 64 : h->n_table;
 
-	if (!h->tabled && n < SLOTS_INLINE && h->free < SLOTS_INLINE)
+	if (!holds_tabled(h) && (shim_load(&h->few, SHIM_RELAXED) & FEW_ALL) != 0)
 		return true; /* eight can be looked through */
 	while ((n + 1) * 2 > want)
 		want *= 2;
@@ -189,7 +209,7 @@ reserve_table(struct holds *h)
 		if (!grow_table(h, want))
 			return false;
 		fill_table(h);
-	} else if (!h->tabled) {
+	} else if (!holds_tabled(h)) {
 		fill_table(h);
 	}
 	return true;
@@ -216,7 +236,7 @@ add_segment(struct holds *h)
 enum hold_room
 holds_reserve_slow(struct holds *h)
 {
-	if (h->free == SLOT_NONE) {
+	if ((shim_load(&h->few, SHIM_RELAXED) & FEW_ALL) == 0 && h->free == SLOT_NONE) {
 		enum hold_room room = add_segment(h);
 
 		if (room != ROOM_OK)

@@ -6,9 +6,9 @@
  *
  *   slot of a hold      resource | head: stamp of its first grant | fence          | extra
  *   slot of a re-entry  NULL-ish | head: stamp, REENTRY           | hold, newer    | extra
- *   free slot           NULL     | head: 0                        | next free slot | NULL
+ *   free slot           stale    | head: 0                        | next free slot | NULL
  *
- *   head   63..24 stamp   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
+ *   head   63..24 stamp   13 FENCE   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
  *          8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
  *
  * A hold on an ancestor may have no grant of its own, only counts of what is held below: it is GONE from
@@ -30,6 +30,9 @@
  *     its own mode).  If its hold is IMPLIED, it is one count on the hold that covers it, in what keeps that
  *     covering, one in its intent on each above that, none on those between, and the resource is pinned.
  *     So whatever order grants are released in, what is below is never held without what it needs above.
+ * H11 without FENCE a hold's fence is that of its resource as long as it is in a mode that writes (R5:
+ *     nobody else moves it meanwhile), and none else.  FENCE is set, and the fence written down, before
+ *     the hold changes its mode or is counted; so a grant that is taken and released costs one store less.
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
  */
@@ -57,6 +60,7 @@ enum {
 #define HEAD_IMPLIED    (UINT64_C(1) << 10) /* a hold that is counted on an ancestor's (H6) */
 #define HEAD_PATH       (UINT64_C(1) << 11) /* a hold on a name with ancestors */
 #define HEAD_PARENTS    (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
+#define HEAD_FENCE      (UINT64_C(1) << 13) /* the slot has the fence (H11) */
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
 
@@ -94,17 +98,22 @@ struct hold {
 };
 
 struct holds {
-	a32 n;              /* holds */
-	uint32_t reentries; /* slots of further grants */
-	uint32_t free;      /* first free slot, or SLOT_NONE */
-	a32 n_slots;        /* slots that exist */
-	uint32_t n_table;   /* places in the table; 0: none */
-	uint32_t *table;    /* slot + 1; 0: empty.  Open addressing, at most half full */
-	bool tabled;        /* all holds are in the table */
+	a32 few;       /* bit i: slot i, of the first eight, is free; and HOLDS_ */
+	uint32_t free; /* first free slot beyond those, or SLOT_NONE */
+	a32 reentries; /* slots of further grants */
+	struct hold first[SLOTS_INLINE];
+	a32 n_more;       /* slots in use beyond the first eight */
+	a32 n_slots;      /* slots that exist */
+	uint32_t n_table; /* places in the table; 0: none */
+	uint32_t *table;  /* slot + 1; 0: empty.  Open addressing, at most half full */
 	struct env *env;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
-	struct hold first[SLOTS_INLINE];
 };
+
+/* In `few`, so that one look says that an owner holds nothing, or few and nothing odd. */
+#define FEW_ALL      ((UINT32_C(1) << SLOTS_INLINE) - 1)
+#define HOLDS_TABLED (UINT32_C(1) << SLOTS_INLINE) /* all holds are in the table */
+#define HOLDS_NOTED  (UINT32_C(2) << SLOTS_INLINE) /* each grant keeps more than its slot */
 
 enum hold_room { ROOM_OK, ROOM_NOMEM, ROOM_LIMIT };
 
@@ -145,18 +154,29 @@ hold_at(struct holds *h, uint32_t slot)
 	return (struct hold *)shim_load(&h->segment[k], SHIM_RELAXED) + (slot - segment_first(k));
 }
 
+/* How many holds there are; of another thread's owner that is in a call, about how many. */
+uint32_t holds_n(const struct holds *h);
+
+LK_HOT bool
+holds_tabled(const struct holds *h)
+{
+	return (shim_load(&h->few, SHIM_RELAXED) & HOLDS_TABLED) != 0;
+}
+
+/* The first of some of the first slots. */
+LK_HOT uint32_t
+few_first(uint32_t few)
+{
+	return (uint32_t)__builtin_ctz(few);
+}
+
 /* The slot of what this owner has on `r`, or SLOT_NONE, when all its holds are in the first slots. */
 LK_HOT uint32_t
-hold_find_few(const struct holds *h, const struct lk_resource *r)
+hold_find_few(const struct holds *h, uint32_t few, const struct lk_resource *r)
 {
-	uint32_t left = shim_load(&h->n, SHIM_RELAXED);
-
-	for (uint32_t i = 0; left > 0; i++) {
-		const void *x = shim_load(&h->first[i].resource, SHIM_RELAXED);
-
-		if (x == r)
-			return i;
-		left -= x != NULL && ((uintptr_t)x & 1) == 0;
+	for (uint32_t used = ~few & FEW_ALL; unlikely(used != 0); used &= used - 1) {
+		if (shim_load(&h->first[few_first(used)].resource, SHIM_RELAXED) == r)
+			return few_first(used);
 	}
 	return SLOT_NONE;
 }
@@ -165,13 +185,19 @@ hold_find_few(const struct holds *h, const struct lk_resource *r)
 LK_HOT uint32_t
 hold_find(const struct holds *h, const struct lk_resource *r)
 {
-	return unlikely(h->tabled) ? hold_find_tabled(h, r) : hold_find_few(h, r);
+	const uint32_t few = shim_load(&h->few, SHIM_RELAXED);
+
+	if (unlikely((few & HOLDS_TABLED) != 0))
+		return hold_find_tabled(h, r);
+	return hold_find_few(h, few, r);
 }
 
 LK_HOT enum hold_room
 holds_reserve(struct holds *h)
 {
-	if (likely(h->free < SLOTS_INLINE && !h->tabled))
+	const uint32_t few = shim_load(&h->few, SHIM_RELAXED) & (FEW_ALL | HOLDS_TABLED);
+
+	if (likely(few != 0 && few <= FEW_ALL))
 		return ROOM_OK;
 	return holds_reserve_slow(h);
 }
@@ -180,9 +206,15 @@ holds_reserve(struct holds *h)
 LK_HOT uint32_t
 slot_take(struct holds *h)
 {
+	uint32_t few = shim_load(&h->few, SHIM_RELAXED);
 	uint32_t slot = h->free;
 
+	if (likely((few & FEW_ALL) != 0)) {
+		shim_store(&h->few, few & (few - 1), SHIM_RELAXED);
+		return few_first(few);
+	}
 	h->free = (uint32_t)shim_load(&hold_at(h, slot)->fence, SHIM_RELAXED);
+	shim_store(&h->n_more, shim_load(&h->n_more, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	return slot;
 }
 
@@ -190,26 +222,30 @@ slot_take(struct holds *h)
 LK_HOT void
 slot_give(struct holds *h, uint32_t slot)
 {
-	struct hold *s = hold_at(h, slot);
-
-	shim_store(&s->resource, NULL, SHIM_RELEASE); /* release: (H3) */
-	shim_store(&s->fence, (uint64_t)h->free, SHIM_RELEASE);
+	if (likely(slot < SLOTS_INLINE)) {
+		shim_store(&h->few, shim_load(&h->few, SHIM_RELAXED) | UINT32_C(1) << slot,
+			   SHIM_RELAXED);
+		return;
+	}
+	shim_store(&hold_at(h, slot)->fence, (uint64_t)h->free, SHIM_RELEASE); /* release: (H3) */
 	h->free = slot;
+	shim_store(&h->n_more, shim_load(&h->n_more, SHIM_RELAXED) - 1, SHIM_RELAXED);
 }
 
-/* A new hold; room was reserved. */
+/* A new hold; room was reserved.  `extra`: iff the head says EXTRA. */
 LK_HOT uint32_t
-hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head)
+hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head, struct extra *extra)
 {
 	uint32_t slot = slot_take(h);
 	struct hold *s = hold_at(h, slot);
 
+	if (extra != NULL)
+		shim_store(&s->extra, (void *)extra, SHIM_RELEASE);
 	shim_store(&s->resource, r, SHIM_RELEASE);
 	shim_store(&s->fence, fence, SHIM_RELEASE);
-	shim_store(&s->head, head, SHIM_RELEASE);
-	if (unlikely(h->tabled))
+	shim_store(&s->head, head | HEAD_FENCE, SHIM_RELEASE);
+	if (unlikely(holds_tabled(h)))
 		holds_table_add(h, r, slot);
-	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	return slot;
 }
 
@@ -217,10 +253,9 @@ hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head)
 LK_HOT void
 hold_remove(struct holds *h, uint32_t slot)
 {
-	if (unlikely(h->tabled))
+	if (unlikely(holds_tabled(h)))
 		holds_table_remove(h, shim_load(&hold_at(h, slot)->resource, SHIM_RELAXED));
 	slot_give(h, slot);
-	shim_store(&h->n, shim_load(&h->n, SHIM_RELAXED) - 1, SHIM_RELAXED);
 }
 
 LK_HOT lk_mode
@@ -245,6 +280,28 @@ LK_HOT uint64_t
 head_with_modes(uint64_t head, lk_mode mode, lk_mode effective)
 {
 	return (head & ~HEAD_MODES_MASK) | (uint64_t)effective << 3 | (uint64_t)mode;
+}
+
+/* The fence of a hold that is, or was a moment ago, as its head says.  (H11) */
+LK_HOT uint64_t
+hold_fence(const struct hold *s, const struct lk_resource *r, uint64_t head)
+{
+	if ((head & HEAD_FENCE) != 0)
+		return shim_load(&s->fence, SHIM_ACQUIRE);
+	return mode_writes(head_effective(head)) ? shim_load(&r->fence, SHIM_ACQUIRE) : 0;
+}
+
+/* Write it down.  (H11) */
+LK_HOT void
+hold_keep_fence(struct hold *s)
+{
+	const struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if ((head & HEAD_FENCE) != 0)
+		return;
+	shim_store(&s->fence, hold_fence(s, r, head), SHIM_RELEASE);
+	shim_store(&s->head, head | HEAD_FENCE, SHIM_RELEASE);
 }
 
 /* Slot and stamp together: the lk_grant. */

@@ -54,10 +54,11 @@ owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1])
 
 void
 owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
-	    uint64_t deadline_ns)
+	    uint64_t deadline_ns, uint32_t flags)
 {
 	w->gate = gate;
-	w->flags = 0;
+	w->flags = flags;
+	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
 	w->deadline_ns = deadline_ns;
 	w->spinner.budget = 0;
 	park_clear_cancel(&w->parker);

@@ -35,7 +35,7 @@ struct lk_owner {
 	const a32 *gate; /* the manager's, or one that says "closed" */
 	struct lk_manager *manager;
 	a32 inside;          /* (O2) */
-	uint32_t flags;      /* LK_TIMED for every grant */
+	uint32_t flags;      /* LK_TIMED for every grant (HOLDS_NOTED) */
 	a64 drawn;           /* stamps drawn, ever: its grants */
 	uint64_t drawn_end;  /* where the block of stamps ends */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
@@ -70,7 +70,7 @@ void owner_fini(struct lk_owner *w);
 
 /* Open memory as an owner. */
 void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
-		 uint64_t deadline_ns);
+		 uint64_t deadline_ns, uint32_t flags);
 
 /* It holds nothing any more: from here on its pointer is stale. */
 void owner_end(struct lk_owner *w);
@@ -81,12 +81,24 @@ void owner_extra_done(struct lk_owner *w, struct slab *extras, struct slab *tags
 
 void owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1]);
 
+LK_HOT uint32_t
+owner_few(const struct lk_owner *w)
+{
+	return shim_load(&w->holds.few, SHIM_RELAXED);
+}
+
 /* Nothing out of the ordinary about the next grant: a slot within reach, a stamp, no notes. */
 LK_HOT bool
-owner_is_plain(const struct lk_owner *w)
+owner_is_plain(const struct lk_owner *w, uint32_t few)
 {
-	return w->holds.free < SLOTS_INLINE && !w->holds.tabled && w->flags == 0 &&
-	       shim_load(&w->drawn, SHIM_RELAXED) != w->drawn_end;
+	return few - 1 < FEW_ALL && shim_load(&w->drawn, SHIM_RELAXED) != w->drawn_end;
+}
+
+/* Is a call under way, as far as others can tell? */
+LK_HOT bool
+owner_inside(const struct lk_owner *w)
+{
+	return shim_load(&w->inside, SHIM_ACQUIRE) != 0;
 }
 
 /* (O2) */

@@ -228,40 +228,38 @@ line_probe(struct lot *l, const struct waiter *q)
 	return outcome;
 }
 
-/* Under the latch, of an open line: give up, and see to it that the head looks. */
+/* Under the latch, of an open line: see to it that the head looks. */
 static bool
-give_up_open(struct lot_bucket *b, struct lk_resource *r, uint64_t w, uint64_t after,
-	     struct plan *plan)
+wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *plan)
 {
 	const struct waiter *head = head_of(b, r);
 
-	if (!shim_cas(&r->word, &w, after | WORD_AWAKE, SHIM_ACQ_REL))
+	if ((w & WORD_AWAKE) != 0)
+		return true;
+	if (!shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
-	if ((w & WORD_AWAKE) == 0 &&
-	    likely(head != NULL)) /* WAITERS is set, so there is one (W4) */
+	if (likely(head != NULL)) /* WAITERS is set, so there is one (W4) */
 		plan_add_wake(plan, head->parker);
 	return true;
 }
 
 void
-line_give_up(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
-	     const struct line_tally *t)
+line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 {
 	struct lot_bucket *b = bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
 	bool done;
 
-	latch_lock(&b->latch); /* while still holding: so `r` cannot be retired under us */
+	latch_lock(&b->latch);
 	do {
 		uint64_t w = shim_load(&r->word, SHIM_ACQUIRE);
-		uint64_t after = word_change(w, from, to);
 
 		if ((w & WORD_WAITERS) == 0)
-			done = shim_cas(&r->word, &w, after, SHIM_ACQ_REL);
+			done = true;
 		else if ((w & WORD_CLOSED) != 0)
-			done = plan_try(&plan, l, b, r, w, after);
+			done = plan_try(&plan, l, b, r, w, w);
 		else
-			done = give_up_open(b, r, w, after, &plan);
+			done = wake_head(b, r, w, &plan);
 	} while (!done);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, t);

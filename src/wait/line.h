@@ -7,9 +7,10 @@
  * Newcomers may overtake (barge) until the line is CLOSED: always, in a strict manager; as long as
  * a conversion waits; and once the head has waited `fair_after_ns`.
  *
- *   release, not CLOSED   the giver sets AWAKE in the same step that gives up, and wakes the head;
- *                         until that has looked, further releases are plain.
- *   release, CLOSED       the giver gives up and grants to whoever fits, in one step.
+ *   release               one addition to the word, whoever waits.  What the word was says the rest:
+ *   … WAITERS alone       the giver takes the latch, sets AWAKE and wakes the head;
+ *   … AWAKE, not CLOSED   nothing: the head is on its way, and has not looked yet;
+ *   … CLOSED              the giver takes the latch and grants to whoever fits.
  *
  * Q1  a request's state changes once, from WAITING, under the latch.  Who finds it still WAITING
  *     under the latch decides; a grant that came first is a grant, whatever the clock says.
@@ -30,8 +31,12 @@
  *     left is granted.
  * Q9  waking is the last thing done, outside the latch.
  *
- * The caller keeps `r` from being retired: by its hold, by a pin, or by its waiter in the line.  A
- * plan made late, when the entry is another name's already, finds no waiter and changes nothing.
+ * Q10 a giver has given up before it comes for the latch, so what it finds may be long past: nobody
+ *     waits any more, or the entry is another name's.  It then plans, or wakes, what it finds, which is
+ *     never wrong: plans are made of the word and the line alone (S1, Q8).
+ *
+ * The caller keeps `r` from being retired, but for Q10: by its hold, by a pin, or by its waiter in the
+ * line.
  */
 #ifndef LK_WAIT_LINE_H
 #define LK_WAIT_LINE_H
@@ -107,12 +112,8 @@ enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool 
 /* Would line_join() grant?  LINE_JOINED: it would have to wait. */
 enum line_outcome line_probe(struct lot *l, const struct waiter *q);
 
-/*
- * Change the caller's hold from `from` to `to`, of which it can only weaken, and let in whoever may
- * come: the slow half of a release.
- */
-void line_give_up(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
-		  const struct line_tally *t);
+/* See to it that whoever may come in now does: the slow half of a weakening.  (Q10) */
+void line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
 /*
  * Plan the line of a waiter that was woken, or whose time as the head is up (`overdue`: close the
@@ -143,50 +144,43 @@ waiter_state(const struct waiter *q)
 	return (enum waiter_state)shim_load(&q->state, SHIM_ACQUIRE);
 }
 
-/*
- * The fast half of a weakening: one compare-and-swap, if nobody waits or the head is on its way.
- * False: nothing was done; line_give_up() is for you.
- */
+/* Does nobody have to be told that the word is no longer `w`? */
 LK_HOT bool
-line_try_give_up(struct lk_resource *r, lk_mode from, lk_mode to)
+line_is_quiet(uint64_t w)
 {
-	uint64_t w = shim_load(&r->word, SHIM_RELAXED); /* the exchange compares it again */
-
-	do {
-		if (unlikely((w & WORD_WAITERS) != 0) &&
-		    (w & (WORD_AWAKE | WORD_CLOSED)) != WORD_AWAKE)
-			return false;
-	} while (unlikely(!shim_cas(&r->word, &w, word_change(w, from, to), SHIM_RELEASE)));
-	return true;
+	return likely((w & WORD_WAITERS) == 0) || (w & (WORD_AWAKE | WORD_CLOSED)) == WORD_AWAKE;
 }
 
-/* The fast half of a new hold: one compare-and-swap, if the holders admit it and the line is open. */
+/*
+ * The caller's hold from `from` to `to`, of which it can only weaken (W7).  False: somebody waits for
+ * it, and line_pass_on() is next.
+ */
+LK_HOT bool
+line_weaken(struct lk_resource *r, lk_mode from, lk_mode to)
+{
+	return line_is_quiet(
+		shim_sub(&r->word, word_row[from].add - word_row[to].add, SHIM_RELEASE));
+}
+
+/*
+ * The fast half of a new hold: one compare-and-swap, if the holders admit it and the line is open.
+ * False as well if the word changed meanwhile.
+ */
 LK_HOT bool
 line_try_enter(struct lk_resource *r, lk_mode want)
 {
 	const struct mode_row *row = &word_row[want];
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 
-	do {
-		if (unlikely((w & row->open) != 0))
-			return false;
-	} while (unlikely(!shim_cas(&r->word, &w, w + row->add, SHIM_ACQUIRE)));
-	return true;
+	return likely((w & row->open) == 0) &&
+	       likely(shim_cas(&r->word, &w, w + row->add, SHIM_ACQUIRE));
 }
 
-/* The fast half of a release, of the whole hold. */
+/* The end of a hold; as line_weaken(). */
 LK_HOT bool
-line_try_exit(struct lk_resource *r, lk_mode held)
+line_exit(struct lk_resource *r, lk_mode held)
 {
-	const uint64_t add = word_row[held].add;
-	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
-
-	do {
-		if (unlikely((w & WORD_WAITERS) != 0) &&
-		    (w & (WORD_AWAKE | WORD_CLOSED)) != WORD_AWAKE)
-			return false;
-	} while (unlikely(!shim_cas(&r->word, &w, w - add, SHIM_RELEASE)));
-	return true;
+	return line_is_quiet(shim_sub(&r->word, word_row[held].add, SHIM_RELEASE));
 }
 
 /*

@@ -55,8 +55,10 @@ fence_of(struct lk_owner *w, lk_grant g)
 
 	world.quiet = true;
 	s = grant_find(w, g, &slot);
-	if (s != NULL)
-		fence = shim_load(&grant_hold(w, s)->fence, SHIM_RELAXED);
+	if (s != NULL) {
+		s = grant_hold(w, s);
+		fence = hold_fence(s, hold_resource(s), shim_load(&s->head, SHIM_RELAXED));
+	}
 	world.quiet = false;
 	return fence;
 }
@@ -269,7 +271,7 @@ static void
 need_nothing_held(struct lk_owner *w, void *arg)
 {
 	(void)arg;
-	if (shim_load(&w->holds.n, SHIM_RELAXED) != 0)
+	if (holds_n(&w->holds) != 0)
 		fail("lk_shutdown() gave 0, and something is held");
 }
 

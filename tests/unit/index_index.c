@@ -99,7 +99,7 @@ take(const struct name *n, lk_mode m)
 static void
 drop(struct lk_resource *r, lk_mode m)
 {
-	cr_assert(line_try_exit(r, m));
+	cr_assert(line_exit(r, m));
 }
 
 static uint64_t

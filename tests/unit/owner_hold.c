@@ -37,7 +37,7 @@ tear_down(void)
 static void
 add_reserved(unsigned i)
 {
-	slot_of[i] = hold_add(&holds, &names[i], i, head_make(next_stamp++, LK_S, LK_S, 0));
+	slot_of[i] = hold_add(&holds, &names[i], i, head_make(next_stamp++, LK_S, LK_S, 0), NULL);
 	n_held++;
 }
 
@@ -73,7 +73,7 @@ check_one(unsigned i)
 static void
 check_all(unsigned n)
 {
-	cr_assert_eq(shim_load(&holds.n, SHIM_RELAXED), n_held);
+	cr_assert_eq(holds_n(&holds), n_held);
 	for (unsigned i = 0; i < n; i++)
 		check_one(i);
 }
@@ -198,12 +198,14 @@ HoldTest(reentries_take_slots_too)
 		shim_store(&s->fence, (uint64_t)SLOT_NONE << 32 | slot_of[i], SHIM_RELEASE);
 		shim_store(&s->head, head_make(next_stamp++, LK_S, LK_S, HEAD_REENTRY),
 			   SHIM_RELEASE);
+		shim_store(&holds.reentries, i + 1, SHIM_RELAXED);
 		cr_assert_eq(reentry_hold(s), slot_of[i]);
 		check_all(300);
 	}
 	for (unsigned i = 0; i < 300; i += 2) {
 		shim_store(&hold_at(&holds, extra[i])->head, (uint64_t)0, SHIM_RELEASE);
 		slot_give(&holds, extra[i]);
+		shim_sub(&holds.reentries, 1u, SHIM_RELAXED);
 		remove_hold(i);
 		check_all(300);
 	}
@@ -250,10 +252,12 @@ HoldTest(no_memory)
 HoldTest(no_more_slots)
 {
 	shim_store(&holds.n_slots, SLOT_MAX, SHIM_RELAXED);
+	shim_store(&holds.few, 0u, SHIM_RELAXED);
 	holds.free = SLOT_NONE;
 	cr_expect_eq(holds_reserve(&holds), ROOM_LIMIT);
 	cr_expect_eq(atomic_load(&heap.calls), 0);
 	shim_store(&holds.n_slots, (uint32_t)SLOTS_INLINE, SHIM_RELAXED);
+	shim_store(&holds.few, FEW_ALL, SHIM_RELAXED);
 }
 
 /* ------------------------------------------------------------------------ shrinking */
