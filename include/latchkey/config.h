@@ -39,6 +39,10 @@
  * separator      the byte between the segments of a path: see Hierarchy in latchkey.h.  Any byte that
  *                lk_name_escape() does not use.  In a URL the byte itself or its number: "separator=.",
  *                "separator=38".  Default '/'.  LK_OFF: names have no ancestors.
+ * spread_after   attempts at a shared mode (IS, IX, S) that an owner loses to others in the same mode
+ *                before the name is spread: counted in slots on cache lines of their own, so that
+ *                its holders do not disturb each other.  On one processor nothing is ever lost.
+ *                Default 16.  LK_OFF: never.
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
@@ -49,6 +53,7 @@
 	X(fair_after_ns, 1000000, 1000, 3600000000000, 0) \
 	X(spin_ns, 0, 100, 1000000000, 1)                 \
 	X(separator, '/', 1, 255, 1)                      \
+	X(spread_after, 16, 1, 1u << 20, 1)               \
 	X(index_buckets, 64, 1, 1u << 24, 0)              \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 

@@ -12,6 +12,7 @@
 
 #define LK_NOINLINE                   __attribute__((noinline))
 #define LK_COLD                       __attribute__((noinline, cold))
+#define LK_HIDDEN                     __attribute__((visibility("hidden"))) /* data: no detour by the GOT */
 #define LK_HOT                        static inline __attribute__((always_inline))
 #define LK_LINE                       64 /* bytes that two cores cannot write at once without a fight */
 #define LK_ALIGNED                    __attribute__((aligned(LK_LINE)))

@@ -22,7 +22,7 @@ enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
 
 /*
  * The whole of an acquire that meets nothing out of the ordinary, on a resource that cannot be
- * retired: about eighty instructions.  PLAIN_NOT: nothing was done.  PLAIN_DIED: the word counts our
+ * retired: about seventy instructions.  PLAIN_NOT: nothing was done.  PLAIN_DIED: the word counts our
  * hold, and there is a death to tell of.
  */
 LK_HOT enum plain
@@ -36,7 +36,7 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t 
 		return PLAIN_NOT;
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
-	g = grant_write_plain(w, r, mode, few);
+	g = grant_write_plain(w, r, mode, 0, few);
 	if (out != NULL)
 		*out = g;
 	return PLAIN_DONE;
@@ -55,40 +55,79 @@ written(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *
 
 /* A hold that turned out to be on another name goes back like any other (R3). */
 static LK_NOINLINE void
-undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
+undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
 {
-	release_word(w, r, mode, LK_NL);
+	release_word(w, r, mode, LK_NL, seated);
 }
 
-/* Take what was glimpsed, if the word still is of the entry that we read the name of. */
+/*
+ * The plain way of a name that is spread: one addition in the owner's slot.  `g`: it was glimpsed, so it
+ * is to be confirmed; NULL: it cannot be retired.
+ */
+LK_HOT enum plain
+acquire_seated(struct lk_owner *w, struct lk_resource *r, const struct glimpse *g, lk_mode mode,
+	       uint32_t few, lk_grant *out)
+{
+	lk_grant grant;
+
+	if (unlikely(!seat_try(w, r, LK_NL, mode)))
+		return PLAIN_NOT;
+	if (unlikely(g != NULL && !glimpse_confirmed(g)) ||
+	    unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)) {
+		undo(w, r, mode, true);
+		return PLAIN_NOT;
+	}
+	grant = grant_write_plain(w, r, mode, HEAD_SEAT, few);
+	if (out != NULL)
+		*out = grant;
+	return PLAIN_DONE;
+}
+
+/*
+ * Take what was glimpsed, if the word still is of the entry that we read the name of.  `*lost` counts
+ * attempts that others spoilt.
+ */
 LK_HOT bool
-take_glimpsed(struct glimpse *g, lk_mode mode)
+take_glimpsed(struct glimpse *g, lk_mode mode, uint32_t *lost)
 {
 	uint64_t w = g->word;
 
-	do {
+	for (;;) {
 		if (unlikely((((w ^ g->word) & WORD_GEN_MASK) | (w & word_row[mode].open)) != 0))
 			return false;
-	} while (unlikely(!shim_cas(&g->r->word, &w, w + word_row[mode].add, SHIM_ACQ_REL)));
-	return true;
+		if (likely(shim_cas(&g->r->word, &w, w + word_row[mode].add, SHIM_ACQ_REL)))
+			return true;
+		++*lost;
+	}
+}
+
+static LK_NOINLINE enum plain
+glimpsed_seated(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
+{
+	return acquire_seated(w, g->r, g, mode, few, out);
 }
 
 /* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
 LK_HOT enum plain
 acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
 {
+	uint32_t lost = 0;
 	lk_grant grant;
 
-	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE) ||
-	    unlikely(!take_glimpsed(g, mode)))
+	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
+	if (unlikely(!take_glimpsed(g, mode, &lost)))
+		return (g->word & WORD_SPREAD) != 0 ? glimpsed_seated(w, g, mode, few, out)
+						    : PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g))) {
-		undo(w, g->r, mode);
+		undo(w, g->r, mode, false);
 		return PLAIN_NOT;
 	}
+	if (unlikely(lost != 0))
+		seat_note_lost(w, g->r, mode, lost);
 	if (unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
-	grant = grant_write_plain(w, g->r, mode, few);
+	grant = grant_write_plain(w, g->r, mode, 0, few);
 	if (out != NULL)
 		*out = grant;
 	return PLAIN_DONE;
@@ -101,6 +140,8 @@ static enum glimpsed
 try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct glimpse *g,
 	    uint32_t *slot)
 {
+	uint32_t lost = 0;
+
 	if (!index_glimpse(&w->manager->index, n, g))
 		return GLIMPSED_NOT;
 	*slot = hold_find(&w->holds, g->r);
@@ -108,18 +149,22 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		return GLIMPSED_HELD;      /* our hold keeps the name on the entry (R1) */
 	if (resource_parent(g->r) != NULL) /* the ancestors come first, and only a pin keeps them */
 		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
-	if (unlikely(!take_glimpsed(g, q->mode))) {
+	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
 		if ((q->flags & LK_NOWAIT) != 0 && !word_admits(g->word, LK_NL, q->mode) &&
 		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_is_coherent(g) &&
 		    glimpse_confirmed(g))
 			return GLIMPSED_BUSY; /* as of the moment of g->word */
-		if (!request_spin(w, g->r, LK_NL, q->mode, q))
-			return GLIMPSED_NOT;
-		tally(&w->count.contended);
+		q->seated = seat_try(w, g->r, LK_NL, q->mode);
+		if (!q->seated) {
+			if (!request_spin(w, g->r, LK_NL, q->mode, q))
+				return GLIMPSED_NOT;
+			tally(&w->count.contended);
+		}
 	}
 	if (likely(glimpse_confirmed(g)))
 		return GLIMPSED_TAKEN;
-	undo(w, g->r, q->mode);
+	undo(w, g->r, q->mode, q->seated);
+	q->seated = false;
 	return GLIMPSED_NOT;
 }
 
@@ -140,7 +185,7 @@ acquire_below(struct lk_owner *w, struct lk_resource *r, struct lk_resource *abo
 		return rc;
 	rc = grant_reserve(w); /* the ancestors took what there was */
 	if (rc == 0)
-		rc = hold_take(w, r, LK_NL, q->mode, q);
+		rc = hold_take(w, r, LK_NL, q->mode, &q->seated, q);
 	if (rc == 0)
 		return written(w, r, q, out);
 	ancestors_give(w, above, mode);
@@ -159,7 +204,7 @@ acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_
 		return grant_again(w, slot, q, out);
 	if (unlikely(above != NULL))
 		return acquire_below(w, r, above, q, out);
-	rc = hold_take(w, r, LK_NL, q->mode, q);
+	rc = hold_take(w, r, LK_NL, q->mode, &q->seated, q);
 	return rc == 0 ? written(w, r, q, out) : rc;
 }
 
@@ -231,6 +276,7 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 {
 	int rc = grant_reserve(w);
 
+	q->seated = false;
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
@@ -289,7 +335,7 @@ acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen
 	if (unlikely(r == NULL))
 		return PLAIN_NOT;
 	evict_nearby(x, &w->cache);
-	g = grant_write_plain(w, r, mode, few);
+	g = grant_write_plain(w, r, mode, 0, few);
 	if (out != NULL)
 		*out = g;
 	return PLAIN_DONE;
@@ -422,11 +468,31 @@ acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct
 	return rc == 0 ? acquire_with(w, NULL, r, &q, out) : rc;
 }
 
+/* After acquire_plain() in vain: the name may be spread, or the attempt lost to somebody else's. */
+static LK_NOINLINE int
+acquire_on_again(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	const uint64_t word = shim_load(&r->word, SHIM_RELAXED);
+	const uint32_t few = owner_few(w);
+
+	if (unlikely(resource_parent(r) != NULL) ||
+	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
+		return acquire_on(w, r, mode, NULL, out);
+	if (likely((word & WORD_SPREAD) != 0)) {
+		if (likely(acquire_seated(w, r, NULL, mode, few, out) == PLAIN_DONE)) {
+			owner_leave(w);
+			return 0;
+		}
+	} else if ((word & word_row[mode].open) == 0) {
+		seat_note_lost(w, r, mode, 1);
+	}
+	return acquire_on(w, r, mode, NULL, out);
+}
+
 int
 lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
 	      lk_grant *out)
 {
-	enum plain plain = PLAIN_NOT;
 	uint32_t few;
 
 	if (unlikely(w == NULL || r == NULL) || unlikely(slab_home(r) != w->manager))
@@ -434,13 +500,17 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	if (unlikely(o != NULL))
 		return acquire_on(w, r, mode, o, out);
 	few = owner_few(w);
-	if (likely(mode_valid(mode)) && likely(owner_is_plain(w, few)) &&
-	    likely(owner_enter(w) == 0))
-		plain = acquire_plain(w, r, mode, few, out);
-	if (unlikely(plain == PLAIN_DIED))
-		return acquire_died(w, r, mode, out);
-	if (unlikely(plain == PLAIN_NOT))
+	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
+	    unlikely(owner_enter(w) != 0))
 		return acquire_on(w, r, mode, NULL, out);
+	switch (acquire_plain(w, r, mode, few, out)) {
+	case PLAIN_DIED:
+		return acquire_died(w, r, mode, out);
+	case PLAIN_NOT:
+		return acquire_on_again(w, r, mode, out);
+	case PLAIN_DONE:
+		break;
+	}
 	owner_leave(w);
 	return 0;
 }

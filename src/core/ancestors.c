@@ -10,6 +10,7 @@ enum { LEVELS = 16 };
 static int
 make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
 {
+	bool seated = false;
 	struct extra *e;
 	int rc = grant_reserve(w);
 
@@ -18,7 +19,7 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 	e = owner_extra(w, &w->manager->extras);
 	if (e == NULL)
 		return LK_E_NOMEM;
-	rc = hold_take(w, r, LK_NL, mode, q);
+	rc = hold_take(w, r, LK_NL, mode, &seated, q);
 	if (rc != 0) {
 		owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
 		return rc;
@@ -29,7 +30,9 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 		shim_store(&e->since_ns, shim_load(&q->extra->since_ns, SHIM_RELAXED),
 			   SHIM_RELEASE);
 	hold_add(&w->holds, r, mode_writes(mode) ? grant_mint(r) : 0,
-		 head_make(grant_stamp(w), LK_NL, mode, HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED), e);
+		 head_make(grant_stamp(w), LK_NL, mode,
+			   HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED | (seated ? HEAD_SEAT : 0)),
+		 e);
 	tally(&w->count.intents);
 	return 0;
 }

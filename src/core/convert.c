@@ -133,7 +133,8 @@ convert(struct lk_owner *w, const struct conversion *c, struct request *q)
 	}
 	note(c);
 	if (c->from != c->to && is_weaker(c))
-		release_word(w, hold_resource(c->hold), c->from, c->to);
+		release_word(w, hold_resource(c->hold), c->from, c->to,
+			     hold_is(c->hold, HEAD_SEAT));
 	if (!a.first && a.was != a.is)
 		rc = ancestors_take(w, a.nearest, a.is, q); /* 0: it is there, and stronger */
 	if (a.first || a.was != a.is)
@@ -224,9 +225,9 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 
 /* Would one step be made at once? */
 static int
-probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want)
+probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want)
 {
-	const struct waiter q = { .r = r, .held = held, .want = want };
+	const struct waiter q = { .r = r, .held = held, .want = want, .seat = seat };
 
 	if (mode_covers(held, want))
 		return 0;
@@ -245,16 +246,19 @@ probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want)
 	return LK_E_BUSY;
 }
 
-/* What the word of `r` counts of this owner. */
+/* What is counted on `r` of this owner, and where. */
 static lk_mode
-in_word(const struct lk_owner *w, const struct lk_resource *r)
+counted(struct lk_owner *w, const struct lk_resource *r, a64 **seat)
 {
 	uint32_t slot = hold_find(&w->holds, r);
 	const struct hold *s;
 
+	*seat = NULL;
 	if (slot == SLOT_NONE)
 		return LK_NL;
-	s = hold_at((struct holds *)(uintptr_t)&w->holds, slot);
+	s = hold_at(&w->holds, slot);
+	if (hold_is(s, HEAD_SEAT))
+		*seat = seat_of(w, r);
 	return hold_is(s, HEAD_IMPLIED) ? LK_NL : hold_effective(s);
 }
 
@@ -263,8 +267,10 @@ probe_step(struct lk_owner *w, struct lk_resource *r, lk_mode more)
 {
 	uint32_t slot = hold_find(&w->holds, r);
 	lk_mode held = slot != SLOT_NONE ? hold_effective(hold_at(&w->holds, slot)) : LK_NL;
+	a64 *seat;
+	lk_mode is = counted(w, r, &seat);
 
-	return probe(w, r, in_word(w, r), mode_supremum(held, more));
+	return probe(w, r, is, seat, mode_supremum(held, more));
 }
 
 /* The steps are made from the root down, so what the highest says is what the caller would hear. */
@@ -277,8 +283,12 @@ probe_all(struct lk_owner *w, const struct conversion *c)
 
 	if (rc != 0 || stays_implied(w, c))
 		return rc;
-	if (!is_weaker(c) || hold_is(c->hold, HEAD_IMPLIED))
-		rc = probe(w, r, in_word(w, r), c->to);
+	if (!is_weaker(c) || hold_is(c->hold, HEAD_IMPLIED)) {
+		a64 *seat;
+		lk_mode is = counted(w, r, &seat);
+
+		rc = probe(w, r, is, seat, c->to);
+	}
 	for (r = a.nearest; a.first && r != NULL; r = resource_parent(r)) {
 		int above = probe_step(w, r, a.is);
 

@@ -89,14 +89,28 @@ hold_count(struct lk_owner *w, struct hold *s)
 }
 
 int
-hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, struct request *q)
+hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
+	  struct request *q)
 {
-	if (likely(line_try_take(r, from, to)))
+	uint32_t lost = 0;
+	bool taken = line_try_take(r, from, to, &lost); /* not what is in a slot: that is SPREAD */
+	int rc;
+
+	if (unlikely(lost != 0))
+		seat_note_lost(w, r, to, lost);
+	if (likely(taken))
 		return 0;
+	if ((from == LK_NL || *seated) && seat_try(w, r, from, to)) {
+		*seated = true;
+		return 0;
+	}
 	tally(&w->count.contended);
 	if (request_spin(w, r, from, to, q))
 		return 0;
-	return request_wait(w, r, from, to, q);
+	rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
+	if (rc == 0)
+		*seated = false;
+	return rc;
 }
 
 void
@@ -114,11 +128,14 @@ hold_note(struct hold *s, lk_mode to)
 int
 hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q)
 {
-	int rc = hold_take(w, hold_resource(s), hold_effective(s), to, q);
+	bool seated = hold_is(s, HEAD_SEAT);
+	int rc = hold_take(w, hold_resource(s), hold_effective(s), to, &seated, q);
 
-	if (rc == 0)
-		hold_note(s, to);
-	return rc;
+	if (rc != 0)
+		return rc;
+	hold_note(s, to);
+	hold_set_seated(s, seated);
+	return 0;
 }
 
 uint32_t

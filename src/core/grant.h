@@ -4,6 +4,7 @@
 #define LK_CORE_GRANT_H
 
 #include "core/request.h"
+#include "core/seat.h"
 
 void grant_stamps_refill(struct lk_owner *w);
 
@@ -46,12 +47,12 @@ void grant_untell_died(struct lk_owner *w, lk_grant g);
  * be.  The fence stays in the resource (H11).  `few`: what is free once it is written.
  */
 LK_HOT lk_grant
-grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t slot,
-		uint32_t few)
+grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t flags,
+		uint32_t slot, uint32_t few)
 {
 	struct holds *h = &w->holds;
 	struct hold *s = &h->first[slot];
-	uint64_t head = head_make(grant_stamp_plain(w), mode, mode, 0);
+	uint64_t head = head_make(grant_stamp_plain(w), mode, mode, flags);
 
 	shim_store(&h->few, few, SHIM_RELAXED);
 	shim_store(&s->resource, r, SHIM_RELEASE);
@@ -63,20 +64,23 @@ grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_
 
 /* The only hold of its owner has a path of its own, on which nothing waits for the number of a slot. */
 LK_HOT lk_grant
-grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few)
+grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t flags,
+		  uint32_t few)
 {
 	if (likely(few == FEW_ALL))
-		return grant_write_few(w, r, mode, 0, FEW_ALL - 1);
-	return grant_write_few(w, r, mode, few_first(few), few & (few - 1));
+		return grant_write_few(w, r, mode, flags, 0, FEW_ALL - 1);
+	return grant_write_few(w, r, mode, flags, few_first(few), few & (few - 1));
 }
 
-/* What a grant's head says of its place in a path. */
+/* What a grant's head says of where it is counted, and of its place in a path. */
 LK_HOT uint64_t
 grant_flags(const struct lk_resource *r, const struct request *q)
 {
+	const uint64_t seat = q->seated ? HEAD_SEAT : 0;
+
 	if (likely(resource_parent(r) == NULL))
-		return 0;
-	return HEAD_PATH | ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0);
+		return seat;
+	return seat | HEAD_PATH | ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0);
 }
 
 /*
@@ -164,9 +168,22 @@ lk_mode counts_effective(const struct extra *e);
 /* The counts of a hold, which is COUNTED from now on; NULL: no memory. */
 struct extra *hold_count(struct lk_owner *w, struct hold *s);
 
-/* The word from `from` (LK_NL: nothing) to `to`, in the line if need be.  0 or the code to return. */
-int hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to,
+/*
+ * What is counted from `from` (LK_NL: nothing) to `to`, in the line if need be.  `*seated`: in the
+ * owner's slot instead of the word, before and after.  0 or the code to return.
+ */
+int hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
 	      struct request *q);
+
+/* Note where a hold is counted now. */
+LK_HOT void
+hold_set_seated(struct hold *s, bool seated)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (unlikely(seated != ((head & HEAD_SEAT) != 0)))
+		shim_store(&s->head, head ^ HEAD_SEAT, SHIM_RELEASE);
+}
 
 /* The hold has become `to`, in the word or by its cover: write it down, and mint. */
 void hold_note(struct hold *s, lk_mode to);

@@ -185,10 +185,11 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 	struct lk_resource *r = hold_resource(s);
 	const lk_mode above = mode_intent(hold_effective(s));
 	const uint64_t fence = shim_load(&s->fence, SHIM_RELAXED);
+	bool seated = false;
 	int rc = ancestors_take(w, resource_parent(r), above, q);
 
 	if (rc == 0) {
-		rc = hold_take(w, r, LK_NL, to, q);
+		rc = hold_take(w, r, LK_NL, to, &seated, q);
 		if (rc != 0)
 			ancestors_give(w, resource_parent(r), above);
 	}
@@ -196,6 +197,7 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 		return rc;
 	counts_off_cover(w, r, hold_extra(s));
 	hold_note(s, to);
+	hold_set_seated(s, seated);
 	mark(w, s, fence);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) & ~HEAD_IMPLIED, SHIM_RELEASE);
 	resource_unpin(r);                            /* the hold keeps it now */
@@ -223,14 +225,17 @@ implied_put_back(struct lk_owner *w, struct hold *s)
 	struct lk_resource *r = hold_resource(s);
 	struct extra *e = hold_extra(s);
 	const lk_mode mode = hold_effective(s);
+	bool seated;
 
 	if (e->grants[LK_NL] != w->made_real || e->n_below != 0 || hold_is(s, HEAD_IMPLIED) ||
 	    !implied_covers(w, s, mode))
 		return;
 	counts_onto_cover(w, r, e);
 	resource_pin(r);
+	seated = hold_is(s, HEAD_SEAT);
+	hold_set_seated(s, false);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_IMPLIED, SHIM_RELEASE);
 	put_fence_back(s, e);
-	release_word(w, r, mode, LK_NL);
+	release_word(w, r, mode, LK_NL, seated);
 	settle_between(w, resource_parent(r), cover_of(w, e));
 }

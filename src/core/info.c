@@ -158,6 +158,16 @@ lk_holds_id(struct lk_owner *w, uint64_t id)
 	return holds_named(w, &n);
 }
 
+/* Holders in slots, if the name ever had some. */
+static void
+count_seated(const struct lk_manager *m, const struct lk_resource *r, uint32_t *holders)
+{
+	const uint32_t number = shim_load(&r->spread, SHIM_ACQUIRE);
+
+	for (int mode = LK_IS; number != 0 && mode <= LK_S; mode++)
+		holders[mode] = spread_holders(&m->spread, number, (lk_mode)mode);
+}
+
 static int
 info_named(struct lk_manager *m, const struct name *n, struct lk_info *out)
 {
@@ -172,9 +182,10 @@ info_named(struct lk_manager *m, const struct name *n, struct lk_info *out)
 		return LK_E_FORKED;
 	r = index_pin(&m->index, n);
 	if (r != NULL) {
+		count_seated(m, r, info.holders); /* before the word (C5) */
 		w = shim_load(&r->word, SHIM_ACQUIRE);
 		for (int mode = LK_IS; mode < MODE_N; mode++)
-			info.holders[mode] = word_holders(w, (lk_mode)mode);
+			info.holders[mode] += word_holders(w, (lk_mode)mode);
 		info.waiters = line_length(&m->lot, r);
 		info.fence = shim_load(&r->fence, SHIM_RELAXED);
 		if ((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)

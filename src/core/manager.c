@@ -33,9 +33,12 @@ init_parts(struct lk_manager *m, const struct settings *s)
 
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
+	spread_init(&m->spread, &m->env, m->limits.many_cpus ? s->spread_after : LK_OFF);
+	m->index.spread = &m->spread;
 	m->index.separator = s->separator != LK_OFF ? (uint32_t)s->separator : 0;
 	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
 		     &m->member.gate)) {
+		m->lot.spread = &m->spread;
 		if (process_join(&m->member))
 			return 0;
 		lot_fini(&m->lot);
@@ -139,6 +142,7 @@ lk_close(struct lk_manager *m)
 	slab_fini(&m->tags);
 	lot_fini(&m->lot);
 	index_fini(&m->index);
+	spread_fini(&m->spread);
 	env = m->env;
 	env_free(&env, m, sizeof(*m));
 	return 0;

@@ -21,6 +21,7 @@ struct lk_manager {
 	struct env env;
 	struct lot lot;
 	struct index index;
+	struct spread spread;
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;

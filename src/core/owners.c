@@ -29,9 +29,12 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 	w = slab_get(&m->owners);
 	if (w == NULL)
 		return LK_E_NOMEM;
-	if (w->manager == NULL) /* new memory (S3) */
-		owner_init(w, m, &m->env, &m->member.gate,
-			   shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED));
+	if (w->manager == NULL) { /* new memory (S3) */
+		const uint64_t number = shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED);
+
+		owner_init(w, m, &m->env, &m->member.gate, number);
+		w->seat = seat_offset(&m->spread, (uint32_t)number);
+	}
 	owner_begin(w, &m->member.gate, state, o->label,
 		    o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER, m->flags & LK_TIMED);
 	*out = w;

@@ -4,14 +4,6 @@
 #include "core/ancestors.h"
 #include "core/implied.h"
 
-LK_NOINLINE void
-release_to_waiters(struct lk_owner *w, struct lk_resource *r)
-{
-	const struct line_tally t = owner_line_tally(w);
-
-	line_pass_on(&w->manager->lot, r, &t);
-}
-
 int
 release_enter_slow(struct lk_owner *w, int gate)
 {
@@ -50,7 +42,7 @@ end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
 	if (unlikely((head & HEAD_IMPLIED) != 0))
 		resource_unpin(r);
 	else
-		release_word(w, r, head_effective(head), LK_NL);
+		release_word(w, r, head_effective(head), LK_NL, (head & HEAD_SEAT) != 0);
 }
 
 /* Take a re-entry out of its hold's chain, and free its slot. */
@@ -88,7 +80,7 @@ weaken(struct lk_owner *w, struct hold *s)
 		return;
 	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
 	if ((head & HEAD_IMPLIED) == 0)
-		release_word(w, r, from, to);
+		release_word(w, r, from, to, (head & HEAD_SEAT) != 0);
 }
 
 void
@@ -166,11 +158,24 @@ end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
 	return likely(line_exit(r, held));
 }
 
+/* The same of a hold that is counted in the owner's slot. */
+static LK_NOINLINE int
+release_seated(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few, lk_mode held)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the slot (H3) */
+	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
+	seat_weaken(w, r, held, LK_NL);
+	owner_leave(w);
+	return 0;
+}
+
 /* The rest of a release that found somebody waiting. */
 static LK_NOINLINE int
 release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r)
 {
-	release_to_waiters(w, r);
+	pass_to_waiters(w, r);
 	owner_leave(w);
 	return 0;
 }
@@ -245,6 +250,8 @@ lk_release(struct lk_owner *w, lk_grant g)
 		if (likely(grant_is_plain(g, head, few)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
+			if (unlikely((head & HEAD_SEAT) != 0))
+				return release_seated(w, s, slot, few, head_effective(head));
 			if (unlikely(!end_plain_hold(w, s, slot, few, r, head_effective(head))))
 				return release_plain_to_waiters(w, r);
 			owner_leave(w);

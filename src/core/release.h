@@ -5,15 +5,16 @@
 
 #include "core/grant.h"
 
-/* The word was weakened under somebody who waits. */
-void release_to_waiters(struct lk_owner *w, struct lk_resource *r);
-
-/* Weaken the owner's hold in the word, and let in whoever may come. */
+/* Weaken what is counted of the owner, in the slot if `seated`, and let in whoever may come. */
 LK_HOT void
-release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
+release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool seated)
 {
+	if (unlikely(seated)) {
+		seat_weaken(w, r, from, to);
+		return;
+	}
 	if (unlikely(!line_weaken(r, from, to)))
-		release_to_waiters(w, r);
+		pass_to_waiters(w, r);
 }
 
 /* A COUNTED hold falls to what is left of its counts, and ends with the last of them. */

@@ -196,13 +196,15 @@ result_of_outcome(struct lk_owner *w, enum line_outcome outcome)
 }
 
 int
-request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want,
 	     struct request *q)
 {
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
 	char label[LK_LABEL_MAX + 1];
-	struct waiter waiter = { .r = r, .parker = &w->parker, .held = held, .want = want };
+	struct waiter waiter = {
+		.r = r, .parker = &w->parker, .held = held, .want = want, .seat = seat
+	};
 	enum line_outcome outcome;
 	bool head = false;
 
@@ -216,4 +218,12 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 	if (outcome == LINE_JOINED)
 		return sleep_in_line(w, &waiter, q, head);
 	return result_of_outcome(w, outcome);
+}
+
+LK_NOINLINE void
+pass_to_waiters(struct lk_owner *w, struct lk_resource *r)
+{
+	const struct line_tally t = owner_line_tally(w);
+
+	line_pass_on(&w->manager->lot, r, &t);
 }

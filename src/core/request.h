@@ -14,6 +14,7 @@ struct request {
 	const void *tag;
 	size_t tag_len;
 	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
+	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
 };
 
 /* From the caller's options (not NULL). */
@@ -43,10 +44,10 @@ request_prepare(struct lk_owner *w, struct request *q)
 void request_drop(struct lk_owner *w, struct request *q);
 
 /*
- * Make `held` (LK_NL: nothing) into `want` on `r`, which cannot be retired meanwhile, in the line if
- * need be.  The slow half of every grant; 0, or the code to return.
+ * Make `held` (LK_NL: nothing; in the slot if `seat`) into `want` in the word of `r`, which cannot be
+ * retired meanwhile, in the line if need be.  The slow half of every grant; 0, or the code to return.
  */
-int request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
+int request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want,
 		 struct request *q);
 
 /* Try for a while without a line: true, taken (and, by name, to be confirmed: R3). */
@@ -58,5 +59,8 @@ owner_line_tally(struct lk_owner *w)
 {
 	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
 }
+
+/* Something was given up under somebody who waits. */
+void pass_to_waiters(struct lk_owner *w, struct lk_resource *r);
 
 #endif /* LK_CORE_REQUEST_H */

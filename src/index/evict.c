@@ -2,6 +2,12 @@
 /* The tour of all buckets that insertions make, and what a retired entry leaves behind. */
 #include "index/evict.h"
 
+bool
+has_seated(const struct index *x, const struct lk_resource *r)
+{
+	return spread_sum(x->spread, shim_load(&r->spread, SHIM_RELAXED)) != 0;
+}
+
 void
 evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len)
 {

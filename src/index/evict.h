@@ -29,6 +29,9 @@ void evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource
 /* Give the block of a long name back. */
 void evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len);
 
+/* Is anybody counted in the slots of an entry that is spread?  (C6) */
+bool has_seated(const struct index *x, const struct lk_resource *r);
+
 /*
  * Retire the entry in `place`: it is nobody's then, without a name, and the place is empty.  NULL: it
  * is not idle, or has come back to life.  (I4)
@@ -45,10 +48,11 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
 	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
 		return NULL;
-	/* (R4): the pins first.  A pin that came and went left what was done under it in the word; and if
-	 * that is over too, the fence that we read next. */
+	/* (R4): the pins first.  A pin that came and went left what was done under it in the word, or in a
+	 * slot; and if that is over too, the fence that we read next. */
 	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
-	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD))) {
+	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD)) ||
+	    unlikely((w & WORD_SPREAD) != 0 && has_seated(x, r))) {
 		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
 		return NULL;
 	}

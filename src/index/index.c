@@ -67,6 +67,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 
 	x->env = env;
 	x->seed = seed;
+	x->spread = NULL;
 	x->max_idle = max_idle;
 	x->separator = 0;
 	x->first_bits = buckets <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(buckets - 1);
@@ -217,6 +218,17 @@ add_name(struct index *x, struct index_cache *c, struct bucket *b, const struct 
 	return INDEX_NOMEM;
 }
 
+/* Of a name that cannot change: the bucket's latch is ours. */
+static uint64_t
+hash_of(const struct index *x, const struct lk_resource *r)
+{
+	bool is_id;
+	size_t len;
+	const void *name = resource_name(r, &len, &is_id);
+
+	return hash_bytes(name, len, is_id ? ~x->seed : x->seed);
+}
+
 /* Move the entries of `from` that belong to bucket `to` under `shape`; there is room for them. */
 static void
 move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t to_number,
@@ -228,8 +240,7 @@ move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t t
 			const struct place place = { b, i };
 			struct lk_resource *r = place_entry(place);
 
-			if (!tags_entry(tags, i) ||
-			    shape_bucket(shape, shim_load(&r->hash, SHIM_RELAXED)) != to_number)
+			if (!tags_entry(tags, i) || shape_bucket(shape, hash_of(x, r)) != to_number)
 				continue;
 			place_set(bucket_empty(to, &x->lines), r, tags >> (8 * i) & 0xff);
 			place_clear(place);

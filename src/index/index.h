@@ -37,14 +37,16 @@
 #define LK_INDEX_INDEX_H
 
 #include "index/bucket.h"
+#include "word/spread.h"
 
 enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 
 struct index {
 	struct env *env;
 	uint64_t seed;
-	uint64_t max_idle;  /* LK_OFF: no limit */
-	uint32_t separator; /* between the segments of a path; 0: none */
+	const struct spread *spread; /* of the manager; NULL: no entry is ever spread */
+	uint64_t max_idle;           /* LK_OFF: no limit */
+	uint32_t separator;          /* between the segments of a path; 0: none */
 	unsigned first_bits;
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */

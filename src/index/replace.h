@@ -38,7 +38,6 @@ make_entry(struct index *x, struct bucket *b, struct place place, struct lk_reso
 	if (unlikely(!store_name(x, r, n)))
 		return false;
 	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
-	shim_store(&r->hash, (uint32_t)n->hash, SHIM_RELAXED);
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
 	shim_store(&r->parent, n->parent, SHIM_RELEASE);
 	if (unlikely(n->parent != NULL))

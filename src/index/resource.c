@@ -24,8 +24,6 @@ resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct 
 {
 	const struct name_block *b;
 
-	if (shim_load(&r->hash, SHIM_RELAXED) != (uint32_t)n->hash)
-		return false;
 	b = resource_block(r, ident);
 	if (b == NULL)
 		return false;

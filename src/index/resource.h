@@ -34,7 +34,7 @@ struct lk_resource {
 	a64 fence;            /* the latest given out */
 	a64 ident;            /* sequence | NAME_ID | length; length 0: no name */
 	a32 pins;             /* handles and requests under way; and PINS_DIED */
-	a32 hash;             /* low half; for growing, and to tell long names apart */
+	a32 spread;           /* number of the entry's array of slots; 0: none (C7) */
 	aptr parent;          /* the entry of the name that this one lies below, or NULL (R6) */
 	a64 name[NAME_WORDS]; /* the bytes; of a long name the first word is its block */
 } LK_ALIGNED;

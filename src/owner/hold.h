@@ -8,7 +8,7 @@
  *   slot of a re-entry  NULL-ish | head: stamp, REENTRY           | hold, newer    | extra
  *   free slot           stale    | head: 0                        | next free slot | NULL
  *
- *   head   63..24 stamp   13 FENCE   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
+ *   head   63..24 stamp   14 SEAT   13 FENCE   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
  *          8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
  *
  * A hold on an ancestor may have no grant of its own, only counts of what is held below: it is GONE from
@@ -61,6 +61,7 @@ enum {
 #define HEAD_PATH       (UINT64_C(1) << 11) /* a hold on a name with ancestors */
 #define HEAD_PARENTS    (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
 #define HEAD_FENCE      (UINT64_C(1) << 13) /* the slot has the fence (H11) */
+#define HEAD_SEAT       (UINT64_C(1) << 14) /* a hold that is counted in its owner's slot (C5) */
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
 

@@ -26,7 +26,14 @@ struct owner_counters {
 #undef OWNER_COUNTER
 };
 
-enum { EXTRAS_KEPT = 4, STAMP_BLOCK = 4096 };
+enum { EXTRAS_KEPT = 4, STAMP_BLOCK = 4096, HEAT_CELLS = 8, HEAT_RARE = 64 };
+
+/* Attempts lost on one word: once in HEAT_RARE grants, or it is forgotten. */
+struct heat {
+	const struct lk_resource *r; /* perhaps another name's by now; for comparing only */
+	uint64_t since;              /* grants drawn at the first */
+	uint64_t lost;
+};
 
 enum owner_state { OWNER_FREE, OWNER_OPEN, OWNER_OF_THREAD };
 
@@ -35,7 +42,7 @@ struct lk_owner {
 	const a32 *gate; /* the manager's, or one that says "closed" */
 	struct lk_manager *manager;
 	a32 inside;          /* (O2) */
-	uint32_t flags;      /* LK_TIMED for every grant (HOLDS_NOTED) */
+	uint32_t seat;       /* where its slot is in the arrays of what is spread */
 	a64 drawn;           /* stamps drawn, ever: its grants */
 	uint64_t drawn_end;  /* where the block of stamps ends */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
@@ -47,6 +54,8 @@ struct lk_owner {
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
+	uint32_t flags; /* LK_TIMED for every grant (HOLDS_NOTED) */
+	struct heat heat[HEAT_CELLS];
 
 	/* What it keeps for itself. */
 	struct index_cache cache;

@@ -14,6 +14,7 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 	l->mask = n - 1;
 	l->strict = strict;
 	l->gate = gate;
+	l->spread = NULL;
 	l->bucket = env_zalloc(env, n * sizeof(struct lot_bucket), LK_LINE);
 	if (l->bucket == NULL)
 		return false;
@@ -102,13 +103,14 @@ conversion_deadlock(struct lot_bucket *b, const struct waiter *q)
 
 /* May `q` be granted now, with the word `w`?  In an open line it may overtake. */
 static enum line_outcome
-judge(struct lot_bucket *b, const struct waiter *q, uint64_t w, mode_set ahead)
+judge(const struct lot *l, struct lot_bucket *b, const struct waiter *q, uint64_t w, mode_set ahead)
 {
-	bool in_turn = (w & WORD_CLOSED) == 0 || (ahead & MODE_BIT(q->want)) == 0;
+	const bool in_turn = (w & WORD_CLOSED) == 0 || (ahead & MODE_BIT(q->want)) == 0;
+	const struct others others = plan_others(l, q, w);
 
-	if (in_turn && word_admits(w, q->held, q->want))
+	if (in_turn && others_admit(others, q->want))
 		return LINE_GRANTED;
-	if (word_at_limit(w, q->held, q->want))
+	if (others_at_limit(others, q->want))
 		return LINE_LIMIT;
 	return conversion_deadlock(b, q) ? LINE_DEADLOCK : LINE_JOINED;
 }
@@ -117,9 +119,38 @@ judge(struct lot_bucket *b, const struct waiter *q, uint64_t w, mode_set ahead)
 static bool
 take_now(struct lot *l, struct lot_bucket *b, struct waiter *q, uint64_t w, struct plan *plan)
 {
-	if (mode_covers(q->want, q->held))
-		return shim_cas(&q->r->word, &w, word_change(w, q->held, q->want), SHIM_ACQ_REL);
-	return plan_try(plan, l, b, q->r, w, word_change(w, q->held, q->want));
+	const uint64_t after = word_change(w, waiter_in_word(q), q->want);
+
+	if ((w & WORD_SPREAD) == 0 && mode_covers(q->want, q->held))
+		return shim_cas(&q->r->word, &w, after, SHIM_ACQ_REL);
+	if (!plan_try(plan, l, b, q->r, w, after))
+		return false;
+	plan_unseat(plan, q);
+	return true;
+}
+
+/*
+ * Under the latch: the word as it is to be judged by; of a name that is spread, closed, so that the slots
+ * can be summed (C1).  Whoever does not join plans the line, which opens it again.
+ */
+static uint64_t
+close_slots(const struct lot *l, const struct waiter *q)
+{
+	const uint64_t closed = WORD_WAITERS | WORD_CLOSED;
+	struct lk_resource *r = q->r;
+	uint64_t w = shim_load(&r->word, SHIM_ACQUIRE);
+
+	while ((w & WORD_SPREAD) != 0) {
+		struct spread_array *a;
+
+		if (!shim_cas(&r->word, &w, w | closed, SHIM_SEQ_CST))
+			continue;
+		a = spread_array(l->spread, shim_load(&r->spread, SHIM_RELAXED));
+		if (!seat_in_family(w, q->want) && RD(a->strong) < STRONG_MAX)
+			WR(a->strong, RD(a->strong) + 1);
+		return w | closed;
+	}
+	return w;
 }
 
 static void
@@ -189,19 +220,24 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 	for (;;) {
 		mode_set ahead;
 		struct cds_list_head *before = place_of(b, q, &ahead);
-		uint64_t w = shim_load(&q->r->word, SHIM_ACQUIRE);
+		uint64_t w = close_slots(l, q);
 		uint64_t flags = WORD_WAITERS;
 
-		outcome = shim_load(l->gate, SHIM_ACQUIRE) != 0 ? LINE_SHUT : judge(b, q, w, ahead);
+		outcome = shim_load(l->gate, SHIM_ACQUIRE) != 0 ? LINE_SHUT
+								: judge(l, b, q, w, ahead);
 		if (outcome == LINE_JOINED && !patient)
 			outcome = LINE_BUSY;
 		if (outcome == LINE_GRANTED && !take_now(l, b, q, w, &plan))
+			continue;
+		if (outcome != LINE_JOINED && outcome != LINE_GRANTED && (w & WORD_SPREAD) != 0 &&
+		    !plan_try(&plan, l, b, q->r, w, w))
 			continue;
 		if (outcome != LINE_JOINED)
 			break;
 		if (l->strict || q->held != LK_NL)
 			flags |= WORD_CLOSED;
-		if (!shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
+		if ((w & WORD_SPREAD) == 0 &&
+		    !shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
 			continue;
 		enqueue(b, q, before);
 		if (let_ahead(b, q))
@@ -223,9 +259,44 @@ line_probe(struct lot *l, const struct waiter *q)
 
 	latch_lock(&b->latch);
 	(void)place_of(b, q, &ahead);
-	outcome = judge(b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
+	outcome = judge(l, b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
 	latch_unlock(&b->latch);
 	return outcome;
+}
+
+/* Which family could use slots, of a word `w` that is not spread?  0: none.  (C4) */
+static uint64_t
+family_for(uint64_t w, lk_mode mode)
+{
+	const bool reads = mode == LK_S || (mode == LK_IS && (w & WORD_S_MASK) != 0);
+	const uint64_t bits = reads ? WORD_SPREAD | WORD_FAMILY : WORD_SPREAD;
+	const uint64_t conflicts = word_row[reads ? LK_S : LK_IX].conflict;
+
+	if ((w & (WORD_STOP | WORD_WAITERS | conflicts)) != 0 || word_row[mode].seat_mask == 0)
+		return 0;
+	return bits;
+}
+
+void
+line_spread(struct lot *l, struct lk_resource *r, lk_mode mode)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	uint32_t number;
+	uint64_t family;
+	uint64_t w;
+
+	latch_lock(&b->latch);
+	number = shim_load(&r->spread, SHIM_RELAXED);
+	if (number == 0)
+		number = spread_make(l->spread);
+	if (number != 0) {
+		shim_store(&r->spread, number, SHIM_RELAXED); /* the exchange releases it */
+		w = shim_load(&r->word, SHIM_RELAXED);
+		do {
+			family = family_for(w, mode);
+		} while (family != 0 && !shim_cas(&r->word, &w, w | family, SHIM_SEQ_CST));
+	}
+	latch_unlock(&b->latch);
 }
 
 /* Under the latch, of an open line: see to it that the head looks. */

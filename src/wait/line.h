@@ -45,6 +45,7 @@
 #include "base/list.h"
 #include "index/resource.h"
 #include "wait/park.h"
+#include "word/spread.h"
 
 enum waiter_state {
 	WAITER_WAITING,
@@ -70,6 +71,7 @@ struct waiter {
 	a32 state; /* enum waiter_state */
 	lk_mode held;
 	lk_mode want;
+	a64 *seat;         /* where `held` is counted; NULL: in the word (C5) */
 	uint64_t since_ns; /* when it joined */
 	bool overdue;      /* under the latch: as the head it has waited long enough */
 	bool chosen;       /* under the latch: by the plan being made */
@@ -94,7 +96,8 @@ struct lot {
 	struct lot_bucket *bucket;
 	uint32_t mask;
 	bool strict;
-	const a32 *gate; /* not 0: nobody joins any more */
+	const a32 *gate;       /* not 0: nobody joins any more */
+	struct spread *spread; /* NULL: nothing is ever spread */
 };
 
 enum line_outcome { LINE_GRANTED, LINE_JOINED, LINE_BUSY, LINE_LIMIT, LINE_DEADLOCK, LINE_SHUT };
@@ -111,6 +114,12 @@ enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool 
 
 /* Would line_join() grant?  LINE_JOINED: it would have to wait. */
 enum line_outcome line_probe(struct lot *l, const struct waiter *q);
+
+/*
+ * Spread `r`, which the caller holds, for the sake of `mode`, if it can be: its shared modes are counted
+ * in slots from now on.  (C4)
+ */
+void line_spread(struct lot *l, struct lk_resource *r, lk_mode mode);
 
 /* See to it that whoever may come in now does: the slow half of a weakening.  (Q10) */
 void line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t);
@@ -164,7 +173,7 @@ line_weaken(struct lk_resource *r, lk_mode from, lk_mode to)
 
 /*
  * The fast half of a new hold: one compare-and-swap, if the holders admit it and the line is open.
- * False as well if the word changed meanwhile.
+ * Once: false as well if it was lost to somebody else's.
  */
 LK_HOT bool
 line_try_enter(struct lk_resource *r, lk_mode want)
@@ -185,19 +194,22 @@ line_exit(struct lk_resource *r, lk_mode held)
 
 /*
  * The fast half of a conversion: one compare-and-swap, if the holders admit it and the line is open.
- * A change that gives something up as well (S to IX) does not go past waiters.
+ * A change that gives something up as well (S to IX) does not go past waiters.  `*lost` counts
+ * attempts that others spoilt.
  */
 LK_HOT bool
-line_try_take(struct lk_resource *r, lk_mode held, lk_mode want)
+line_try_take(struct lk_resource *r, lk_mode held, lk_mode want, uint32_t *lost)
 {
 	uint64_t stop = mode_covers(want, held) ? WORD_STOP : WORD_STOP | WORD_WAITERS;
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 
-	do {
+	for (;;) {
 		if (unlikely((w & stop) != 0) || unlikely(!word_admits(w, held, want)))
 			return false;
-	} while (unlikely(!shim_cas(&r->word, &w, word_change(w, held, want), SHIM_ACQ_REL)));
-	return true;
+		if (likely(shim_cas(&r->word, &w, word_change(w, held, want), SHIM_ACQ_REL)))
+			return true;
+		++*lost;
+	}
 }
 
 #endif /* LK_WAIT_LINE_H */

@@ -37,6 +37,39 @@ plan_add_wake(struct plan *p, struct parker *parker)
 	p->wake[p->n_wake++] = parker;
 }
 
+/* What others than `q` hold, the word being `w`.  (C3) */
+struct others {
+	uint64_t word;
+	uint64_t slots;
+};
+
+struct others plan_others(const struct lot *l, const struct waiter *q, uint64_t w);
+
+LK_HOT bool
+others_admit(struct others o, lk_mode want)
+{
+	return ((o.word | o.slots) & word_row[want].conflict) == 0 &&
+	       (o.word & word_row[want].guard) == 0;
+}
+
+/* Is it only the limit that stands in the way? */
+LK_HOT bool
+others_at_limit(struct others o, lk_mode want)
+{
+	return ((o.word | o.slots) & word_row[want].conflict) == 0 &&
+	       (o.word & word_row[want].guard) != 0;
+}
+
+/* What of `q` is counted in the word. */
+LK_HOT lk_mode
+waiter_in_word(const struct waiter *q)
+{
+	return q->seat == NULL ? q->held : LK_NL;
+}
+
+/* What `q` has in a slot goes: it was granted what it wants in the word.  (C5) */
+void plan_unseat(struct plan *p, const struct waiter *q);
+
 /*
  * Plan the line of `r` for the word `base`, which is `w` after the caller's own change, and carry it
  * out if the word is still `w`.  False: it is not; nothing changed.

@@ -27,13 +27,14 @@ wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limi
 	uint64_t until = timed ? env_now(e) + limits->spin_ns : 0;
 	uint32_t budget = timed ? UINT32_MAX : s->budget < SPIN_LEAST ? SPIN_LEAST : s->budget;
 	uint32_t backoff = 1;
+	uint32_t lost = 0;
 
 	for (uint32_t round = 0; round < budget; round++) {
 		uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 
 		if (!spin_is_fair(w, first) || park_canceled(p))
 			return false;
-		if (word_admits(w, held, want) && line_try_take(r, held, want)) {
+		if (word_admits(w, held, want) && line_try_take(r, held, want, &lost)) {
 			s->budget = budget < SPIN_MOST / 2 ? budget * 2 : SPIN_MOST;
 			return true;
 		}

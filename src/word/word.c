@@ -4,25 +4,33 @@
 
 #include "word/word.h"
 
-#define NOT_IS (WORD_IX_MASK | WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
-#define ALL    (WORD_IS_MASK | NOT_IS)
+#define NOT_IS  (WORD_IX_MASK | WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
+#define ALL     (WORD_IS_MASK | NOT_IS)
 
-#define ROW(c, g, a)                                                                             \
-	{                                                                                        \
-		.conflict = (c), .guard = (g), .zero = (c) | (g), .open = (c) | (g) | WORD_STOP, \
-		.add = (a)                                                                       \
+#define NO_SEAT 0, 1 /* no word is like that */
+#define SEAT(c, families, is) \
+	(c) | WORD_WAITERS | WORD_CLOSED | WORD_FREEZE | WORD_DEAD | WORD_SPREAD | (families), (is)
+
+/* Conflict, guard, what is added, and when a slot may be used. */
+#define ROW(c, g, a, s)                                                         \
+	{                                                                       \
+		(c), (g), (c) | (g), (c) | (g) | WORD_STOP, (a), s, .unused = 0 \
 	}
 
+#define IX_CONFLICT (WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
+#define S_CONFLICT  (WORD_IX_MASK | WORD_SIX | WORD_X)
+
 const struct mode_row word_row[MODE_N] = {
-	[LK_NL] = ROW(0, 0, 0),
-	[LK_IS] = ROW(WORD_X, WORD_IS_GUARD, WORD_IS_ONE),
-	[LK_IX] = ROW(WORD_S_MASK | WORD_U | WORD_SIX | WORD_X, WORD_IX_GUARD | WORD_IS_GUARD,
-		      WORD_IX_ONE),
-	[LK_S] = ROW(WORD_IX_MASK | WORD_SIX | WORD_X, WORD_S_GUARD | WORD_IS_GUARD, WORD_S_ONE),
-	[LK_SIX] = ROW(NOT_IS, WORD_IS_GUARD, WORD_SIX),
+	[LK_NL] = ROW(0, 0, 0, NO_SEAT),
+	[LK_IS] = ROW(WORD_X, WORD_IS_GUARD, WORD_IS_ONE, SEAT(WORD_X, 0, WORD_SPREAD)),
+	[LK_IX] = ROW(IX_CONFLICT, WORD_IX_GUARD | WORD_IS_GUARD, WORD_IX_ONE,
+		      SEAT(IX_CONFLICT, WORD_FAMILY, WORD_SPREAD)),
+	[LK_S] = ROW(S_CONFLICT, WORD_S_GUARD | WORD_IS_GUARD, WORD_S_ONE,
+		     SEAT(S_CONFLICT, WORD_FAMILY, WORD_SPREAD | WORD_FAMILY)),
+	[LK_SIX] = ROW(NOT_IS, WORD_IS_GUARD, WORD_SIX, NO_SEAT),
 	[LK_U] = ROW(WORD_IX_MASK | WORD_U | WORD_SIX | WORD_X, WORD_S_GUARD | WORD_IS_GUARD,
-		     WORD_U),
-	[LK_X] = ROW(ALL, 0, WORD_X),
+		     WORD_U, NO_SEAT),
+	[LK_X] = ROW(ALL, 0, WORD_X, NO_SEAT),
 };
 
 uint32_t

@@ -11,10 +11,13 @@
  *   CLOSED   newcomers must not overtake: they take the latch and look at the line
  *   AWAKE    a waiter was woken and is on its way; it will look at the line
  *   WAITERS  the line is not empty
- *   FREEZE, FAMILY, SPREAD  not used yet; they keep everybody off the fast path
+ *   SPREAD   shared holds are counted beside the word too; FAMILY says which modes (spread.h)
+ *   FREEZE   not used yet; it keeps everybody off the fast path
  *
  * The top bit of each count is its guard: it is set when the count is at its limit, and sends
  * the next request to the slow path while there is still room for what must not fail.
+ *
+ * Of a word that is SPREAD, W1 to W3 say "counts" of the word and its slots together.
  *
  * W1  X set => every count is 0, U and SIX are clear.
  * W2  SIX set => IX and S are 0 and U is clear.  U set => IX is 0 and SIX is clear.
@@ -79,14 +82,17 @@
 
 /* One row per mode; the rest of the code never asks which mode it has. */
 struct mode_row {
-	uint64_t conflict; /* bits of the holds that it conflicts with */
-	uint64_t guard;    /* guards that it minds (W7) */
-	uint64_t zero;     /* both: bits that must be 0 to be granted */
-	uint64_t open;     /* and WORD_STOP: to be granted without a latch */
-	uint64_t add;      /* what a hold adds */
+	uint64_t conflict;  /* bits of the holds that it conflicts with */
+	uint64_t guard;     /* guards that it minds (W7) */
+	uint64_t zero;      /* both: bits that must be 0 to be granted */
+	uint64_t open;      /* and WORD_STOP: to be granted without a latch */
+	uint64_t add;       /* what a hold adds */
+	uint64_t seat_mask; /* these bits of the word … */
+	uint64_t seat_is;   /* … must be so for a slot to be used */
+	uint64_t unused;
 };
 
-extern const struct mode_row word_row[MODE_N];
+extern LK_HIDDEN const struct mode_row word_row[MODE_N];
 
 /* `w` without the asker's own hold in `held`. */
 LK_HOT uint64_t
@@ -119,11 +125,11 @@ word_at_limit(uint64_t w, lk_mode held, lk_mode want)
 	return (others & counts) == 0 && (others & word_row[want].guard) != 0;
 }
 
-/* Nothing held, nobody waiting, not retired: only the generation is left. */
+/* Nothing held, nobody waiting, not retired: but for the generation, and for what slots may have (C6). */
 LK_HOT bool
 word_idle(uint64_t w)
 {
-	return (w & ~WORD_GEN_MASK) == 0;
+	return (w & ~(WORD_GEN_MASK | WORD_SPREAD | WORD_FAMILY)) == 0;
 }
 
 /* How many owners hold it in mode `m`. */

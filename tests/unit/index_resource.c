@@ -44,7 +44,6 @@ make_entry(size_t len)
 
 	memset(&entry, 0, sizeof(entry));
 	shim_store(&entry.ident, SEQUENCE * IDENT_STEP + n.tail, SHIM_RELAXED);
-	shim_store(&entry.hash, (uint32_t)n.hash, SHIM_RELAXED);
 	store(len <= NAME_INLINE ? entry.name : block, len);
 	if (len > NAME_INLINE)
 		shim_store(&entry.name[0], (uint64_t)(uintptr_t)block, SHIM_RELAXED);

@@ -15,6 +15,8 @@ static struct lk_resource one;
 		cr_assert_str_eq(is_, should_, "line %d", __LINE__);                \
 	} while (0)
 
+static uint32_t lost;
+
 /* What a step without the latch does, on a word of flags and one holder. */
 Test(line_quick, flags)
 {
@@ -43,7 +45,7 @@ Test(line_quick, flags)
 		word_is(&one, w + (rows[i].enter ? WORD_S_ONE : 0));
 
 		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_take(&one, LK_IS, LK_S), rows[i].enter, "row %zu", i);
+		cr_expect_eq(line_try_take(&one, LK_IS, LK_S, &lost), rows[i].enter, "row %zu", i);
 		word_is(&one, rows[i].enter ? rows[i].flags + WORD_S_ONE : w);
 
 		w = rows[i].flags + WORD_S_ONE;
@@ -56,7 +58,8 @@ Test(line_quick, flags)
 		word_is(&one, rows[i].flags);
 
 		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_try_take(&one, LK_S, LK_IX), rows[i].exchange, "row %zu", i);
+		cr_expect_eq(line_try_take(&one, LK_S, LK_IX, &lost), rows[i].exchange, "row %zu",
+			     i);
 		word_is(&one, rows[i].exchange ? rows[i].flags + WORD_IX_ONE : w);
 	}
 }
@@ -66,11 +69,11 @@ Test(line_quick, conflicts)
 	shim_store(&one.word, WORD_S_ONE, SHIM_RELAXED);
 	cr_expect_not(line_try_enter(&one, LK_X));
 	cr_expect_not(line_try_enter(&one, LK_IX));
-	cr_expect(line_try_take(&one, LK_S, LK_X), "its own");
+	cr_expect(line_try_take(&one, LK_S, LK_X, &lost), "its own");
 	word_is(&one, WORD_X);
 	cr_expect(line_weaken(&one, LK_X, LK_S));
 	cr_expect(line_try_enter(&one, LK_S));
-	cr_expect_not(line_try_take(&one, LK_S, LK_X), "another's");
-	cr_expect(line_try_take(&one, LK_S, LK_U));
+	cr_expect_not(line_try_take(&one, LK_S, LK_X, &lost), "another's");
+	cr_expect(line_try_take(&one, LK_S, LK_U, &lost));
 	word_is(&one, WORD_S_ONE + WORD_U);
 }

@@ -287,8 +287,11 @@ Test(word, idle_is_nothing_but_a_generation)
 {
 	cr_expect(word_idle(0));
 	cr_expect(word_idle(WORD_GEN_MASK));
-	for (unsigned bit = 0; bit < 54; bit++)
-		cr_expect_not(word_idle(WORD_GEN_ONE | UINT64_C(1) << bit), "bit %u", bit);
+	for (unsigned bit = 0; bit < 54; bit++) {
+		const uint64_t w = WORD_GEN_ONE | UINT64_C(1) << bit;
+
+		cr_expect_eq(word_idle(w), (w & (WORD_SPREAD | WORD_FAMILY)) != 0, "bit %u", bit);
+	}
 }
 
 Test(word, holders_of_each_mode)
