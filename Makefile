@@ -71,7 +71,7 @@ TESTS    := $(foreach d,unit api stress $(FAILURE) model,$(if $(wildcard tests/$
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
 
-.PHONY: all help examples tests test check check-deep coverage demo bench lint lint-deep format install uninstall clean
+.PHONY: all help examples tests test check check-deep coverage demo bench bench-deps bench-report lint lint-deep format install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -84,7 +84,9 @@ help:
 	@echo 'make check-deep   the same for hours: schedules, model, fuzzers, valgrind, arm64;   make coverage'
 	@echo 'make test    the tests of one configuration; make tests only builds them'
 	@echo 'make demo    the examples on real text'
-	@echo 'make bench   the benchmark;   make examples   the examples'
+	@echo 'make bench   the benchmark;   make bench-report   the same as a page'
+	@echo 'make bench-deps   installs what else is measured; then make bench insists on it'
+	@echo 'make examples   the examples'
 	@echo 'make lint    the rules of the house;   make lint-deep   slow analysers;   make format'
 	@echo 'make install uninstall   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean'
@@ -104,8 +106,20 @@ demo:
 	$(MAKE) all examples
 	scripts/demo
 
+# Whoever asked for all contestants once is told when one is missing.
+RUN_BENCH = $(BENCH) $(if $(SAN),,$(if $(wildcard build/bench-deps),--require all)) \
+	--commit "$$(git describe --always --dirty 2>/dev/null)"
+
 bench: $(BENCH)
-	$(BENCH) $(BENCHFLAGS)
+	$(RUN_BENCH) $(BENCHFLAGS)
+
+bench-deps:
+	scripts/deps-bench
+	@mkdir -p build && touch build/bench-deps
+
+bench-report: $(BENCH)
+	$(RUN_BENCH) --json $(OUT)/bench/report.json $(BENCHFLAGS)
+	bench/report.py $(OUT)/bench/report.json -o $(OUT)/bench/report.html
 
 # The rules look at what gcc made, whatever CC is otherwise.
 lint:
@@ -190,10 +204,26 @@ $(OUT)/examples/respd: $(filter-out $(RESPD_CHECK_OBJ),$(RESPD_OBJ)) $(STATIC)
 $(OUT)/examples/respd-check: $(RESPD_CHECK_OBJ)
 	$(LINK) -o $@ $^ -pthread
 
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+endif
+# Contestants that can be built here: BENCH_PEERS, BENCH_PEERS_LIBS, PEER_FLAGS_<file>.
+ifneq ($(filter bench bench-report $(BENCH),$(MAKECMDGOALS)),)
+$(shell mkdir -p $O && CC='$(CC)' CXX='$(CXX)' bench/peers.sh make '$(SAN)' >$O/peers.mk.new && \
+	{ cmp -s $O/peers.mk.new $O/peers.mk || mv $O/peers.mk.new $O/peers.mk; })
+include $O/peers.mk
+endif
+PEER_CXXFLAGS := -std=gnu++17 -Wall -Wextra -Wshadow -Wconversion $(WERROR) -pthread -isystem include -MD -MP
+PEER_CXXFLAGS += $(SAN_FLAGS) $(if $(findstring clang,$(CXX)),-Wno-unknown-warning-option)
+BENCH_OBJ := $(patsubst bench/%,$O/obj/bench/%.o,$(basename $(wildcard bench/*.c) $(BENCH_PEERS)))
 $O/obj/bench/%.o: bench/%.c $O/flags
-	$(COMPILE) -c $< -o $@
-$(BENCH): $(patsubst %.c,$O/obj/%.o,$(wildcard bench/*.c)) $(STATIC)
-	$(LINK) -o $@ $^ $(LIBS) -lm
+	$(COMPILE) -Ibench -DBENCH_FLAGS='"$(CFLAGS)"' $(PEER_FLAGS_$(<F)) -c $< -o $@
+$O/obj/bench/%.o: bench/%.cc $O/flags
+	@mkdir -p $(@D) && echo '  $(notdir $(CXX))	$<'
+	@$(CXX) $(CPPFLAGS) $(CFLAGS) $(PEER_CXXFLAGS) -Ibench $(PEER_FLAGS_$(<F)) -c $< -o $@
+$(BENCH): $(BENCH_OBJ) $(STATIC) $O/peers.mk
+	$(LINK) -o $@ $(BENCH_OBJ) $(STATIC) $(BENCH_PEERS_LIBS) \
+		$(if $(filter %.cc,$(BENCH_PEERS)),-lstdc++) $(LIBS) -lm
 
 # Tests of the public API do not see src/; unit tests do.
 TEST_CFLAGS := -Itests/lib $(if $(filter mini,$(RUNNER)),-DLK_MINI_RUNNER)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmark is made of: contestants, the cases they run in, and the loop that is timed.
- * README.md beside this file has the method.
+ * What a contestant is: how it is set up, and the loops that are timed.  README.md beside this file has
+ * the method; contestant.h makes the loops from a contestant's primitives.  For C and C++.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -12,131 +12,226 @@
 
 #include <latchkey.h>
 
-#define N_LANES_MAX 2  /* threads of a case */
-#define NAME_SIZE   16 /* bytes of a name's cell: "user:1234567" and NULs */
+#include "hist.h"
+#include "ticks.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define N_LANES_MAX 16 /* threads of a case */
+#define NAME_SIZE   16 /* bytes of a name's cell: "user:1234567" or "d0/t12/r1234567", and NULs */
+#define N_LEVELS    3  /* of a path */
+#define BATCH_MAX   64 /* locks of one batch or transaction */
+
+/* A C string, in a cell of its own. */
+struct bench_name {
+	char text[NAME_SIZE];
+};
+
+/* A row and what it lies in: "d0", "d0/t12", "d0/t12/r1234567". */
+struct bench_path {
+	struct bench_name level[N_LEVELS];
+};
+
+/* What the locks guard, where threads share them: two counters that only ever change together. */
+struct bench_data {
+	uint64_t count;
+	uint64_t again;
+};
 
 /* How a case says what to lock.  A contestant is for one of them. */
 enum bench_by {
 	BY_HANDLE, /* a lock object, or a name resolved beforehand */
-	BY_NAME,   /* a C string each time */
-	BY_OWNER   /* nothing: what is opened and closed is an owner */
+	BY_NAME    /* a C string each time */
 };
 
-/* What a thread does in one call of the timed loop, and where it stands. */
+/* What a thread does in one call of a loop, and where it stands. */
 struct run {
+	void *world;
 	void *session;
 	void *target;                   /* BY_HANDLE */
-	const char (*names)[NAME_SIZE]; /* BY_NAME: in the order of use */
-	size_t n_names;
-	size_t at;         /* the next of `names` */
-	uint64_t *counter; /* bumped under the lock, to see that it excludes; or NULL */
-	lk_mode mode;
-	size_t n; /* pairs to make */
+	void *tickets;                  /* room for what several acquires found; zeros at first */
+	void *held;                     /* … and for what is held around the loop */
+	const struct bench_name *names; /* BY_NAME: in the order of use */
+	const struct bench_path *paths; /* … or these */
+	size_t n_names;                 /* of either; a multiple of `batch` */
+	size_t at;                      /* the next of them */
+	const uint8_t *modes;           /* mixed loops: one for each acquire, in turn; else NULL */
+	size_t n_modes;
+	size_t mode_at;
+	lk_mode mode; /* what to acquire */
+	lk_mode to;   /* what to convert it to */
+	unsigned batch;
+	unsigned n_work;         /* steps of work under the lock */
+	struct bench_data *data; /* touched under the lock; or NULL */
+	uint64_t n_writes;       /* times that this thread changed it */
+	uint64_t n_torn;         /* times that this thread saw it changing */
+	struct hist *hist;       /* timed loops: what the acquires waited, in ticks */
+	unsigned hist_modes;     /* … acquires in these modes */
+	const uint32_t *gaps;    /* open loop: ticks between arrivals, in turn */
+	size_t n_gaps;
+	size_t gap_at;
+	uint64_t due; /* … when the latest was to arrive */
+	size_t n;     /* pairs to make */
 };
 
-/* What `acquire` found that `release` wants to know: a grant, the number of a stripe. */
-typedef uint64_t bench_ticket;
+/*
+ * A loop makes `r->n` pairs and goes on where it stood.  `begin` and `end` are called before the first
+ * and after the last call of `pairs`, untimed; NULL: nothing to do.  A NULL `pairs`: it cannot do it.
+ */
+struct bench_loop {
+	void (*begin)(struct run *r);
+	void (*pairs)(struct run *r);
+	void (*end)(struct run *r);
+};
+
+/* The loops that there are: see contestant.h, where they are made. */
+enum bench_loops {
+	LOOP_PAIRS,      /* acquire, work, release */
+	LOOP_MIXED,      /* … each in the next of r->modes */
+	LOOP_TIMED,      /* … one of the two, with the time of each acquire */
+	LOOP_OPEN,       /* … when it is due, whether or not the last one is done */
+	LOOP_UPGRADE,    /* acquire in r->mode, convert to r->to, release */
+	LOOP_UP_DOWN,    /* convert from r->mode to r->to and back */
+	LOOP_PATH,       /* acquire a row and the intents above it, release them */
+	LOOP_UNDER,      /* acquire a row whose ancestors are held already */
+	LOOP_TX,         /* acquire r->batch names, release all */
+	LOOP_BATCH,      /* … all in one call */
+	LOOP_OWNER,      /* open an owner, close it */
+	LOOP_OWNER_ONCE, /* open an owner, acquire, close it */
+	LOOP_HOLD,       /* acquire, and keep all */
+	LOOP_DROP,       /* release what LOOP_HOLD kept, in the order of acquiring */
+	N_LOOPS
+};
+
+/* Traits of a contestant. */
+#define PEER_COLLIDES 0x1u /* two names may be one lock: it cannot hold two at a time */
+#define PEER_KEEPS    0x2u /* names stay in its table: all are used once before the clock starts */
+#define PEER_SPINS    0x4u /* it never sleeps: a preempted holder stops everybody */
+#define PEER_DEFAULT  0x0u
 
 /*
- * One that can lock.  NULL calls mean: nothing to do; a session is then the world, and a target
- * is NULL.  What fails calls bench_die().
- *
- * world    a space of locks; made once for each case.
- * session  what a thread needs to lock in it; made in the thread, for each sample.
- * target   a lock by handle; shared by the threads.
+ * One that can lock.  NULL calls mean: nothing to do; a session is then the world, a target NULL.  What
+ * fails calls bench_die().  contestant.h fills this in.
  */
 struct contestant {
-	const char *name;
+	const char *name; /* as it is shown */
+	const char *what; /* one line on what it is and how it is set up */
 	enum bench_by by;
 	unsigned modes; /* bit m: can lock in mode m */
-	void *(*open)(void);
+	unsigned traits;
+	size_t ticket_size;
+	void *(*open)(size_t n_names, size_t n_held);
 	void (*close)(void *world);
 	void *(*target_open)(void *world, const char *name);
 	void (*target_close)(void *world, void *target);
-	void *(*session_open)(void *world);
+	void *(*session_open)(void *world, void *target, unsigned lane);
 	void (*session_close)(void *session);
-	bench_ticket (*acquire)(void *session, const void *target, lk_mode mode);
-	void (*release)(void *session, const void *target, bench_ticket ticket);
-	void (*loop)(struct run *r); /* bench_loop() with the two calls above */
+	struct bench_loop loop[N_LOOPS];
 };
 
 #define MODE_BIT(m) (1u << (m))
 #define MODES_ALL   (MODE_BIT(LK_X + 1) - MODE_BIT(LK_IS))
+#define MODES_SX    (MODE_BIT(LK_S) | MODE_BIT(LK_X))
+#define MODES_SELF  (MODE_BIT(LK_U) | MODE_BIT(LK_SIX) | MODE_BIT(LK_X)) /* exclude themselves */
 
-/* One thing that is measured. */
-struct bench_case {
-	const char *name;
-	const char *what;
-	enum bench_by by;
-	lk_mode mode;
-	unsigned n_lanes;     /* threads */
-	size_t n_names;       /* BY_NAME: of each thread */
-	bool shared;          /* all threads use the same names, or lock */
-	const char *baseline; /* the contestant that Latchkey is compared with; or NULL */
-	double limit;         /* the ratio to reach; 0: none */
-};
+/* Say what failed, and end the program. */
+void bench_die(const char *what, const char *why) __attribute__((noreturn));
 
-extern const struct contestant *const contestants[]; /* ends with NULL */
-extern const struct bench_case bench_cases[];        /* ends with a NULL name */
+#ifdef __cplusplus
+}
+#endif
 
-extern const struct contestant latchkey_by_handle;
-extern const struct contestant latchkey_by_name;
-extern const struct contestant latchkey_owner;
-extern const struct contestant pthread_mutex;
-extern const struct contestant pthread_rwlock;
-extern const struct contestant striped_mutex;
-extern const struct contestant ck_rwlock;
+/* For primitives: part of the loops they are used in, so that what they call is called directly. */
+#define BENCH_INLINE static inline __attribute__((always_inline))
 
 /* Nothing may be moved across it, and memory may have changed behind it. */
-static inline void
+BENCH_INLINE void
 bench_barrier(void)
 {
 	__asm__ __volatile__("" : : : "memory");
 }
 
-/* The work under the lock: next to nothing, and the same for all. */
-static inline void
-bench_work(uint64_t *counter)
+/* `n` steps that wait for one another: work that takes its time whatever the memory does. */
+BENCH_INLINE void
+bench_work(unsigned n)
 {
-	bench_barrier();
-	if (counter != NULL)
-		(*counter)++;
-	bench_barrier();
-}
+	uint64_t x = n;
 
-/*
- * The timed loop.  Inlined into each contestant's own `loop`, so that the calls in it are direct
- * ones: an indirect call costs as much as a third of an uncontended pair.
- */
-static inline __attribute__((always_inline)) void
-bench_loop(struct run *r, bench_ticket (*acquire)(void *, const void *, lk_mode),
-	   void (*release)(void *, const void *, bench_ticket))
-{
-	void *session = r->session;
-	uint64_t *counter = r->counter;
-	const lk_mode mode = r->mode;
-	size_t at = r->at;
-
-	for (size_t i = r->n; i > 0; i--) {
-		const void *target = r->target;
-		bench_ticket ticket;
-
-		if (r->names != NULL) {
-			target = r->names[at];
-			at = at + 1 == r->n_names ? 0 : at + 1;
-		}
-		ticket = acquire(session, target, mode);
-		bench_work(counter);
-		release(session, target, ticket);
-		bench_barrier();
+	for (; n > 0; n--) {
+		x *= 0x9e3779b97f4a7c15u;
+		__asm__ __volatile__("" : "+r"(x));
 	}
-	r->at = at;
 }
 
-/* names.c: `n` or more uses of `n` names beginning with number `first`, shuffled.  For free(). */
-char (*names_make(size_t first, size_t n, uint64_t seed, size_t *n_uses))[NAME_SIZE];
+/* What is done under the lock: next to nothing, or r->n_work steps, and a look at what it guards. */
+BENCH_INLINE void
+bench_inside(struct run *r, lk_mode mode)
+{
+	struct bench_data *data = r->data;
 
-/* main.c: say what failed, and end the program. */
-void bench_die(const char *what, const char *why) __attribute__((noreturn));
+	bench_barrier();
+	if (data != NULL && (MODES_SELF & MODE_BIT(mode)) != 0) {
+		data->count++;
+		bench_work(r->n_work);
+		bench_barrier();
+		data->again++;
+		r->n_writes++;
+	} else if (data != NULL) {
+		uint64_t count = data->count;
+
+		bench_work(r->n_work);
+		bench_barrier();
+		r->n_torn += data->again != count;
+	} else {
+		bench_work(r->n_work);
+	}
+	bench_barrier();
+}
+
+/* What the next pair locks. */
+BENCH_INLINE const void *
+bench_next_target(struct run *r)
+{
+	const void *target = r->target;
+
+	if (r->names != NULL) {
+		target = r->names[r->at].text;
+		r->at = r->at + 1 == r->n_names ? 0 : r->at + 1;
+	}
+	return target;
+}
+
+/* The next path, or the names of the next batch. */
+BENCH_INLINE const struct bench_path *
+bench_next_path(struct run *r)
+{
+	const struct bench_path *path = &r->paths[r->at];
+
+	r->at = r->at + 1 == r->n_names ? 0 : r->at + 1;
+	return path;
+}
+
+BENCH_INLINE const struct bench_name *
+bench_next_batch(struct run *r)
+{
+	const struct bench_name *names = &r->names[r->at];
+
+	r->at = r->at + r->batch == r->n_names ? 0 : r->at + r->batch;
+	return names;
+}
+
+BENCH_INLINE lk_mode
+bench_next_mode(struct run *r)
+{
+	lk_mode mode = r->mode;
+
+	if (r->modes != NULL) {
+		mode = (lk_mode)r->modes[r->mode_at];
+		r->mode_at = r->mode_at + 1 == r->n_modes ? 0 : r->mode_at + 1;
+	}
+	return mode;
+}
 
 #endif /* BENCH_H */

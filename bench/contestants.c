@@ -1,83 +1,77 @@
 /* SPDX-License-Identifier: MIT */
-/* Who takes part, and in what: the two tables that later work adds lines to. */
-#include "bench.h"
-
 /*
- * The thread sanitizer does not see into ck's inline assembly and would report what ck guards.
+ * Who can take part.  A weak reference is NULL if the peer was not there when this was built.
+ * Latchkey first: the others are what it is compared with.
  */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BENCH_TSAN 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define BENCH_TSAN 1
-#endif
+#include "cases.h"
 
-/* Latchkey first: the others are what it is compared with. */
-const struct contestant *const contestants[] = {
-	&latchkey_by_handle, &pthread_mutex, &pthread_rwlock,
-#ifndef BENCH_TSAN
-	&ck_rwlock,
-#endif
-	&latchkey_by_name,   &striped_mutex, &latchkey_owner, NULL,
-};
+#define CONTESTANTS(X)        \
+	X(latchkey_by_handle) \
+	X(pthread_mutex)      \
+	X(pthread_rwlock)     \
+	X(pthread_spin)       \
+	X(ck_rwlock)          \
+	X(ck_pflock)          \
+	X(ck_bytelock)        \
+	X(ck_brlock)          \
+	X(absl_mutex)         \
+	X(absl_mutex_checked) \
+	X(std_shared_mutex)   \
+	X(tbb_spin_rw)        \
+	X(latchkey_by_name)   \
+	X(striped_mutex)      \
+	X(striped_rwlock)     \
+	X(sharded_table)      \
+	X(shared_mutex_map)   \
+	X(tbb_map)            \
+	X(tbb_map_erase)      \
+	X(berkeley_db)        \
+	X(rocksdb)            \
+	X(cds_lfht)           \
+	X(cds_lfht_erase)     \
+	X(ck_hs)
 
-#define HANDLE_CASE(m, text)                                                            \
-	{                                                                               \
-		.name = "handle/" #m, .what = (text), .by = BY_HANDLE, .mode = LK_##m,  \
-		.n_lanes = 1, .shared = true, .baseline = "pthread_mutex", .limit = 1.5 \
+#define DECLARE(symbol) extern const struct contestant peer_##symbol __attribute__((weak));
+CONTESTANTS(DECLARE)
+
+#define POINTER(symbol) &peer_##symbol,
+const struct contestant *const contestants[] = { CONTESTANTS(POINTER) };
+
+#define NAME(symbol) #symbol,
+const char *const contestant_names[] = { CONTESTANTS(NAME) NULL };
+
+/* A contestant that knows one lock at a time has no place where several are held. */
+static bool
+holds_several(const struct bench_case *b)
+{
+	switch (b->loop) {
+	case LOOP_PATH:
+	case LOOP_UNDER:
+	case LOOP_TX:
+	case LOOP_BATCH:
+	case LOOP_HOLD:
+	case LOOP_DROP:
+		return true;
+	default:
+		return false;
 	}
+}
 
-#define NAME_CASE(count, text)                                                                     \
-	{                                                                                          \
-		.name = "name/" #count, .what = (text), .by = BY_NAME, .mode = LK_X, .n_lanes = 1, \
-		.n_names = (count), .baseline = "striped_mutex", .limit = 3.5                      \
-	}
+static bool
+knows_modes(const struct bench_case *b, const struct contestant *c)
+{
+	unsigned wanted = MODE_BIT(b->mode);
 
-const struct bench_case bench_cases[] = {
-	HANDLE_CASE(IS, "one lock in IS, nobody else"),
-	HANDLE_CASE(IX, "one lock in IX, nobody else"),
-	HANDLE_CASE(S, "one lock in S, nobody else"),
-	HANDLE_CASE(SIX, "one lock in SIX, nobody else"),
-	HANDLE_CASE(U, "one lock in U, nobody else"),
-	HANDLE_CASE(X, "one lock in X, nobody else"),
-	NAME_CASE(1, "one name in X, nobody else"),
-	NAME_CASE(1000, "a thousand names in X, in random order"),
-	NAME_CASE(1000000, "a million names in X, in random order"),
-	{
-		.name = "own-names/2-threads",
-		.what = "two threads, each with a thousand names of its own, in X",
-		.by = BY_NAME,
-		.mode = LK_X,
-		.n_lanes = 2,
-		.n_names = 1000,
-		.baseline = "striped_mutex",
-	},
-	{
-		.name = "same-name/2-threads",
-		.what = "two threads that lock the same name in X",
-		.by = BY_NAME,
-		.mode = LK_X,
-		.n_lanes = 2,
-		.n_names = 1,
-		.shared = true,
-		.baseline = "striped_mutex",
-	},
-	{
-		.name = "same-handle/2-threads",
-		.what = "two threads that lock the same handle in X",
-		.by = BY_HANDLE,
-		.mode = LK_X,
-		.n_lanes = 2,
-		.shared = true,
-		.baseline = "pthread_mutex",
-	},
-	{
-		.name = "owner",
-		.what = "an owner opened and closed",
-		.by = BY_OWNER,
-		.mode = LK_X,
-		.n_lanes = 1,
-	},
-	{ 0 },
-};
+	if (b->to != LK_NL)
+		wanted |= MODE_BIT(b->to);
+	if (b->loop == LOOP_MIXED)
+		wanted |= MODES_SX;
+	return (c->modes & wanted) == wanted;
+}
+
+bool
+case_suits(const struct bench_case *b, const struct contestant *c)
+{
+	return c != NULL && c->by == b->by && c->loop[b->loop].pairs != NULL && knows_modes(b, c) &&
+	       !(holds_several(b) && (c->traits & PEER_COLLIDES) != 0);
+}

@@ -10,64 +10,98 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #include "entrant.h"
 
-#define CHUNK       64   /* pairs between two looks at `stop` */
-#define QUOTA_FIRST 1024 /* where the search for the quota begins */
-#define WARM_PART   4    /* a warm-up is this part of a sample */
-#define N_SPINS     1000 /* looks at the other thread before the processor is offered */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+#define CHUNK_ALONE  1024u /* pairs between two looks at the clock: nobody in the way */
+#define CHUNK_SHARED 64u /* … threads that exclude each other: none shall be left alone for long */
+#define CHUNK_OPEN   16u /* … that come by a timetable */
+#define WARM_PART    4   /* a warm-up is this part of a sample */
+#define N_GAPS       4096
+#define N_PILOTS     3 /* samples that find out what a contestant can bear */
+#define LEAST_NICE   (-20)
+#define N_SPINS      1000 /* looks at the other threads before the processor is offered */
 
 /* ----------------------------------------------------------------- in the thread */
+
+bool
+lane_pin(const struct settings *s, unsigned number)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)s->cpu[number % s->n_cpus], &set);
+	return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+bool
+lane_hurry(void)
+{
+	const struct sched_param priority = { .sched_priority = 1 };
+
+	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
+}
+
+/* Nearly all of the time that others want too; among themselves the threads share as usual. */
+static void
+lane_favor(void)
+{
+	setpriority(PRIO_PROCESS, 0,
+		    LEAST_NICE); /* this thread only, on Linux; if it is permitted */
+}
 
 static void
 lane_settle(struct lane *l)
 {
-	const struct sched_param priority = { .sched_priority = 1 };
-	cpu_set_t set;
+	const struct settings *s = l->entrant->settings;
 
-	CPU_ZERO(&set);
-	CPU_SET((size_t)l->cpu, &set);
-	l->pinned = sched_setaffinity(0, sizeof(set), &set) == 0;
-	l->fifo = l->entrant->settings->want_fifo &&
-		  pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
+	l->is_pinned = lane_pin(s, l->number);
+	if (s->want_fifo && l->entrant->bench_case->is_normal)
+		lane_favor();
+	else if (s->want_fifo)
+		l->is_fifo = lane_hurry();
 }
 
-/* Make up to `n` pairs, fewer if another thread is done; how many. */
+/* Make at least `n` pairs, and go on until `deadline`; how many. */
 static uint64_t
-lane_pairs(struct lane *l, uint64_t n)
+lane_pairs(struct lane *l, uint64_t n, uint64_t deadline)
 {
-	const struct contestant *c = l->entrant->contestant;
+	const struct bench_loop *loop = l->entrant->loop;
 	uint64_t done = 0;
 
-	l->run.n = CHUNK;
-	while (done < n && !atomic_load_explicit(&l->entrant->stop, memory_order_relaxed)) {
-		c->loop(&l->run);
-		done += CHUNK;
-	}
+	l->run.n = l->entrant->chunk;
+	l->run.due = bench_ticks();
+	do {
+		loop->pairs(&l->run);
+		done += l->run.n;
+	} while (done < n || (int64_t)(bench_ticks() - deadline) < 0);
 	return done;
 }
 
-/* Start together. */
 static void
-lane_meet(struct lane *l)
+lane_warm(struct lane *l)
 {
 	struct entrant *e = l->entrant;
 
-	atomic_fetch_add(&e->n_ready, 1);
-	for (unsigned i = 1; atomic_load(&e->n_ready) < e->bench_case->n_lanes; i++)
+	lane_pairs(l, e->n_warm, bench_ticks() + e->sample_ticks / WARM_PART);
+	if (l->run.hist != NULL)
+		memset(l->run.hist, 0, sizeof(*l->run.hist));
+}
+
+/* Start together; when it ends. */
+static uint64_t
+lane_meet(struct lane *l)
+{
+	struct entrant *e = l->entrant;
+	uint64_t deadline;
+
+	if (atomic_fetch_add(&e->n_ready, 1) + 1 == e->bench_case->n_lanes)
+		atomic_store(&e->deadline, bench_ticks() + e->sample_ticks);
+	for (unsigned i = 1; (deadline = atomic_load(&e->deadline)) == 0; i++)
 		if (i % N_SPINS == 0)
 			sched_yield();
+	return deadline;
 }
 
 static void *
@@ -76,15 +110,21 @@ lane_run(void *arg)
 	struct lane *l = arg;
 	struct entrant *e = l->entrant;
 	const struct contestant *c = e->contestant;
+	uint64_t deadline;
 
 	lane_settle(l);
-	l->run.session = c->session_open != NULL ? c->session_open(e->world) : e->world;
-	l->n_warm = lane_pairs(l, e->quota / WARM_PART);
-	lane_meet(l);
-	l->begin_ns = now_ns();
-	l->n_pairs = lane_pairs(l, e->quota);
-	l->end_ns = now_ns();
-	atomic_store_explicit(&e->stop, true, memory_order_relaxed);
+	l->run.session = e->world;
+	if (c->session_open != NULL)
+		l->run.session = c->session_open(e->world, e->target, l->number);
+	if (e->loop->begin != NULL)
+		e->loop->begin(&l->run);
+	lane_warm(l);
+	deadline = lane_meet(l);
+	l->begin = bench_ticks();
+	l->n_pairs = lane_pairs(l, 0, deadline);
+	l->end = bench_ticks();
+	if (e->loop->end != NULL)
+		e->loop->end(&l->run);
 	if (c->session_close != NULL)
 		c->session_close(l->run.session);
 	return NULL;
@@ -92,30 +132,56 @@ lane_run(void *arg)
 
 /* ------------------------------------------------------------ in the main thread */
 
-/* Run all threads once; the nanoseconds from the first start to the last end. */
-static double
-entrant_run(struct entrant *e)
+static void
+entrant_start(struct entrant *e)
 {
-	uint64_t begin = UINT64_MAX;
-	uint64_t end = 0;
-	unsigned n = e->bench_case->n_lanes;
-
 	atomic_store(&e->n_ready, 0);
-	atomic_store(&e->stop, false);
-	for (unsigned i = 0; i < n; i++) {
+	atomic_store(&e->deadline, 0);
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++) {
 		int error = pthread_create(&e->lane[i].thread, NULL, lane_run, &e->lane[i]);
 
 		if (error != 0)
 			bench_die("start a thread", strerror(error));
 	}
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
 		pthread_join(e->lane[i].thread, NULL);
-		if (e->lane[i].begin_ns < begin)
-			begin = e->lane[i].begin_ns;
-		if (e->lane[i].end_ns > end)
-			end = e->lane[i].end_ns;
+	e->n_warm = 0; /* once is enough: the world stays */
+}
+
+/* Did the lock exclude?  Who wrote counted, and who read compared. */
+static void
+entrant_check(const struct entrant *e)
+{
+	uint64_t n_writes = 0;
+	uint64_t n_torn = 0;
+
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++) {
+		n_writes += e->lane[i].run.n_writes;
+		n_torn += e->lane[i].run.n_torn;
 	}
-	return (double)(end - begin);
+	if (e->data.count != n_writes || e->data.again != n_writes)
+		bench_die(e->contestant->name, "two threads had the lock in X at once");
+	if (n_torn != 0)
+		bench_die(e->contestant->name, "two threads had the lock in S and X at once");
+}
+
+/*
+ * Ticks from the first start to the last end.  Where threads outnumber processors that would count the
+ * time until the last one is let run again, and the length of the sample says better how long they had.
+ */
+static uint64_t
+entrant_span(const struct entrant *e)
+{
+	uint64_t begin = e->lane[0].begin;
+	uint64_t end = e->lane[0].end;
+
+	if (e->bench_case->n_lanes > e->settings->n_cpus)
+		return e->sample_ticks;
+	for (unsigned i = 1; i < e->bench_case->n_lanes; i++) {
+		begin = e->lane[i].begin < begin ? e->lane[i].begin : begin;
+		end = e->lane[i].end > end ? e->lane[i].end : end;
+	}
+	return end - begin;
 }
 
 static uint64_t
@@ -128,57 +194,58 @@ entrant_pairs(const struct entrant *e)
 	return n;
 }
 
+/* Run all threads once; ns for each operation. */
 static double
-entrant_share(const struct entrant *e)
+entrant_run(struct entrant *e)
 {
-	uint64_t least = UINT64_MAX;
-
-	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
-		if (e->lane[i].n_pairs < least)
-			least = e->lane[i].n_pairs;
-	return (double)least * e->bench_case->n_lanes / (double)entrant_pairs(e);
+	entrant_start(e);
+	entrant_check(e);
+	return (double)entrant_span(e) * e->settings->tick_ns / (double)entrant_pairs(e);
 }
 
-/* Did the lock exclude?  The threads counted under it. */
 static void
-entrant_check(struct entrant *e)
+entrant_note_shares(struct entrant *e)
 {
-	uint64_t n = entrant_pairs(e);
+	unsigned n = e->bench_case->n_lanes;
+	double sum = (double)entrant_pairs(e);
+	double least = sum;
+	double squares = 0;
 
-	if (e->lane[0].run.counter == NULL)
-		return;
-	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
-		n += e->lane[i].n_warm;
-	if (e->counter != n)
-		bench_die(e->contestant->name, "two threads had the lock at once");
-	e->counter = 0;
-}
+	for (unsigned i = 0; i < n; i++) {
+		double mine = (double)e->lane[i].n_pairs;
 
-/* Double the quota until a sample is long enough to scale by. */
-static void
-entrant_calibrate(struct entrant *e)
-{
-	double wanted = e->settings->sample_ns;
-	double took;
-
-	for (e->quota = QUOTA_FIRST;; e->quota *= 2) {
-		took = entrant_run(e);
-		entrant_check(e);
-		if (took >= wanted / 2)
-			break;
+		least = mine < least ? mine : least;
+		squares += mine * mine;
+		e->n_pairs[i] += e->lane[i].n_pairs;
 	}
-	e->quota = (uint64_t)((double)e->quota * wanted / took) / CHUNK * CHUNK + CHUNK;
+	e->slowest[e->n_samples] = least * n / sum;
+	e->jain[e->n_samples] = sum * sum / (n * squares);
+}
+
+static void
+entrant_note_waits(struct entrant *e)
+{
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
+		hist_merge(e->hist, e->lane[i].run.hist);
 }
 
 void
 entrant_measure(struct entrant *e)
 {
-	double took = entrant_run(e);
-
-	entrant_check(e);
-	e->sample[e->n_samples] = took / (double)entrant_pairs(e);
-	e->share[e->n_samples] = entrant_share(e);
+	e->loop = &e->contestant->loop[e->bench_case->loop];
+	e->sample[e->n_samples] = entrant_run(e);
+	entrant_note_shares(e);
+	if (e->bench_case->loop == LOOP_OPEN)
+		entrant_note_waits(e);
 	e->n_samples++;
+}
+
+void
+entrant_measure_waits(struct entrant *e)
+{
+	e->loop = &e->contestant->loop[LOOP_TIMED];
+	entrant_run(e);
+	entrant_note_waits(e);
 }
 
 struct privileges
@@ -187,13 +254,46 @@ entrant_privileges(const struct entrant *e)
 	struct privileges p = { .pinned = true, .fifo = true };
 
 	for (unsigned i = 0; i < e->bench_case->n_lanes; i++) {
-		p.pinned = p.pinned && e->lane[i].pinned;
-		p.fifo = p.fifo && e->lane[i].fifo;
+		p.pinned = p.pinned && e->lane[i].is_pinned;
+		p.fifo = p.fifo && (e->lane[i].is_fifo || e->bench_case->is_normal);
 	}
 	return p;
 }
 
 /* ---------------------------------------------------------------------- set-up */
+
+static void *
+room(size_t n, size_t size)
+{
+	void *memory = calloc(n, size);
+
+	if (memory == NULL)
+		bench_die("samples", "out of memory");
+	return memory;
+}
+
+static size_t
+chunk_of(const struct entrant *e)
+{
+	const struct bench_case *b = e->bench_case;
+
+	if (b->n_lanes > e->settings->n_cpus)
+		return 1;
+	if (b->loop == LOOP_OPEN)
+		return CHUNK_OPEN;
+	if (b->batch > 0)
+		return (CHUNK_ALONE + b->batch - 1) / b->batch * b->batch;
+	if (b->n_lanes > 1 && b->shared && (MODES_SELF & MODE_BIT(b->mode)) != 0)
+		return CHUNK_SHARED;
+	return CHUNK_ALONE;
+}
+
+/* Do all threads of the case want one and the same lock?  Then it can guard something. */
+static bool
+is_one_lock(const struct bench_case *b)
+{
+	return b->n_lanes > 1 && b->shared && (b->by == BY_HANDLE || b->n_names == 1);
+}
 
 static void
 lane_init(struct entrant *e, unsigned i)
@@ -202,38 +302,89 @@ lane_init(struct entrant *e, unsigned i)
 	struct lane *l = &e->lane[i];
 
 	l->entrant = e;
-	l->cpu = e->settings->cpu[i];
-	l->run.mode = b->mode;
-	l->run.target = e->target;
-	if (b->n_lanes > 1 && b->shared)
-		l->run.counter = &e->counter;
-	if (b->by == BY_NAME) {
-		size_t first = b->shared ? 0 : i * b->n_names;
+	l->number = i;
+	l->run = (struct run){
+		.world = e->world,
+		.target = e->target,
+		.tickets = room(BATCH_MAX, e->contestant->ticket_size),
+		.held = room(N_LEVELS, e->contestant->ticket_size),
+		.names = e->feed->names[i],
+		.paths = e->feed->paths[i],
+		.n_names = e->feed->n_uses,
+		.modes = e->feed->modes[i],
+		.n_modes = N_MODES,
+		.mode = b->mode,
+		.to = b->to,
+		.batch = b->batch,
+		.n_work = settings_steps(e->settings, b->section_ns),
+		.data = is_one_lock(b) ? &e->data : NULL,
+		.hist = b->hist_modes != 0 ? room(1, sizeof(struct hist)) : NULL,
+		.hist_modes = b->hist_modes,
+	};
+}
 
-		e->names[i] = names_make(first, b->n_names, i + 1, &l->run.n_names);
-		l->run.names = (const char(*)[NAME_SIZE])e->names[i];
+/* Arrivals by the case's own rate, or by what the contestant can bear when nobody keeps a timetable. */
+static void
+entrant_schedule(struct entrant *e)
+{
+	const struct bench_case *b = e->bench_case;
+	double least = 0;
+	double mean;
+
+	e->offered = b->load;
+	e->loop = &e->contestant->loop[LOOP_PAIRS];
+	for (int i = 0; i < N_PILOTS && b->load_percent > 0; i++) {
+		double ns = entrant_run(e);
+
+		least = i == 0 || ns < least ? ns : least;
+		e->offered = 1e9 / least * b->load_percent / 100;
+	}
+	mean = b->n_lanes / e->offered * 1e9 / e->settings->tick_ns;
+	for (unsigned i = 0; i < b->n_lanes; i++) {
+		e->lane[i].run.gaps = inputs_gaps(N_GAPS, mean, i + 1);
+		e->lane[i].run.n_gaps = N_GAPS;
 	}
 }
 
 void
 entrant_init(struct entrant *e, const struct contestant *c, const struct bench_case *b,
-	     const struct settings *s)
+	     const struct feed *f, const struct settings *s)
 {
+	double stretch = b->stretch > 0 && !s->is_quick ? b->stretch : 1;
+
 	memset(e, 0, sizeof(*e));
 	e->contestant = c;
 	e->bench_case = b;
 	e->settings = s;
-	e->sample = calloc(s->n_samples, sizeof(*e->sample));
-	e->share = calloc(s->n_samples, sizeof(*e->share));
-	if (e->sample == NULL || e->share == NULL)
-		bench_die("samples", "out of memory");
+	e->feed = f;
+	e->sample = room(s->n_samples, sizeof(*e->sample));
+	e->slowest = room(s->n_samples, sizeof(*e->slowest));
+	e->jain = room(s->n_samples, sizeof(*e->jain));
+	e->sample_ticks = (uint64_t)(s->sample_ns * stretch / s->tick_ns);
+	e->chunk = chunk_of(e);
+	if (b->hist_modes != 0)
+		e->hist = room(1, sizeof(*e->hist));
+	if (b->loop == LOOP_HOLD || b->loop == LOOP_DROP)
+		return; /* the rest is in a process of its own */
+	if ((c->traits & PEER_KEEPS) != 0)
+		e->n_warm = f->n_uses;
 	if (c->open != NULL)
-		e->world = c->open();
+		e->world = c->open(f->n_names * (b->shared ? 1 : b->n_lanes), case_held(b));
 	if (c->target_open != NULL)
 		e->target = c->target_open(e->world, "user:0000000");
 	for (unsigned i = 0; i < b->n_lanes; i++)
 		lane_init(e, i);
-	entrant_calibrate(e);
+	if (b->loop == LOOP_OPEN)
+		entrant_schedule(e);
+}
+
+static void
+lane_fini(struct lane *l)
+{
+	free(l->run.tickets);
+	free(l->run.held);
+	free(l->run.hist);
+	free((void *)l->run.gaps);
 }
 
 void
@@ -241,12 +392,14 @@ entrant_fini(struct entrant *e)
 {
 	const struct contestant *c = e->contestant;
 
-	if (c->target_close != NULL)
-		c->target_close(e->world, e->target);
-	if (c->close != NULL)
-		c->close(e->world);
 	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
-		free(e->names[i]);
+		lane_fini(&e->lane[i]);
+	if (c->target_close != NULL && e->target != NULL)
+		c->target_close(e->world, e->target);
+	if (c->close != NULL && e->world != NULL)
+		c->close(e->world);
 	free(e->sample);
-	free(e->share);
+	free(e->slowest);
+	free(e->jain);
+	free(e->hist);
 }

@@ -6,25 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "bench.h"
-
-/* How to measure, for the whole program. */
-struct settings {
-	unsigned n_samples;
-	double sample_ns;     /* how long a sample should take */
-	bool want_fifo;       /* ask for a real-time priority */
-	int cpu[N_LANES_MAX]; /* where the threads run */
-	unsigned n_cpus;      /* how many of them there are */
-	const char *filter;   /* part of the name of the cases to run; NULL: all */
-	const char *json;     /* where to write the samples; NULL: nowhere */
-	const char *note;     /* copied to the JSON; NULL: none */
-};
-
-/* What was found out about the machine by trying. */
-struct privileges {
-	bool pinned;
-	bool fifo;
-};
+#include "inputs.h"
+#include "settings.h"
 
 struct entrant;
 
@@ -33,42 +16,67 @@ struct lane {
 	_Alignas(64) struct run run;
 	struct entrant *entrant;
 	pthread_t thread;
-	int cpu;
-	bool pinned;
-	bool fifo;
+	unsigned number;
 	uint64_t n_pairs; /* timed ones */
-	uint64_t n_warm;  /* those before */
-	uint64_t begin_ns;
-	uint64_t end_ns;
+	uint64_t begin;   /* ticks */
+	uint64_t end;
+	bool is_pinned;
+	bool is_fifo;
 };
 
 struct entrant {
 	const struct contestant *contestant;
 	const struct bench_case *bench_case;
 	const struct settings *settings;
+	const struct feed *feed;
+	const struct bench_loop *loop; /* of the sample that is being taken */
 	void *world;
 	void *target;
-	char (*names[N_LANES_MAX])[NAME_SIZE];
+	uint64_t sample_ticks;
+	size_t chunk;  /* pairs between two looks at the clock */
+	size_t n_warm; /* pairs of each thread before the clock starts, at least */
 	struct lane lane[N_LANES_MAX];
-	uint64_t quota; /* pairs of a thread in a sample */
 	_Alignas(64) atomic_uint n_ready;
-	_Alignas(64) atomic_bool stop; /* one thread is done: the others have nobody beside them */
-	_Alignas(64) uint64_t counter;
-	double *sample; /* ns for each pair, all threads together */
-	double *share;  /* of the pairs that would be fair, how many the poorest thread got */
+	_Alignas(64)
+		atomic_uint_least64_t deadline; /* of the sample, in ticks; 0: not all are ready */
+	_Alignas(64) struct bench_data data;
+	_Alignas(64) double offered; /* open loop: arrivals a second */
+	double *sample;              /* ns for each operation, all threads together */
+	double *slowest;             /* the slowest thread's part of the mean */
+	double *jain;                /* Jain's index of fairness */
 	unsigned n_samples;
+	uint64_t n_pairs[N_LANES_MAX]; /* of each thread, in all samples */
+	struct hist *hist;             /* waits, in ticks; NULL: not noted */
+	double held_bytes;             /* of a lock held; 0: not measured */
 };
 
-/* Make a world, targets and names, and find out how many pairs make a sample. */
+/* Make a world, a target, and what the threads need.  `f` must outlive it. */
 void entrant_init(struct entrant *e, const struct contestant *c, const struct bench_case *b,
-		  const struct settings *s);
+		  const struct feed *f, const struct settings *s);
 
 void entrant_fini(struct entrant *e);
 
 /* Measure once more. */
 void entrant_measure(struct entrant *e);
 
+/* Measure the waits once more. */
+void entrant_measure_waits(struct entrant *e);
+
 /* What the threads of the last sample were allowed. */
 struct privileges entrant_privileges(const struct entrant *e);
+
+/*
+ * held.c: measure what it costs to hold many locks, in a process of its own; `acquire` and `release` are the
+ * two halves.  `n` names.
+ */
+void held_measure(struct entrant *acquire, struct entrant *release, size_t n);
+
+/* held.c: what that process does. */
+void held_child(const struct contestant *c, const struct bench_case *b, size_t n,
+		const struct settings *s);
+
+/* entrant.c: run the calling thread on the processor for lane `number`, at real-time priority; granted? */
+bool lane_pin(const struct settings *s, unsigned number);
+bool lane_hurry(void);
 
 #endif /* BENCH_ENTRANT_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Latchkey as a contestant: by handle, by name, and its owners. */
+/* Latchkey as a contestant: by handle and by name, each session an owner. */
 #include "bench.h"
 
-static void
+BENCH_INLINE void
 must(int rc, const char *what)
 {
 	if (__builtin_expect(rc != 0, 0))
@@ -10,10 +10,12 @@ must(int rc, const char *what)
 }
 
 static void *
-latchkey_open(void)
+latchkey_open(size_t n_names, size_t n_held)
 {
 	struct lk_manager *m;
 
+	(void)n_names;
+	(void)n_held;
 	must(lk_open("memory:", NULL, &m), "latchkey: open");
 	return m;
 }
@@ -21,29 +23,51 @@ latchkey_open(void)
 static void
 latchkey_close(void *world)
 {
-	must(lk_close(world), "latchkey: close");
+	must(lk_close((struct lk_manager *)world), "latchkey: close");
 }
 
-static void *
+BENCH_INLINE void *
 owner_open(void *world)
 {
 	struct lk_owner *w;
 
-	must(lk_owner_open(world, NULL, &w), "latchkey: open an owner");
+	must(lk_owner_open((struct lk_manager *)world, NULL, &w), "latchkey: open an owner");
 	return w;
 }
 
-static void
-owner_close(void *session)
+BENCH_INLINE void
+owner_close(void *owner)
 {
-	must(lk_owner_close(session), "latchkey: close an owner");
+	must(lk_owner_close((struct lk_owner *)owner), "latchkey: close an owner");
+}
+
+static void *
+session_open(void *world, void *target, unsigned lane)
+{
+	(void)target;
+	(void)lane;
+	return owner_open(world);
 }
 
 static void
-release(void *session, const void *target, bench_ticket ticket)
+session_close(void *session)
+{
+	owner_close(session);
+}
+
+BENCH_INLINE void
+release(void *session, const void *target, lk_grant *grant)
 {
 	(void)target;
-	must(lk_release(session, ticket), "latchkey: release");
+	must(lk_release((struct lk_owner *)session, *grant), "latchkey: release");
+}
+
+BENCH_INLINE void
+convert(void *session, const void *target, lk_grant *grant, lk_mode from, lk_mode to)
+{
+	(void)target;
+	(void)from;
+	must(lk_convert((struct lk_owner *)session, *grant, to, NULL), "latchkey: convert");
 }
 
 /* ------------------------------------------------------------------- by handle */
@@ -53,7 +77,7 @@ handle_open(void *world, const char *name)
 {
 	struct lk_resource *r;
 
-	must(lk_resource_open(world, name, &r), "latchkey: open a handle");
+	must(lk_resource_open((struct lk_manager *)world, name, &r), "latchkey: open a handle");
 	return r;
 }
 
@@ -61,102 +85,100 @@ static void
 handle_close(void *world, void *target)
 {
 	(void)world;
-	lk_resource_close(target);
+	lk_resource_close((struct lk_resource *)target);
 }
 
-static bench_ticket
-handle_acquire(void *session, const void *target, lk_mode mode)
+BENCH_INLINE void
+handle_acquire(void *session, const void *target, lk_mode mode, lk_grant *grant)
 {
-	lk_grant g = 0;
-
-	must(lk_acquire_on(session, (struct lk_resource *)target, mode, NULL, &g),
+	must(lk_acquire_on((struct lk_owner *)session, (struct lk_resource *)target, mode, NULL,
+			   grant),
 	     "latchkey: acquire by handle");
-	return g;
 }
 
-static void
-handle_loop(struct run *r)
-{
-	bench_loop(r, handle_acquire, release);
-}
-
-const struct contestant latchkey_by_handle = {
-	.name = "latchkey",
-	.by = BY_HANDLE,
-	.modes = MODES_ALL,
-	.open = latchkey_open,
-	.close = latchkey_close,
-	.target_open = handle_open,
-	.target_close = handle_close,
-	.session_open = owner_open,
-	.session_close = owner_close,
-	.acquire = handle_acquire,
-	.release = release,
-	.loop = handle_loop,
-};
+#define PEER               latchkey_by_handle
+#define PEER_NAME          "latchkey"
+#define PEER_WHAT          "lk_acquire_on() and lk_release(), default settings"
+#define PEER_BY            BY_HANDLE
+#define PEER_MODES         MODES_ALL
+#define PEER_TICKET        lk_grant
+#define PEER_OPEN          latchkey_open
+#define PEER_CLOSE         latchkey_close
+#define PEER_TARGET_OPEN   handle_open
+#define PEER_TARGET_CLOSE  handle_close
+#define PEER_SESSION_OPEN  session_open
+#define PEER_SESSION_CLOSE session_close
+#define PEER_ACQUIRE       handle_acquire
+#define PEER_RELEASE       release
+#define PEER_CONVERT       convert
+#include "contestant.h"
 
 /* --------------------------------------------------------------------- by name */
 
-static bench_ticket
-name_acquire(void *session, const void *target, lk_mode mode)
+BENCH_INLINE void
+name_acquire(void *session, const void *target, lk_mode mode, lk_grant *grant)
 {
-	lk_grant g = 0;
-
-	must(lk_acquire(session, target, mode, NULL, &g), "latchkey: acquire by name");
-	return g;
+	must(lk_acquire((struct lk_owner *)session, (const char *)target, mode, NULL, grant),
+	     "latchkey: acquire by name");
 }
 
-static void
-name_loop(struct run *r)
+/* The ancestors come with the row. */
+BENCH_INLINE void
+path_acquire(void *session, const struct bench_path *path, lk_mode mode, lk_grant *grant)
 {
-	bench_loop(r, name_acquire, release);
+	name_acquire(session, path->level[N_LEVELS - 1].text, mode, grant);
 }
 
-const struct contestant latchkey_by_name = {
-	.name = "latchkey",
-	.by = BY_NAME,
-	.modes = MODES_ALL,
-	.open = latchkey_open,
-	.close = latchkey_close,
-	.session_open = owner_open,
-	.session_close = owner_close,
-	.acquire = name_acquire,
-	.release = release,
-	.loop = name_loop,
-};
-
-/* --------------------------------------------------- an owner for each request */
-
-/* Here the manager is the session and the owner is the ticket. */
-static bench_ticket
-owner_acquire(void *session, const void *target, lk_mode mode)
+BENCH_INLINE void
+path_release(void *session, const struct bench_path *path, lk_grant *grant)
 {
-	(void)target;
-	(void)mode;
-	return (bench_ticket)(uintptr_t)owner_open(session);
+	(void)path;
+	must(lk_release((struct lk_owner *)session, *grant), "latchkey: release");
 }
 
-static void
-owner_release(void *session, const void *target, bench_ticket ticket)
+BENCH_INLINE void
+release_all(void *session)
 {
-	(void)session;
-	(void)target;
-	owner_close((void *)(uintptr_t)ticket);
+	must(lk_release_all((struct lk_owner *)session), "latchkey: release all");
 }
 
-static void
-owner_loop(struct run *r)
+/* Making the array of requests is part of the price. */
+BENCH_INLINE void
+many_acquire(void *session, const struct bench_name *names, size_t n, lk_mode mode, lk_grant *grant)
 {
-	bench_loop(r, owner_acquire, owner_release);
+	struct lk_request request[BATCH_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		request[i] = (struct lk_request){ .name = names[i].text, .mode = mode };
+	must(lk_acquire_many((struct lk_owner *)session, request, n, NULL, grant),
+	     "latchkey: acquire many");
 }
 
-const struct contestant latchkey_owner = {
-	.name = "latchkey",
-	.by = BY_OWNER,
-	.modes = MODES_ALL,
-	.open = latchkey_open,
-	.close = latchkey_close,
-	.acquire = owner_acquire,
-	.release = owner_release,
-	.loop = owner_loop,
-};
+BENCH_INLINE void
+many_release(void *session, const struct bench_name *names, size_t n, lk_grant *grant)
+{
+	(void)names;
+	must(lk_release_many((struct lk_owner *)session, grant, n, NULL), "latchkey: release many");
+}
+
+#define PEER               latchkey_by_name
+#define PEER_NAME          "latchkey"
+#define PEER_WHAT          "lk_acquire() and lk_release(), default settings"
+#define PEER_BY            BY_NAME
+#define PEER_MODES         MODES_ALL
+#define PEER_TICKET        lk_grant
+#define PEER_OPEN          latchkey_open
+#define PEER_CLOSE         latchkey_close
+#define PEER_SESSION_OPEN  session_open
+#define PEER_SESSION_CLOSE session_close
+#define PEER_ACQUIRE       name_acquire
+#define PEER_RELEASE       release
+#define PEER_CONVERT       convert
+#define PEER_PATH_ACQUIRE  path_acquire
+#define PEER_PATH_RELEASE  path_release
+#define PEER_RELEASE_ALL   release_all
+#define PEER_MANY_ACQUIRE  many_acquire
+#define PEER_MANY_RELEASE  many_release
+#define PEER_OWNER_OPEN    owner_open
+#define PEER_OWNER_CLOSE   owner_close
+#include "contestant.h"

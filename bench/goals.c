@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What Latchkey is to reach, measured in one run with what it is compared with. */
+#include "cases.h"
+
+#define BY_HANDLE_GOAL(m)                                                                         \
+	{                                                                                         \
+		"by handle, nobody else there, " #m, "handle/" #m, "handle/" #m, "pthread_mutex", \
+			FIGURE_NS, false, 1.15                                                    \
+	}
+
+/* A price, as a multiple of theirs. */
+#define COST(text, ours, theirs, contestant, limit)                     \
+	{                                                               \
+		text, ours, theirs, contestant, FIGURE_NS, false, limit \
+	}
+
+/* … in a thread of several. */
+#define THREAD_COST(text, ours, theirs, contestant, limit)                     \
+	{                                                                      \
+		text, ours, theirs, contestant, FIGURE_THREAD_NS, false, limit \
+	}
+
+/* Throughput, as a multiple of theirs: so many times faster. */
+#define FASTER(text, ours, theirs, contestant, limit)                          \
+	{                                                                      \
+		text, ours, theirs, contestant, FIGURE_THROUGHPUT, true, limit \
+	}
+
+#define AT_LEAST(text, ours, figure, limit)                 \
+	{                                                   \
+		text, ours, NULL, NULL, figure, true, limit \
+	}
+
+#define AT_MOST(text, ours, figure, limit)                   \
+	{                                                    \
+		text, ours, NULL, NULL, figure, false, limit \
+	}
+
+#define BY_NAME_GOALS(count, text, striped, bdb, rocks, sharded)                              \
+	COST("by name, " text, "name/" #count, "name/" #count, "striped_mutex", striped),     \
+		FASTER("by name, " text, "name/" #count, "name/" #count, "berkeley_db", bdb), \
+		FASTER("by name, " text, "name/" #count, "name/" #count, "rocksdb", rocks),   \
+		FASTER("by name, " text, "name/" #count, "name/" #count, "sharded_table", sharded)
+
+#define US 1e3
+#define MS 1e6
+
+const struct bench_goal bench_goals[] = {
+	BY_HANDLE_GOAL(IS),
+	BY_HANDLE_GOAL(IX),
+	BY_HANDLE_GOAL(S),
+	BY_HANDLE_GOAL(SIX),
+	BY_HANDLE_GOAL(U),
+	BY_HANDLE_GOAL(X),
+
+	BY_NAME_GOALS(1, "one name", 2.2, 6.5, 20, 4),
+	BY_NAME_GOALS(1000, "a thousand names", 2.3, 6, 19, 3.7),
+	BY_NAME_GOALS(1000000, "a million names", 3.3, 4.5, 13, 2.7),
+	FASTER("by name, a million names", "name/1000000", "name/1000000", "tbb_map", 9),
+	COST("ten million names against a thousand", "name/10000000", "name/1000", "latchkey", 1.5),
+	FASTER("two threads with names of their own against one", "own-names/2-threads",
+	       "name/1000", "latchkey", 1.65),
+
+	COST("IS+IS+S in one call against one name", "path/S", "name/1000", "latchkey", 3),
+	THREAD_COST("… a thread of two against one alone", "path/S/2-threads", "path/S", "latchkey",
+		    1.3),
+	COST("… with the ancestors held, against one name", "path-in-transaction/S", "name/1000",
+	     "latchkey", 1.3),
+
+	FASTER("two threads that share a lock against one, S", "shared-hot/S/2-threads", "handle/S",
+	       "latchkey", 1.8),
+	FASTER("two threads that share a lock against one, IS", "shared-hot/IS/2-threads",
+	       "handle/IS", "latchkey", 1.8),
+	/* ten times fair_after_ns, and two slices of the scheduler */
+	AT_MOST("… an X now and then: its longest wait", "shared-hot/X-now-and-then/2-threads",
+		FIGURE_MAX, 10 * MS + 2 * 3 * MS),
+	FASTER("two threads that exclude each other, 100 ns", "exclusive-hot/100ns/2-threads",
+	       "exclusive-hot/100ns/2-threads", "pthread_mutex", 2.3),
+	AT_LEAST("… the slower one's part of the mean", "exclusive-hot/100ns/2-threads",
+		 FIGURE_SLOWEST, 0.9),
+	AT_MOST("… all but a thousandth of the waits", "exclusive-hot/100ns/2-threads", FIGURE_P999,
+		1 * US),
+	FASTER("16 such threads on two processors against two", "convoy/100ns/16-threads",
+	       "exclusive-hot/100ns/2-threads", "latchkey", 0.8),
+	AT_LEAST("… the slowest one's part of the mean", "convoy/100ns/16-threads", FIGURE_SLOWEST,
+		 0.3),
+
+	COST("S to X to S by handle against a plain pair", "convert/S-X-S", "handle/X", "latchkey",
+	     2.2),
+
+	COST("a million held: acquire", "held/1000000/acquire", "held/1000000/acquire",
+	     "berkeley_db", 0.4),
+	COST("a million held: release", "held/1000000/release", "held/1000000/release",
+	     "berkeley_db", 0.25),
+	AT_MOST("a million held: bytes each", "held/1000000/acquire", FIGURE_BYTES, 160),
+	FASTER("a batch of 64 cold names against one by one", "batch/64-cold", "one-by-one/64-cold",
+	       "latchkey", 1.5),
+
+	COST("an owner used once against a pair by name", "owner/once", "name/1000", "latchkey",
+	     2.5),
+	{ 0 },
+};
