@@ -172,7 +172,7 @@ has_figure(const struct result *r, enum bench_figure figure)
 {
 	if (figure != FIGURE_P999 && figure != FIGURE_MAX)
 		return true;
-	return r->hist != NULL && r->hist->n > 0;
+	return r->hist != NULL && r->hist->total > 0;
 }
 
 struct verdict
