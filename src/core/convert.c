@@ -182,18 +182,69 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 	return rc;
 }
 
-int
-lk_convert(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *o)
+/*
+ * A plain grant in the word, made stronger at one go, or weaker.  False: not as simple as that; nothing
+ * was done.  The owner was entered.
+ */
+LK_HOT bool
+convert_plain(struct lk_owner *w, struct hold *s, uint64_t head, lk_mode to)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	const lk_mode from = head_effective(head);
+	uint32_t lost = 0;
+
+	if (mode_covers(from, to)) {
+		/* The fence first (H11), then the mode, then the word: as every weakening (H3). */
+		if (mode_writes(from) && !mode_writes(to) && (head & HEAD_FENCE) == 0) {
+			shim_store(&s->fence, shim_load(&r->fence, SHIM_RELAXED), SHIM_RELEASE);
+			head |= HEAD_FENCE;
+		}
+		shim_store(&s->head, head_with_modes(head, to, to), SHIM_RELEASE);
+		if (likely(to != from) && unlikely(!line_weaken(r, from, to)))
+			pass_to_waiters(w, r);
+		return true;
+	}
+	if (unlikely(!mode_covers(to, from)) || unlikely(!line_try_take(r, from, to, &lost)))
+		return false;
+	if (mode_writes(to) && !mode_writes(from)) {
+		(void)grant_mint(r);
+		head &= ~HEAD_FENCE; /* the new one is the resource's (H11) */
+	}
+	shim_store(&s->head, head_with_modes(head, to, to), SHIM_RELEASE);
+	return true;
+}
+
+static LK_NOINLINE int
+convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *o)
 {
 	struct request q;
-	int rc;
+	int rc = request_read(&q, to, o);
 
-	if (unlikely(w == NULL))
-		return LK_E_INVAL;
-	rc = request_read(&q, to, o);
 	if (unlikely((q.flags & LK_PARENTS) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
 	return likely(rc == 0) ? convert_grant(w, g, &q) : rc;
+}
+
+int
+lk_convert(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *o)
+{
+	const uint32_t slot = (uint32_t)(g & (SLOT_MAX - 1));
+
+	if (unlikely(w == NULL))
+		return LK_E_INVAL;
+	if (likely(slot < SLOTS_INLINE && o == NULL && mode_valid(to))) {
+		struct hold *s = &w->holds.first[slot];
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+		if (likely(grant_is_plain(g, head, owner_few(w))) &&
+		    likely((head & HEAD_SEAT) == 0) && likely(owner_enter(w) == 0) &&
+		    likely(convert_plain(w, s, head, to))) {
+			tally(&w->count.conversions);
+			owner_leave(w);
+			return 0;
+		}
+	}
+	return convert_with(w, g, to, o);
 }
 
 int

@@ -100,6 +100,15 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 	return grant_of(head, hold_add(&w->holds, r, fence, head, q->extra));
 }
 
+/* Is `g` the one grant of a hold without notes, in a slot within reach? */
+LK_HOT bool
+grant_is_plain(lk_grant g, uint64_t head, uint32_t few)
+{
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
+
+	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 && head != 0;
+}
+
 /* The slot of a grant that `w` holds, or NULL: stale or foreign.  (H1) */
 LK_HOT struct hold *
 grant_find(struct lk_owner *w, lk_grant g, uint32_t *slot)

@@ -226,15 +226,6 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 	return done == n ? 0 : LK_E_STALE;
 }
 
-/* Is `g` the one grant of a hold without notes, in a slot within reach? */
-LK_HOT bool
-grant_is_plain(lk_grant g, uint64_t head, uint32_t few)
-{
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
-
-	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 && head != 0;
-}
-
 int
 lk_release(struct lk_owner *w, lk_grant g)
 {
