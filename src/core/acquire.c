@@ -18,12 +18,12 @@
 #include "index/path.h"
 #include "index/replace.h"
 
-enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_DIED };
+enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_BARRED, PLAIN_DIED };
 
 /*
  * The whole of an acquire that meets nothing out of the ordinary, on a resource that cannot be
- * retired: about seventy instructions.  PLAIN_NOT: nothing was done.  PLAIN_DIED: the word counts our
- * hold, and there is a death to tell of.
+ * retired: about seventy instructions.  PLAIN_NOT, and PLAIN_BARRED by the
+ * word: nothing was done.  PLAIN_DIED: the word counts our hold, and there is a death to tell of.
  */
 LK_HOT enum plain
 acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few, lk_grant *out)
@@ -31,9 +31,10 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t 
 	lk_grant g;
 
 	if (unlikely(resource_parent(r) != NULL) ||
-	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE) ||
-	    unlikely(!line_try_enter(r, mode)))
+	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
 		return PLAIN_NOT;
+	if (unlikely(!line_try_enter(r, mode)))
+		return PLAIN_BARRED;
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		return PLAIN_DIED;
 	g = grant_write_plain(w, r, mode, 0, few);
@@ -61,29 +62,6 @@ undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
 }
 
 /*
- * The plain way of a name that is spread: one addition in the owner's slot.  `g`: it was glimpsed, so it
- * is to be confirmed; NULL: it cannot be retired.
- */
-LK_HOT enum plain
-acquire_seated(struct lk_owner *w, struct lk_resource *r, const struct glimpse *g, lk_mode mode,
-	       uint32_t few, lk_grant *out)
-{
-	lk_grant grant;
-
-	if (unlikely(!seat_try(w, r, LK_NL, mode)))
-		return PLAIN_NOT;
-	if (unlikely(g != NULL && !glimpse_confirmed(g)) ||
-	    unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)) {
-		undo(w, r, mode, true);
-		return PLAIN_NOT;
-	}
-	grant = grant_write_plain(w, r, mode, HEAD_SEAT, few);
-	if (out != NULL)
-		*out = grant;
-	return PLAIN_DONE;
-}
-
-/*
  * Take what was glimpsed, if the word still is of the entry that we read the name of.  `*lost` counts
  * attempts that others spoilt.
  */
@@ -101,10 +79,25 @@ take_glimpsed(struct glimpse *g, lk_mode mode, uint32_t *lost)
 	}
 }
 
+/*
+ * The same of a name that is spread: one addition in the owner's slot, and a look at the word.
+ */
 static LK_NOINLINE enum plain
 glimpsed_seated(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
 {
-	return acquire_seated(w, g->r, g, mode, few, out);
+	lk_grant grant;
+
+	if (unlikely(!seat_try(w, g->r, LK_NL, mode)))
+		return PLAIN_NOT;
+	if (unlikely(!glimpse_confirmed(g)) ||
+	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0)) {
+		undo(w, g->r, mode, true);
+		return PLAIN_NOT;
+	}
+	grant = grant_write_plain(w, g->r, mode, HEAD_SEAT, few);
+	if (out != NULL)
+		*out = grant;
+	return PLAIN_DONE;
 }
 
 /* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
@@ -468,25 +461,54 @@ acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct
 	return rc == 0 ? acquire_with(w, NULL, r, &q, out) : rc;
 }
 
-/* After acquire_plain() in vain: the name may be spread, or the attempt lost to somebody else's. */
-static LK_NOINLINE int
-acquire_on_again(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+/* The attempt was lost to somebody else's, if the word is open now. */
+static LK_COLD int
+acquire_on_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
-	const uint64_t word = shim_load(&r->word, SHIM_RELAXED);
-	const uint32_t few = owner_few(w);
-
-	if (unlikely(resource_parent(r) != NULL) ||
-	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
-		return acquire_on(w, r, mode, NULL, out);
-	if (likely((word & WORD_SPREAD) != 0)) {
-		if (likely(acquire_seated(w, r, NULL, mode, few, out) == PLAIN_DONE)) {
-			owner_leave(w);
-			return 0;
-		}
-	} else if ((word & word_row[mode].open) == 0) {
+	if ((shim_load(&r->word, SHIM_RELAXED) & word_row[mode].open) == 0)
 		seat_note_lost(w, r, mode, 1);
-	}
 	return acquire_on(w, r, mode, NULL, out);
+}
+
+static LK_COLD int
+acquire_on_unseated(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	undo(w, r, mode, true);
+	return acquire_on(w, r, mode, NULL, out);
+}
+
+/* The grant of an owner that holds other names too: apart, so that the path of the only one is short. */
+static LK_NOINLINE int
+acquire_on_seated(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
+		  lk_grant *out)
+{
+	lk_grant g = grant_write_plain(w, r, mode, HEAD_SEAT, few);
+
+	if (out != NULL)
+		*out = g;
+	owner_leave(w);
+	return 0;
+}
+
+/* The rest of an acquire that the word barred: perhaps as the name is spread. */
+static LK_NOINLINE int
+acquire_on_barred(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
+		  lk_grant *out)
+{
+	lk_grant g;
+
+	if (unlikely(!seat_open(shim_load(&r->word, SHIM_ACQUIRE), mode)))
+		return acquire_on_lost(w, r, mode, out);
+	if (unlikely(!seat_enter(seat_of(w, r), &r->word, LK_NL, mode)) ||
+	    unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		return acquire_on_unseated(w, r, mode, out);
+	if (unlikely(few != FEW_ALL))
+		return acquire_on_seated(w, r, mode, few, out);
+	g = grant_write_plain(w, r, mode, HEAD_SEAT, FEW_ALL);
+	if (out != NULL)
+		*out = g;
+	owner_leave(w);
+	return 0;
 }
 
 int
@@ -507,7 +529,9 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	case PLAIN_DIED:
 		return acquire_died(w, r, mode, out);
 	case PLAIN_NOT:
-		return acquire_on_again(w, r, mode, out);
+		return acquire_on(w, r, mode, NULL, out);
+	case PLAIN_BARRED:
+		return acquire_on_barred(w, r, mode, few, out);
 	case PLAIN_DONE:
 		break;
 	}

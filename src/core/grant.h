@@ -56,7 +56,7 @@ grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_
 
 	shim_store(&h->few, few, SHIM_RELAXED);
 	shim_store(&s->resource, r, SHIM_RELEASE);
-	if (mode_writes(mode))
+	if ((flags & HEAD_SEAT) == 0 && mode_writes(mode)) /* what writes has no slot */
 		(void)grant_mint(r);
 	shim_store(&s->head, head, SHIM_RELEASE);
 	return grant_of(head, slot);

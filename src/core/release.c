@@ -151,24 +151,15 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
  */
 LK_HOT bool
 end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
-	       struct lk_resource *r, lk_mode held)
+	       struct lk_resource *r, uint64_t head)
 {
-	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	const lk_mode held = head_effective(head);
+
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
 	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
+	if (unlikely((head & HEAD_SEAT) != 0))
+		return seat_leave(seat_of(w, r), &r->word, held, LK_NL);
 	return likely(line_exit(r, held));
-}
-
-/* The same of a hold that is counted in the owner's slot. */
-static LK_NOINLINE int
-release_seated(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few, lk_mode held)
-{
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
-
-	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the slot (H3) */
-	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
-	seat_weaken(w, r, held, LK_NL);
-	owner_leave(w);
-	return 0;
 }
 
 /* The rest of a release that found somebody waiting. */
@@ -241,9 +232,7 @@ lk_release(struct lk_owner *w, lk_grant g)
 		if (likely(grant_is_plain(g, head, few)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
-			if (unlikely((head & HEAD_SEAT) != 0))
-				return release_seated(w, s, slot, few, head_effective(head));
-			if (unlikely(!end_plain_hold(w, s, slot, few, r, head_effective(head))))
+			if (unlikely(!end_plain_hold(w, s, slot, few, r, head)))
 				return release_plain_to_waiters(w, r);
 			owner_leave(w);
 			return 0;

@@ -48,11 +48,12 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
 	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
 		return NULL;
-	/* (R4): the pins first.  A pin that came and went left what was done under it in the word, or in a
-	 * slot; and if that is over too, the fence that we read next. */
+	/* (R4): the pins first, the word last.  A pin that came and went left what was done under it in the
+	 * word, or in a slot, from which it may have come to the word (C5); and if that is over too, the
+	 * fence that we read next. */
 	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
-	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD)) ||
-	    unlikely((w & WORD_SPREAD) != 0 && has_seated(x, r))) {
+	    unlikely((w & WORD_SPREAD) != 0 && has_seated(x, r)) ||
+	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD))) {
 		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
 		return NULL;
 	}

@@ -121,7 +121,7 @@ seat_open(uint64_t w, lk_mode m)
 LK_HOT bool
 seat_enter(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 {
-	uint64_t before = shim_add(seat, word_row[to].add - word_row[from].add, SHIM_SEQ_CST);
+	uint64_t before = shim_add(seat, word_row[to].add - word_add(from), SHIM_SEQ_CST);
 
 	return likely(seat_open(shim_load(word, SHIM_SEQ_CST), to)) &&
 	       likely((before & word_row[to].guard) == 0);
@@ -131,7 +131,7 @@ seat_enter(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 LK_HOT bool
 seat_leave(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 {
-	shim_sub(seat, word_row[from].add - word_row[to].add, SHIM_SEQ_CST);
+	shim_sub(seat, word_row[from].add - word_add(to), SHIM_SEQ_CST);
 	return likely((shim_load(word, SHIM_SEQ_CST) & WORD_WAITERS) == 0);
 }
 

@@ -25,8 +25,8 @@
  * W4  latch of the line free => (WAITERS set <=> the line is not empty); AWAKE or CLOSED set =>
  *     WAITERS set.
  * W5  nobody is granted without the latch while CLOSED is set.
- * W6  DEAD set => nothing is held, nobody waits, until the entry is used anew; or it was pinned when
- *     DEAD was set, and DEAD goes again at once (R4).
+ * W6  DEAD set => nothing is held, nobody waits, until the entry is used anew; or it was pinned, or held
+ *     in a slot, when DEAD was set, and DEAD goes again at once (R4, C6).
  * W7  no count overflows: a request minds its own guard and those of all modes below it, so that
  *     every weakening finds room; weakening and release mind no guard.
  *     (S: 2^13 held, each of which may become one IS more, on top of 2^15: below 2^16.)
@@ -93,6 +93,13 @@ struct mode_row {
 };
 
 extern LK_HIDDEN const struct mode_row word_row[MODE_N];
+
+/* What a hold adds; nothing adds nothing, which the compiler should know. */
+LK_HOT uint64_t
+word_add(lk_mode m)
+{
+	return m == LK_NL ? 0 : word_row[m].add;
+}
 
 /* `w` without the asker's own hold in `held`. */
 LK_HOT uint64_t
