@@ -12,26 +12,23 @@
  */
 #include "core/acquire.h"
 #include "core/ancestors.h"
+#include "core/below.h"
 #include "core/implied.h"
 #include "core/reentry.h"
 #include "core/release.h"
 #include "index/path.h"
 #include "index/replace.h"
 
-enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_BARRED, PLAIN_DIED };
-
 /*
- * The whole of an acquire that meets nothing out of the ordinary, on a resource that cannot be
- * retired: about seventy instructions.  PLAIN_NOT, and PLAIN_BARRED by the
- * word: nothing was done.  PLAIN_DIED: the word counts our hold, and there is a death to tell of.
+ * The whole of an acquire that meets nothing out of the ordinary, on a resource without ancestors that
+ * cannot be retired: about seventy instructions.
  */
 LK_HOT enum plain
 acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few, lk_grant *out)
 {
 	lk_grant g;
 
-	if (unlikely(resource_parent(r) != NULL) ||
-	    unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
+	if (unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
 		return PLAIN_NOT;
 	if (unlikely(!line_try_enter(r, mode)))
 		return PLAIN_BARRED;
@@ -59,24 +56,6 @@ static LK_NOINLINE void
 undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
 {
 	release_word(w, r, mode, LK_NL, seated);
-}
-
-/*
- * Take what was glimpsed, if the word still is of the entry that we read the name of.  `*lost` counts
- * attempts that others spoilt.
- */
-LK_HOT bool
-take_glimpsed(struct glimpse *g, lk_mode mode, uint32_t *lost)
-{
-	uint64_t w = g->word;
-
-	for (;;) {
-		if (unlikely((((w ^ g->word) & WORD_GEN_MASK) | (w & word_row[mode].open)) != 0))
-			return false;
-		if (likely(shim_cas(&g->r->word, &w, w + word_row[mode].add, SHIM_ACQ_REL)))
-			return true;
-		++*lost;
-	}
 }
 
 /*
@@ -366,7 +345,8 @@ acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t f
 			blind = true;
 		else if (likely(resource_parent(g.r) == NULL))
 			plain = acquire_glimpsed(w, &g, mode, few, out);
-		else if (glimpse_pin(&g))
+		else if ((plain = below_acquire(w, &g, mode, few, out)) == PLAIN_NOT &&
+			 glimpse_pin(&g))
 			return acquire_glimpsed_path(w, &g, q, out);
 		if (blind)
 			plain = acquire_new(w, n, &g, mode, few, out);
@@ -511,6 +491,27 @@ acquire_on_barred(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint3
 	return 0;
 }
 
+/* The rest of an acquire by the handle of a name with ancestors; the owner was entered. */
+static LK_NOINLINE int
+acquire_on_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
+		lk_grant *out)
+{
+	const struct glimpse g = {
+		.r = r,
+		.ident = shim_load(&r->ident, SHIM_RELAXED),
+		.word = shim_load(&r->word, SHIM_RELAXED),
+	};
+	enum plain plain = below_acquire(w, &g, mode, few, out);
+
+	if (likely(plain == PLAIN_DONE)) {
+		owner_leave(w);
+		return 0;
+	}
+	if (plain == PLAIN_DIED)
+		return acquire_died(w, r, mode, out);
+	return acquire_on(w, r, mode, NULL, out);
+}
+
 int
 lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
 	      lk_grant *out)
@@ -525,6 +526,8 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
 	    unlikely(owner_enter(w) != 0))
 		return acquire_on(w, r, mode, NULL, out);
+	if (unlikely(resource_parent(r) != NULL))
+		return acquire_on_path(w, r, mode, few, out);
 	switch (acquire_plain(w, r, mode, few, out)) {
 	case PLAIN_DIED:
 		return acquire_died(w, r, mode, out);

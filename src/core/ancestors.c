@@ -6,34 +6,82 @@
 
 enum { LEVELS = 16 };
 
-/* A hold that has no grant of its own. */
-static int
-make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
+/* Write down a hold that has no grant of its own, and keeps more than two counts. */
+static void
+write_counted(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct request *q,
+	      struct extra *e, bool seated)
 {
-	bool seated = false;
-	struct extra *e;
-	int rc = grant_reserve(w);
+	const uint64_t flags = HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED | grant_above(w, r) |
+			       (seated ? HEAD_SEAT : 0);
 
-	if (rc != 0)
-		return rc;
-	e = owner_extra(w, &w->manager->extras);
-	if (e == NULL)
-		return LK_E_NOMEM;
-	rc = hold_take(w, r, LK_NL, mode, &seated, q);
-	if (rc != 0) {
-		owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
-		return rc;
-	}
 	e->grants[mode] = 1;
 	e->n_below = 1;
 	if (q->extra != NULL)
 		shim_store(&e->since_ns, shim_load(&q->extra->since_ns, SHIM_RELAXED),
 			   SHIM_RELEASE);
 	hold_add(&w->holds, r, mode_writes(mode) ? grant_mint(r) : 0,
-		 head_make(grant_stamp(w), LK_NL, mode,
-			   HEAD_GONE | HEAD_EXTRA | HEAD_COUNTED | (seated ? HEAD_SEAT : 0)),
-		 e);
+		 head_make(grant_stamp(w), LK_NL, mode, flags), e);
+}
+
+/* … and one that does not. */
+static void
+write_intent(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
+{
+	const uint64_t flags =
+		HEAD_GONE | HEAD_INTENT | grant_above(w, r) | (seated ? HEAD_SEAT : 0);
+
+	hold_add_bare(&w->holds, r, intent_one(mode), head_make(grant_stamp(w), LK_NL, mode, flags),
+		      NULL);
+}
+
+/* A hold that has no grant of its own. */
+static int
+make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
+{
+	struct extra *e = NULL;
+	bool seated = false;
+	int rc = grant_reserve(w);
+
+	if (rc != 0)
+		return rc;
+	if (!mode_is_intent(mode) || q->extra != NULL) {
+		e = owner_extra(w, &w->manager->extras);
+		if (e == NULL)
+			return LK_E_NOMEM;
+	}
+	rc = hold_take(w, r, LK_NL, mode, &seated, q);
+	if (rc != 0) {
+		if (e != NULL)
+			owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
+		return rc;
+	}
+	if (e == NULL && q->extra != NULL)               /* it waited */
+		e = owner_extra(w, &w->manager->extras); /* for the time; we can do without */
+	if (e != NULL)
+		write_counted(w, r, mode, q, e, seated);
+	else
+		write_intent(w, r, mode, seated);
 	tally(&w->count.intents);
+	return 0;
+}
+
+/* One count more on a hold that counts intents alone. */
+static int
+count_intent(struct lk_owner *w, struct hold *s, lk_mode intent, struct request *q)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	const lk_mode wanted = mode_supremum(head_effective(head), intent);
+
+	if (wanted != head_effective(head)) {
+		bool seated = (head & HEAD_SEAT) != 0;
+		int rc = hold_take(w, hold_resource(s), head_effective(head), wanted, &seated, q);
+
+		if (rc != 0)
+			return rc;
+		shim_store(&s->head, head_with_modes(head, LK_NL, wanted), SHIM_RELEASE);
+		hold_set_seated(s, seated);
+	}
+	hold_count_more(s, intent, 1);
 	return 0;
 }
 
@@ -49,6 +97,8 @@ count_take(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reque
 	if (slot == SLOT_NONE)
 		return make_hold(w, r, mode, q);
 	s = hold_at(&w->holds, slot);
+	if (hold_is(s, HEAD_INTENT) && mode_is_intent(mode))
+		return count_intent(w, s, mode, q);
 	e = hold_count(w, s);
 	if (e == NULL)
 		return LK_E_NOMEM;
@@ -68,10 +118,8 @@ void
 count_give(struct lk_owner *w, uint32_t slot, lk_mode mode)
 {
 	struct hold *s = hold_at(&w->holds, slot);
-	struct extra *e = hold_extra(s);
 
-	e->grants[mode]--;
-	e->n_below--;
+	hold_count_less(s, mode, 1);
 	hold_settle(w, s, slot);
 }
 

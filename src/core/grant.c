@@ -65,6 +65,43 @@ counts_effective(const struct extra *e)
 	return effective;
 }
 
+uint64_t
+grant_above(const struct lk_owner *w, const struct lk_resource *r)
+{
+	const struct lk_resource *parent = resource_parent(r);
+	const struct hold *s;
+	uint32_t slot;
+
+	if (parent == NULL)
+		return 0;
+	slot = hold_find(&w->holds, parent);
+	if (slot >= ABOVE_UNKNOWN - 1)
+		return HEAD_ABOVE_UNKNOWN;
+	s = hold_at((struct holds *)(uintptr_t)&w->holds, slot);
+	if (head_above(shim_load(&s->head, SHIM_RELAXED)) == ABOVE_UNKNOWN)
+		return HEAD_ABOVE_UNKNOWN;
+	return (uint64_t)(slot + 1) << ABOVE_SHIFT;
+}
+
+/* From the two counts of an INTENT to counts by mode. */
+static struct extra *
+count_intent(struct lk_owner *w, struct hold *s)
+{
+	uint64_t counts = shim_load(&s->fence, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED) & ~HEAD_INTENT;
+	struct extra *e = owner_extra(w, &w->manager->extras);
+
+	if (e == NULL)
+		return NULL;
+	e->grants[LK_IS] = intent_count(counts, LK_IS);
+	e->grants[LK_IX] = intent_count(counts, LK_IX);
+	e->n_below = e->grants[LK_IS] + e->grants[LK_IX];
+	shim_store(&s->extra, (void *)e, SHIM_RELEASE);
+	shim_store(&s->fence, (uint64_t)0, SHIM_RELEASE);
+	shim_store(&s->head, head | HEAD_EXTRA | HEAD_COUNTED | HEAD_FENCE, SHIM_RELEASE);
+	return e;
+}
+
 /* From the one grant that the slot is to counts by mode. */
 struct extra *
 hold_count(struct lk_owner *w, struct hold *s)
@@ -74,6 +111,8 @@ hold_count(struct lk_owner *w, struct hold *s)
 
 	if ((head & HEAD_COUNTED) != 0)
 		return e;
+	if ((head & HEAD_INTENT) != 0)
+		return count_intent(w, s);
 	hold_keep_fence(s);
 	head = shim_load(&s->head, SHIM_RELAXED);
 	if ((head & HEAD_EXTRA) == 0) {

@@ -72,15 +72,19 @@ grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint6
 	return grant_write_few(w, r, mode, flags, few_first(few), few & (few - 1));
 }
 
+/* What the head of a new hold on `r`, which will be in its word, says of the hold above.  (H12) */
+uint64_t grant_above(const struct lk_owner *w, const struct lk_resource *r);
+
 /* What a grant's head says of where it is counted, and of its place in a path. */
 LK_HOT uint64_t
-grant_flags(const struct lk_resource *r, const struct request *q)
+grant_flags(const struct lk_owner *w, const struct lk_resource *r, const struct request *q)
 {
 	const uint64_t seat = q->seated ? HEAD_SEAT : 0;
 
 	if (likely(resource_parent(r) == NULL))
 		return seat;
-	return seat | HEAD_PATH | ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0);
+	return seat | HEAD_PATH | ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0) |
+	       grant_above(w, r);
 }
 
 /*
@@ -91,7 +95,7 @@ LK_HOT lk_grant
 grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
 {
 	uint64_t fence = mode_writes(mode) ? grant_mint(r) : 0;
-	uint64_t head = head_make(grant_stamp(w), mode, mode, grant_flags(r, q));
+	uint64_t head = head_make(grant_stamp(w), mode, mode, grant_flags(w, r, q));
 
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		grant_tell_died(w, r, q);
@@ -130,6 +134,36 @@ LK_HOT struct extra *
 hold_extra(const struct hold *s)
 {
 	return shim_load(&s->extra, SHIM_RELAXED);
+}
+
+/* `n` counts more of what is below, on a hold that counts already.  `mode` fits it, and an INTENT in IS or IX. */
+LK_HOT void
+hold_count_more(struct hold *s, lk_mode mode, uint32_t n)
+{
+	struct extra *e = hold_extra(s);
+
+	if (likely((shim_load(&s->head, SHIM_RELAXED) & HEAD_INTENT) != 0)) {
+		shim_store(&s->fence, shim_load(&s->fence, SHIM_RELAXED) + n * intent_one(mode),
+			   SHIM_RELEASE);
+		return;
+	}
+	e->grants[mode] += n;
+	e->n_below += n;
+}
+
+/* The opposite; the hold is not settled. */
+LK_HOT void
+hold_count_less(struct hold *s, lk_mode mode, uint32_t n)
+{
+	struct extra *e = hold_extra(s);
+
+	if (likely((shim_load(&s->head, SHIM_RELAXED) & HEAD_INTENT) != 0)) {
+		shim_store(&s->fence, shim_load(&s->fence, SHIM_RELAXED) - n * intent_one(mode),
+			   SHIM_RELEASE);
+		return;
+	}
+	e->grants[mode] -= n;
+	e->n_below -= n;
 }
 
 /* The hold that a grant is part of. */

@@ -42,7 +42,8 @@ int
 implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		lk_grant *out)
 {
-	const uint64_t flags = HEAD_IMPLIED | HEAD_PATH | HEAD_EXTRA | HEAD_COUNTED;
+	const uint64_t flags =
+		HEAD_IMPLIED | HEAD_PATH | HEAD_EXTRA | HEAD_COUNTED | HEAD_ABOVE_UNKNOWN;
 	uint64_t head;
 	uint32_t slot;
 
@@ -70,12 +71,8 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 static void
 count_above(struct lk_owner *w, const struct lk_resource *r, lk_mode mode)
 {
-	for (r = resource_parent(r); r != NULL; r = resource_parent(r)) {
-		struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
-
-		e->grants[mode]++;
-		e->n_below++;
-	}
+	for (r = resource_parent(r); r != NULL; r = resource_parent(r))
+		hold_count_more(hold_at(&w->holds, hold_find(&w->holds, r)), mode, 1);
 }
 
 void
@@ -101,20 +98,14 @@ implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
 static void
 count_more(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
 {
-	struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
-
-	e->grants[mode] += n;
-	e->n_below += n;
+	hold_count_more(hold_at(&w->holds, hold_find(&w->holds, r)), mode, n);
 }
 
 /* The opposite; the hold is not settled. */
 static void
 count_less(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
 {
-	struct extra *e = hold_extra(hold_at(&w->holds, hold_find(&w->holds, r)));
-
-	e->grants[mode] -= n;
-	e->n_below -= n;
+	hold_count_less(hold_at(&w->holds, hold_find(&w->holds, r)), mode, n);
 }
 
 static struct lk_resource *

@@ -2,6 +2,7 @@
 /* Release.  Never allocates, never fails for a grant that is held.  (H2, H3, H5, H6) */
 #include "core/release.h"
 #include "core/ancestors.h"
+#include "core/below.h"
 #include "core/implied.h"
 
 int
@@ -83,11 +84,32 @@ weaken(struct lk_owner *w, struct hold *s)
 		release_word(w, r, from, to, (head & HEAD_SEAT) != 0);
 }
 
+/* hold_settle() of an INTENT, which no call makes real. */
+static void
+settle_intent(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	uint64_t counts = shim_load(&s->fence, SHIM_RELAXED);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	lk_mode from = head_effective(head);
+	lk_mode to = intent_effective(counts);
+
+	if (counts == 0) {
+		end_hold(w, s, slot);
+	} else if (to != from) {
+		shim_store(&s->head, head_with_modes(head, LK_NL, to), SHIM_RELEASE);
+		release_word(w, hold_resource(s), from, to, (head & HEAD_SEAT) != 0);
+	}
+}
+
 void
 hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
 	const struct extra *e = hold_extra(s);
 
+	if (likely(hold_is(s, HEAD_INTENT))) {
+		settle_intent(w, s, slot);
+		return;
+	}
 	if (shim_load(&e->n_grants, SHIM_RELAXED) == 0 && e->n_below == 0) {
 		end_hold(w, s, slot);
 		return;
@@ -184,7 +206,7 @@ release_inside(struct lk_owner *w, lk_grant g)
 	return 0;
 }
 
-static LK_NOINLINE int
+LK_NOINLINE int
 release_any(struct lk_owner *w, lk_grant g)
 {
 	int rc = release_enter(w);
@@ -237,6 +259,8 @@ lk_release(struct lk_owner *w, lk_grant g)
 			owner_leave(w);
 			return 0;
 		}
+		if ((head & HEAD_PATH) != 0)
+			return below_release(w, g, s, head, few);
 	}
 	return release_any(w, g);
 }

@@ -81,7 +81,7 @@ copy_hold(struct tour *t, const struct lk_owner *w, const struct hold *s)
 	c->row.flags = ((ident & NAME_ID) != 0 ? LK_NAME_IS_ID : 0) |
 		       ((head & HEAD_IMPLIED) != 0 ? LK_IMPLIED : 0);
 	c->row.held = head_effective(head);
-	c->row.grants = 1;
+	c->row.grants = (head & HEAD_INTENT) == 0;
 	if ((head & HEAD_COUNTED) != 0 && e != NULL)
 		c->row.grants = shim_load(&e->n_grants, SHIM_RELAXED);
 	c->row.fence = hold_fence(s, r, head);

@@ -68,7 +68,15 @@ mode_writes(lk_mode m)
 LK_HOT lk_mode
 mode_intent(lk_mode m)
 {
-	return mode_covers(LK_S, m) ? LK_IS : LK_IX; /* U: it may become X */
+	const mode_set reads = MODE_BIT(LK_NL) | MODE_BIT(LK_IS) | MODE_BIT(LK_S);
+
+	return (reads >> m & 1u) != 0 ? LK_IS : LK_IX; /* U: it may become X */
+}
+
+LK_HOT bool
+mode_is_intent(lk_mode m)
+{
+	return m == LK_IS || m == LK_IX;
 }
 
 LK_HOT lk_mode

@@ -32,6 +32,7 @@ holds_init(struct holds *h, struct env *env)
 	shim_init(&h->n_more, 0u);
 	shim_init(&h->reentries, 0u);
 	h->free = SLOT_NONE;
+	h->rung = 0;
 	h->n_table = 0;
 	h->table = NULL;
 	h->env = env;

@@ -8,11 +8,12 @@
  *   slot of a re-entry  NULL-ish | head: stamp, REENTRY           | hold, newer    | extra
  *   free slot           stale    | head: 0                        | next free slot | NULL
  *
- *   head   63..24 stamp   14 SEAT   13 FENCE   12 PARENTS   11 PATH   10 IMPLIED   9 COUNTED
- *          8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
+ *   head   63..24 stamp   23..16 above   15 SEAT   14 INTENT   13 FENCE   12 PARENTS   11 PATH
+ *          10 IMPLIED   9 COUNTED   8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
  *
  * A hold on an ancestor may have no grant of its own, only counts of what is held below: it is GONE from
- * the start.
+ * the start.  As long as that is all in IS and IX, as it nearly always is, it is an INTENT: the two counts
+ * stand in its `fence`, and it needs no extra.
  *
  * H1  a grant is slot and stamp.  It is held iff the slot's head has that stamp and not GONE.
  *     Stamps come from the manager in blocks, so no two grants of a manager ever have the same
@@ -33,6 +34,10 @@
  * H11 without FENCE a hold's fence is that of its resource as long as it is in a mode that writes (R5:
  *     nobody else moves it meanwhile), and none else.  FENCE is set, and the fence written down, before
  *     the hold changes its mode or is counted; so a grant that is taken and released costs one store less.
+ * H12 `above` in the head of a hold is 0 if its name has no ancestors; or one more than the slot of the
+ *     owner's hold on the nearest, of whose `above` the same is true, all the way up; or ABOVE_UNKNOWN.  It
+ *     is written with a new hold that is in its word, as all above it are, and never changes: each has a count
+ *     for what is below, so it is still there, and in its slot (H4, H6).
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
  */
@@ -50,20 +55,26 @@ enum {
 	SLOT_KEEP = 4, /* segments that a closed owner keeps: 64 slots */
 };
 
-#define SLOT_NONE       UINT32_MAX
-#define SLOT_MAX        (UINT32_C(1) << SLOT_BITS)
+#define SLOT_NONE    UINT32_MAX
+#define SLOT_MAX     (UINT32_C(1) << SLOT_BITS)
 
-#define HEAD_REENTRY    (UINT64_C(1) << 6)
-#define HEAD_GONE       (UINT64_C(1) << 7) /* the first grant is released, re-entries live on */
-#define HEAD_EXTRA      (UINT64_C(1) << 8)
-#define HEAD_COUNTED    (UINT64_C(1) << 9)  /* the extra counts grants by mode, and what is below */
-#define HEAD_IMPLIED    (UINT64_C(1) << 10) /* a hold that is counted on an ancestor's (H6) */
-#define HEAD_PATH       (UINT64_C(1) << 11) /* a hold on a name with ancestors */
-#define HEAD_PARENTS    (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
-#define HEAD_FENCE      (UINT64_C(1) << 13) /* the slot has the fence (H11) */
-#define HEAD_SEAT       (UINT64_C(1) << 14) /* a hold that is counted in its owner's slot (C5) */
+#define HEAD_REENTRY (UINT64_C(1) << 6)
+#define HEAD_GONE    (UINT64_C(1) << 7) /* the first grant is released, re-entries live on */
+#define HEAD_EXTRA   (UINT64_C(1) << 8)
+#define HEAD_COUNTED (UINT64_C(1) << 9)  /* the extra counts grants by mode, and what is below */
+#define HEAD_IMPLIED (UINT64_C(1) << 10) /* a hold that is counted on an ancestor's (H6) */
+#define HEAD_PATH    (UINT64_C(1) << 11) /* a hold on a name with ancestors */
+#define HEAD_PARENTS (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
+#define HEAD_FENCE   (UINT64_C(1) << 13) /* the slot has the fence (H11) */
+#define HEAD_INTENT \
+	(UINT64_C(1) << 14) /* GONE, and its `fence` counts what is below: intent_one() */
+#define HEAD_SEAT       (UINT64_C(1) << 15) /* a hold that is counted in its owner's slot (C5) */
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
+
+/* `above`: unknown is that of an IMPLIED hold, and of what has one, or a slot that does not fit, above it.  (H12) */
+enum { ABOVE_SHIFT = 16, ABOVE_BITS = 8, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 };
+#define HEAD_ABOVE_UNKNOWN ((uint64_t)ABOVE_UNKNOWN << ABOVE_SHIFT)
 
 /* In the flags of an extra, for whoever undoes what gave the hold a new fence (H10). */
 #define EXTRA_MINTED (UINT32_C(1) << 30)
@@ -94,7 +105,7 @@ struct tag {
 struct hold {
 	aptr resource; /* of a re-entry: older << 1 | 1, which is nobody's address */
 	a64 head;
-	a64 fence; /* of a re-entry: newer << 32 | hold; of a free slot: the next */
+	a64 fence; /* of a re-entry: newer << 32 | hold; of a free slot: the next; of an INTENT: counts */
 	aptr extra;
 };
 
@@ -102,6 +113,8 @@ struct holds {
 	a32 few;       /* bit i: slot i, of the first eight, is free; and HOLDS_ */
 	uint32_t free; /* first free slot beyond those, or SLOT_NONE */
 	a32 reentries; /* slots of further grants */
+	uint32_t
+		rung; /* one of the first slots: of the hold above a leaf of late, to be found at once */
 	struct hold first[SLOTS_INLINE];
 	a32 n_more;       /* slots in use beyond the first eight */
 	a32 n_slots;      /* slots that exist */
@@ -235,7 +248,8 @@ slot_give(struct holds *h, uint32_t slot)
 
 /* A new hold; room was reserved.  `extra`: iff the head says EXTRA. */
 LK_HOT uint32_t
-hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head, struct extra *extra)
+hold_add_bare(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head,
+	      struct extra *extra)
 {
 	uint32_t slot = slot_take(h);
 	struct hold *s = hold_at(h, slot);
@@ -244,10 +258,17 @@ hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head, 
 		shim_store(&s->extra, (void *)extra, SHIM_RELEASE);
 	shim_store(&s->resource, r, SHIM_RELEASE);
 	shim_store(&s->fence, fence, SHIM_RELEASE);
-	shim_store(&s->head, head | HEAD_FENCE, SHIM_RELEASE);
+	shim_store(&s->head, head, SHIM_RELEASE);
 	if (unlikely(holds_tabled(h)))
 		holds_table_add(h, r, slot);
 	return slot;
+}
+
+/* … with its fence. */
+LK_HOT uint32_t
+hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head, struct extra *extra)
+{
+	return hold_add_bare(h, r, fence, head | HEAD_FENCE, extra);
 }
 
 /* The end of a hold.  Its extra is the caller's to give back. */
@@ -281,6 +302,33 @@ LK_HOT uint64_t
 head_with_modes(uint64_t head, lk_mode mode, lk_mode effective)
 {
 	return (head & ~HEAD_MODES_MASK) | (uint64_t)effective << 3 | (uint64_t)mode;
+}
+
+/* One more than the slot of the hold above; 0: nothing is; or ABOVE_UNKNOWN.  (H12) */
+LK_HOT uint32_t
+head_above(uint64_t head)
+{
+	return (uint32_t)(head >> ABOVE_SHIFT) & ABOVE_UNKNOWN;
+}
+
+/* One count of an intent, IS or IX, in the `fence` of a hold that is an INTENT. */
+LK_HOT uint64_t
+intent_one(lk_mode intent)
+{
+	return UINT64_C(1) << 32 * (intent == LK_IX);
+}
+
+LK_HOT uint32_t
+intent_count(uint64_t counts, lk_mode intent)
+{
+	return (uint32_t)(counts >> 32 * (intent == LK_IX));
+}
+
+/* What the counts need, if there are any. */
+LK_HOT lk_mode
+intent_effective(uint64_t counts)
+{
+	return counts >> 32 != 0 ? LK_IX : LK_IS;
 }
 
 /* The fence of a hold that is, or was a moment ago, as its head says.  (H11) */

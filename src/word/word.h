@@ -132,6 +132,13 @@ word_at_limit(uint64_t w, lk_mode held, lk_mode want)
 	return (others & counts) == 0 && (others & word_row[want].guard) != 0;
 }
 
+/* Nothing held, nobody waiting, not retired, not spread: only the generation is left. */
+LK_HOT bool
+word_blank(uint64_t w)
+{
+	return (w & ~WORD_GEN_MASK) == 0;
+}
+
 /* Nothing held, nobody waiting, not retired: but for the generation, and for what slots may have (C6). */
 LK_HOT bool
 word_idle(uint64_t w)

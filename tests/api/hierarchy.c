@@ -680,3 +680,84 @@ Test(hierarchy, what_is_below_is_given_back_first, .timeout = 60)
 	cr_expect_eq(t.below, 3000 + t.rounds);
 	ok(lk_close(t.m));
 }
+
+/* ---------------------------------------------------- transactions of several rows */
+
+/* Of four rows, in each order of release, the ancestors have what those that are left need. */
+Test(hierarchy, the_ancestors_of_several_rows_follow_those_that_are_left)
+{
+	static const char *const row[] = { "r/m/1", "r/m/2", "r/n/3", "r/n/4" };
+	static const lk_mode mode[] = { LK_S, LK_X, LK_X, LK_IS };
+	static const int order[][4] = {
+		{ 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 1, 2, 0, 3 }, { 2, 0, 3, 1 }, { 3, 0, 2, 1 },
+	};
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w;
+
+	open_owners(m, &w, 1);
+	for (size_t k = 0; k < 3 * sizeof(order) / sizeof(order[0]); k++) {
+		lk_mode left[] = { LK_IS, LK_IX, LK_IX, LK_IS };
+		lk_grant g[4];
+
+		for (int i = 0; i < 4; i++)
+			g[i] = take(w, row[i], mode[i]);
+		for (int i = 0; i < 4; i++) {
+			int gone = order[k % 5][i];
+
+			cr_expect_eq(holds(w, "r/m"), left[0] > left[1] ? left[0] : left[1]);
+			cr_expect_eq(holds(w, "r/n"), left[2] > left[3] ? left[2] : left[3]);
+			ok(lk_release(w, g[gone]));
+			left[gone] = LK_NL;
+		}
+		cr_expect_eq(stats_of(m).holds, 0);
+	}
+	close_all(m, &w, 1);
+}
+
+/* Its own grant on the table, and rows below: whichever is released first. */
+Test(hierarchy, rows_below_an_explicit_intent_keep_the_table)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[2];
+
+	open_owners(m, w, 2);
+	for (int round = 0; round < 4; round++) {
+		lk_grant table = take(w[0], "r/m", LK_IX);
+		lk_grant first = take(w[0], "r/m/1", LK_X);
+		lk_grant second = take(w[0], "r/m/2", LK_S);
+
+		ok(lk_release(w[0], round % 2 == 0 ? table : first));
+		expect_open(w[1], "r/m", "ix");
+		ok(lk_release(w[0], round % 2 == 0 ? first : table));
+		expect_open(w[1], "r/m", "ixs6u");
+		cr_expect_eq(lk_release(w[0], first), LK_E_STALE);
+		ok(lk_release(w[0], second));
+		cr_expect_eq(lk_release(w[0], second), LK_E_STALE);
+		expect_open(w[1], "r", "ixs6uX");
+	}
+	close_all(m, w, 2);
+}
+
+/* However many levels are missing, and however many slots there are for them. */
+Test(hierarchy, deep_names_are_taken_and_released_again_and_again)
+{
+	static const char deep[] = "1/2/3/4/5/6/7/8/9/10";
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[2];
+
+	open_owners(m, w, 2);
+	for (size_t len = 1; len <= sizeof(deep) - 1; len += 2) {
+		char name[sizeof(deep)];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, deep);
+		for (int round = 0; round < 3; round++) {
+			lk_grant g = take(w[0], name, LK_X);
+
+			cr_expect_eq(stats_of(m).holds, len / 2 + 1, "%s", name);
+			expect_open(w[1], "1", len == 1 ? "" : "ix");
+			ok(lk_release(w[0], g));
+			cr_expect_eq(stats_of(m).holds, 0, "%s", name);
+		}
+	}
+	close_all(m, w, 2);
+}

@@ -90,6 +90,32 @@ check_names(void)
 	}
 }
 
+/* What a hold says of the one above it, and, if it counts intents alone, of its counts.  (H12, H2) */
+static void
+check_head(struct lk_owner *w, const struct hold *s, uint64_t head)
+{
+	struct lk_resource *r = hold_resource(s);
+	const uint64_t counts = shim_load(&s->fence, SHIM_RELAXED);
+	const uint32_t above = head_above(head);
+	const struct hold *next;
+
+	if ((head & HEAD_INTENT) != 0 &&
+	    (counts == 0 || intent_effective(counts) != head_effective(head)))
+		fail("a hold on %s is there for intents, and its counts are %llx (H2)", name_of(r),
+		     (unsigned long long)counts);
+	if (above == ABOVE_UNKNOWN)
+		return;
+	if ((above == 0) != (resource_parent(r) == NULL))
+		fail("a hold on %s says otherwise of its ancestors (H12)", name_of(r));
+	if (above == 0)
+		return;
+	next = hold_at(&w->holds, above - 1);
+	head = shim_load(&next->head, SHIM_RELAXED);
+	if (head == 0 || (head & (HEAD_REENTRY | HEAD_IMPLIED)) != 0 ||
+	    head_above(head) == ABOVE_UNKNOWN || hold_resource(next) != resource_parent(r))
+		fail("the hold above that on %s is not where it says (H12)", name_of(r));
+}
+
 static void
 add_slot(struct lk_owner *w, uint32_t slot)
 {
@@ -107,6 +133,7 @@ add_slot(struct lk_owner *w, uint32_t slot)
 		a->pins++;
 	else
 		a->holds += word_row[head_effective(head)].add;
+	check_head(w, s, head);
 }
 
 static void

@@ -111,6 +111,29 @@ Test(hold, heads)
 	cr_expect_eq(head, head_make(stamp, LK_X, LK_X, HEAD_EXTRA));
 }
 
+Test(hold, heads_say_what_is_above)
+{
+	uint64_t head = head_make(7, LK_NL, LK_IX, HEAD_GONE | HEAD_INTENT | UINT64_C(8) << ABOVE_SHIFT);
+
+	cr_expect_eq(head_above(head), 8);
+	cr_expect_eq(head_effective(head), LK_IX);
+	cr_expect_eq(head >> SLOT_BITS, 7);
+	cr_expect_eq(head_above(head_make(7, LK_X, LK_X, HEAD_INTENT)), 0);
+	cr_expect_eq(head_above(HEAD_ABOVE_UNKNOWN), ABOVE_UNKNOWN);
+	cr_expect_eq(HEAD_ABOVE_UNKNOWN & (HEAD_INTENT | UINT64_C(1) << SLOT_BITS), 0);
+}
+
+Test(hold, intents_are_two_counts)
+{
+	uint64_t counts = 3 * intent_one(LK_IS) + 5 * intent_one(LK_IX);
+
+	cr_expect_eq(intent_count(counts, LK_IS), 3);
+	cr_expect_eq(intent_count(counts, LK_IX), 5);
+	cr_expect_eq(intent_effective(counts), LK_IX);
+	cr_expect_eq(intent_effective(counts - 5 * intent_one(LK_IX)), LK_IS);
+	cr_expect_eq(intent_effective(counts - 3 * intent_one(LK_IS)), LK_IX);
+}
+
 /* ------------------------------------------------------------------------ growth */
 
 HoldTest(eight_need_no_memory)
