@@ -272,14 +272,6 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	return rc;
 }
 
-static LK_NOINLINE int
-acquire_name(struct lk_owner *w, const struct name *n, const struct request *asked, lk_grant *out)
-{
-	struct request q = *asked;
-
-	return acquire_with(w, n, NULL, &q, out);
-}
-
 static LK_COLD int
 acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
@@ -290,77 +282,193 @@ acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *
 	return rc;
 }
 
+/* The rest of a quick acquire that glimpsed a name with ancestors; the owner was entered. */
+static LK_NOINLINE int
+acquire_glimpsed_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t flags,
+		      lk_grant *out)
+{
+	struct request q = { .mode = mode, .flags = flags };
+	int rc = acquire_inside(w, NULL, r, &q, out);
+
+	w->made_real = 0; /* (H10) */
+	resource_unpin(r);
+	owner_leave(w);
+	return rc;
+}
+
+/* … of a name with ancestors.  False: it is to be looked for again. */
+static LK_NOINLINE bool
+acquire_path(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t flags,
+	     uint32_t few, lk_grant *out, int *rc)
+{
+	switch (below_acquire(w, g, mode, few, out)) {
+	case PLAIN_DONE:
+		owner_leave(w);
+		*rc = 0;
+		return true;
+	case PLAIN_DIED:
+		*rc = acquire_died(w, g->r, mode, out);
+		return true;
+	case PLAIN_NOT:
+	case PLAIN_BARRED:
+		break;
+	}
+	if (!glimpse_pin(g))
+		return false;
+	*rc = acquire_glimpsed_path(w, g->r, mode, flags, out);
+	return true;
+}
+
+/* The rest of a quick acquire, in an owner that is plain and was entered.  False: the long way is to be gone. */
+LK_HOT bool
+acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flags, uint32_t few,
+	      lk_grant *out, int *rc)
+{
+	enum plain plain = PLAIN_NOT;
+
+	if (unlikely(resource_parent(g->r) != NULL)) {
+		const struct glimpse path = *g; /* or it could not stay in registers */
+
+		return acquire_path(w, &path, mode, flags, few, out, rc);
+	}
+	plain = acquire_glimpsed(w, g, mode, few, out);
+	*rc = 0;
+	if (likely(plain == PLAIN_DONE))
+		owner_leave(w);
+	else if (plain == PLAIN_DIED)
+		*rc = acquire_died(w, g->r, mode, out);
+	return plain != PLAIN_NOT;
+}
+
 /* The plain way of a name that is not in the index, by the entry of one that idles. */
-LK_HOT enum plain
-acquire_new(struct lk_owner *w, const struct name *n, const struct glimpse *seen, lk_mode mode,
-	    uint32_t few, lk_grant *out)
+LK_HOT bool
+acquire_new(struct lk_owner *w, const struct key *k, lk_mode mode, lk_grant *out)
 {
 	struct index *x = &w->manager->index;
 	struct lk_resource *r;
 	lk_grant g;
 
-	if (unlikely(!path_is_flat(x, n))) {
+	if (unlikely(!path_key_is_flat(x, k))) {
 		w->cache.misses = 0; /* what that counts are names that can be had this way */
-		return PLAIN_NOT;
+		return false;
 	}
-	r = index_replace(x, &w->cache, n, mode, seen);
+	r = index_replace(x, &w->cache, k, mode, shim_load(&x->shape, SHIM_ACQUIRE));
 	if (unlikely(r == NULL))
-		return PLAIN_NOT;
+		return false;
 	evict_nearby(x, &w->cache);
-	g = grant_write_plain(w, r, mode, 0, few);
+	g = grant_write_plain(w, r, mode, 0, owner_few(w));
 	if (out != NULL)
 		*out = g;
-	return PLAIN_DONE;
+	return true;
 }
 
-/* The rest of a quick acquire that glimpsed a name with ancestors; the owner was entered. */
+/* From the bytes again: a quick acquire keeps no name in memory. */
+static void
+set_name(struct name *n, const void *bytes, uint32_t tail, uint64_t seed)
+{
+	if ((tail & NAME_ID) != 0)
+		name_set_id(n, bytes, seed);
+	else
+		(void)name_set(n, bytes, tail, 0, seed); /* its length is a name's */
+}
+
+/* What a quick acquire leaves to do when it did not get, or must not take, what it found. */
 static LK_NOINLINE int
-acquire_glimpsed_path(struct lk_owner *w, const struct glimpse *g, struct request q, lk_grant *out)
+acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
+	       lk_grant *out)
 {
-	int rc = acquire_inside(w, NULL, g->r, &q, out);
-
-	w->made_real = 0; /* (H10) */
-	resource_unpin(g->r);
-	owner_leave(w);
-	return rc;
-}
-
-/* By name, without options: the plain way if it can be gone, else the long one. */
-LK_HOT int
-acquire_quick(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
-{
-	const struct request q = { .mode = mode, .flags = flags };
-	const uint32_t few = owner_few(w);
-	enum plain plain = PLAIN_NOT;
-	struct glimpse g = { .r = NULL };
+	struct request q = { .mode = mode, .flags = flags };
+	struct name n;
 
 	if (unlikely(!mode_valid(mode)))
 		return LK_E_INVAL;
-	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0)) {
-		bool blind = cache_expects_miss(&w->cache);
-
-		if (blind)
-			index_locate(&w->manager->index, n, &g);
-		else if (unlikely(!index_glimpse(&w->manager->index, n, &g)))
-			blind = true;
-		else if (likely(resource_parent(g.r) == NULL))
-			plain = acquire_glimpsed(w, &g, mode, few, out);
-		else if ((plain = below_acquire(w, &g, mode, few, out)) == PLAIN_NOT &&
-			 glimpse_pin(&g))
-			return acquire_glimpsed_path(w, &g, q, out);
-		if (blind)
-			plain = acquire_new(w, n, &g, mode, few, out);
-	}
-	if (likely(plain == PLAIN_DONE)) {
-		owner_leave(w);
-		return 0;
-	}
-	if (unlikely(plain == PLAIN_DIED))
-		return acquire_died(w, g.r, mode, out);
-	return acquire_name(w, n, &q, out);
+	set_name(&n, bytes, tail, w->manager->index.seed);
+	return acquire_with(w, &n, NULL, &q, out);
 }
 
-static int
+/* … and when it found nothing, or did not look; the owner is plain and was entered. */
+static LK_NOINLINE int
+acquire_missed(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
+	       lk_grant *out)
+{
+	struct key k;
+
+	key_set(&k, bytes, tail, w->manager->index.seed);
+	if (unlikely(!acquire_new(w, &k, mode, out)))
+		return acquire_slowly(w, bytes, tail, mode, flags, out);
+	owner_leave(w);
+	return 0;
+}
+
+/* A short name that may be in a further line of its bucket; the owner is plain and was entered. */
+static LK_NOINLINE int
+acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
+	    lk_grant *out)
+{
+	struct glimpse g;
+	struct name n;
+	int rc;
+
+	set_name(&n, bytes, tail, w->manager->index.seed);
+	if (!index_glimpse(&w->manager->index, &n, &g))
+		return acquire_missed(w, bytes, tail, mode, flags, out);
+	if (likely(acquire_found(w, &g, mode, flags, owner_few(w), out, &rc)))
+		return rc;
+	return acquire_slowly(w, bytes, tail, mode, flags, out);
+}
+
+/* A name that does not fit into an entry. */
+static LK_NOINLINE int
+acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, uint32_t flags,
+	     lk_grant *out)
+{
+	struct request q = { .mode = mode, .flags = flags };
+	const uint32_t few = owner_few(w);
+	struct glimpse g;
+	struct name n;
+	int rc;
+
+	if (!name_set(&n, bytes, len, 0, w->manager->index.seed))
+		return LK_E_NAME;
+	if (!mode_valid(mode))
+		return LK_E_INVAL;
+	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0) &&
+	    likely(index_glimpse(&w->manager->index, &n, &g)) &&
+	    likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
+		return rc;
+	return acquire_with(w, &n, NULL, &q, out);
+}
+
+/*
+ * A short name or a number, without options: the plain way if it can be gone.  All of it stays in
+ * registers; what leaves the plain way begins again with the bytes.
+ */
+LK_HOT int
+acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
+	      lk_grant *out)
+{
+	const uint32_t few = owner_few(w);
+	const struct bucket *b;
+	struct glimpse g;
+	struct key k;
+	int rc;
+
+	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
+	    unlikely(owner_enter(w) != 0))
+		return acquire_slowly(w, bytes, tail, mode, flags, out);
+	if (cache_expects_miss(&w->cache))
+		return acquire_missed(w, bytes, tail, mode, flags, out);
+	key_set(&k, bytes, tail, w->manager->index.seed);
+	b = index_locate(&w->manager->index, k.hash);
+	if (unlikely(!index_glimpse_near(b, &k, &g)))
+		return bucket_next(b) != NULL ? acquire_far(w, bytes, tail, mode, flags, out)
+					      : acquire_missed(w, bytes, tail, mode, flags, out);
+	if (likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
+		return rc;
+	return acquire_slowly(w, bytes, tail, mode, flags, out);
+}
+
+static LK_NOINLINE int
 acquire_with_options(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode,
 		     const struct lk_options *o, lk_grant *out)
 {
@@ -379,13 +487,11 @@ LK_HOT int
 acquire_bytes(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode,
 	      const struct lk_options *o, uint32_t flags, lk_grant *out)
 {
-	struct name n;
-
 	if (unlikely(o != NULL))
 		return acquire_with_options(w, bytes, len, mode, o, out);
-	if (unlikely(!name_set(&n, bytes, len, 0, w->manager->index.seed)))
-		return LK_E_NAME;
-	return acquire_quick(w, &n, mode, flags, out);
+	if (unlikely(len - 1 >= NAME_INLINE))
+		return acquire_long(w, bytes, len, mode, flags, out);
+	return acquire_short(w, bytes, (uint32_t)len, mode, flags, out);
 }
 
 int
@@ -414,21 +520,29 @@ lk_acquire_bytes(struct lk_owner *w, const void *name, size_t len, lk_mode mode,
 	return acquire_bytes(w, name, len, mode, o, 0, out);
 }
 
+static LK_NOINLINE int
+acquire_id_with_options(struct lk_owner *w, uint64_t id, lk_mode mode, const struct lk_options *o,
+			lk_grant *out)
+{
+	struct request q;
+	struct name n;
+	int rc = request_read(&q, mode, o);
+
+	if (rc != 0)
+		return rc;
+	name_set_id(&n, &id, w->manager->index.seed);
+	return acquire_with(w, &n, NULL, &q, out);
+}
+
 int
 lk_acquire_id(struct lk_owner *w, uint64_t id, lk_mode mode, const struct lk_options *o,
 	      lk_grant *out)
 {
-	struct request q;
-	struct name n;
-	int rc;
-
 	if (unlikely(w == NULL))
 		return LK_E_INVAL;
-	name_set_id(&n, &id, w->manager->index.seed);
-	if (likely(o == NULL))
-		return acquire_quick(w, &n, mode, 0, out);
-	rc = request_read(&q, mode, o);
-	return rc == 0 ? acquire_with(w, &n, NULL, &q, out) : rc;
+	if (unlikely(o != NULL))
+		return acquire_id_with_options(w, id, mode, o, out);
+	return acquire_short(w, &id, 8 | NAME_ID, mode, 0, out);
 }
 
 static LK_NOINLINE int
@@ -545,7 +659,9 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 uint64_t
 lk_name_hash(struct lk_manager *m, const void *name, size_t len)
 {
-	if (m == NULL || name == NULL || len == 0 || len > LK_NAME_MAX)
+	struct name n;
+
+	if (m == NULL || name == NULL || !name_set(&n, name, len, 0, m->index.seed))
 		return 0;
-	return hash_bytes(name, len, m->index.seed);
+	return n.hash;
 }

@@ -59,23 +59,34 @@ raise_floor(struct bucket *to, const struct bucket *from)
 		shim_store(&to->floor, floor, SHIM_RELAXED);
 }
 
+static unsigned
+room_bits(unsigned bits)
+{
+	unsigned room = bits + LK_INDEX_ROOM_BITS;
+
+	if (room > INDEX_ROOM_MAX)
+		room = INDEX_ROOM_MAX;
+	return room > bits ? room : bits;
+}
+
 bool
 index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t max_idle,
 	   uint64_t buckets, uint64_t floor)
 {
-	uint32_t n;
+	unsigned bits = buckets <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(buckets - 1);
+	uint32_t n = UINT32_C(1) << bits;
 
 	x->env = env;
 	x->seed = seed;
 	x->spread = NULL;
 	x->max_idle = max_idle;
 	x->separator = 0;
-	x->first_bits = buckets <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(buckets - 1);
+	x->first_n = n;
+	x->first_bits = room_bits(bits);
 	memset(x->segment, 0, sizeof(x->segment));
 	latch_init(&x->grow);
 	if (!add_segment(x, 0))
 		return false;
-	n = UINT32_C(1) << x->first_bits;
 	shim_init(&x->shape, (uint64_t)0);
 	shim_init(&x->idle_allowed, 0u);
 	set_shape(x, n - 1, n);
@@ -204,7 +215,7 @@ add_name(struct index *x, struct index_cache *c, struct bucket *b, const struct 
 	struct lk_resource *r = NULL;
 	struct place place;
 
-	if (unlikely(n->hash_given) && n->hash != hash_bytes(n->bytes, n->len, x->seed))
+	if (unlikely(n->hash_given) && n->hash != name_true_hash(n, x->seed))
 		return INDEX_BAD_HASH;
 	if (likely(find_place(x, c, b, &place, &r, crowded)) &&
 	    likely(make_entry(x, b, place, r, n, first))) {
@@ -224,9 +235,14 @@ hash_of(const struct index *x, const struct lk_resource *r)
 {
 	bool is_id;
 	size_t len;
-	const void *name = resource_name(r, &len, &is_id);
+	const void *bytes = resource_name(r, &len, &is_id);
+	struct name n = { .hash = 0 };
 
-	return hash_bytes(name, len, is_id ? ~x->seed : x->seed);
+	if (is_id)
+		name_set_id(&n, bytes, x->seed);
+	else
+		(void)name_set(&n, bytes, len, 0, x->seed);
+	return n.hash;
 }
 
 /* Move the entries of `from` that belong to bucket `to` under `shape`; there is room for them. */
@@ -283,11 +299,10 @@ split(struct index *x)
 	uint64_t shape = shim_load(&x->shape, SHIM_RELAXED);
 	uint64_t grown = shape_next(shape);
 	uint32_t to_number = (uint32_t)shape;
-	uint32_t k = to_number >> x->first_bits;
+	uint32_t k = segment_of(x, to_number);
 	struct bucket *from;
 	struct bucket *to;
 
-	k = k == 0 ? 0 : 32u - (uint32_t)__builtin_clz(k);
 	if (k >= INDEX_SEGMENTS || (x->segment[k] == 0 && !add_segment(x, k)))
 		return;
 	from = index_bucket(x, to_number & (uint32_t)(grown >> 32) >> 1);

@@ -39,6 +39,15 @@
 #include "index/bucket.h"
 #include "word/spread.h"
 
+/*
+ * The first segment of a small index has room for eight times the buckets that it begins with, so that those
+ * of a thousand names are in one piece.  Only as many as there are were ever touched.
+ */
+#ifndef LK_INDEX_ROOM_BITS
+#define LK_INDEX_ROOM_BITS 3 /* a tester makes it 0 */
+#endif
+enum { INDEX_ROOM_MAX = 9 };
+
 enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 
 struct index {
@@ -47,10 +56,11 @@ struct index {
 	const struct spread *spread; /* of the manager; NULL: no entry is ever spread */
 	uint64_t max_idle;           /* LK_OFF: no limit */
 	uint32_t separator;          /* between the segments of a path; 0: none */
-	unsigned first_bits;
+	unsigned first_bits;         /* log2 of the buckets that the first segment has room for */
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
+	uint32_t first_n;                  /* buckets that it began with */
 	struct latch grow;                 /* one split or merge at a time */
 	uint32_t made;                     /* under it: buckets that were ever made */
 	struct slab entries;
@@ -78,13 +88,8 @@ struct index_cache {
 	a64 evicted;
 };
 
-/*
- * An entry as it looked without a latch: to be confirmed by R3; and where in the index it was looked
- * for, which saves finding that out again.
- */
+/* An entry as it looked without a latch: to be confirmed by R3. */
 struct glimpse {
-	uint64_t shape;
-	struct bucket *bucket;
 	struct lk_resource *r;
 	uint64_t ident;
 	uint64_t word;
@@ -147,13 +152,20 @@ shape_bucket(uint64_t shape, uint64_t hash)
 	return b < (uint32_t)shape ? b : b & mask >> 1;
 }
 
-LK_HOT struct bucket *
-index_bucket(const struct index *x, uint32_t b)
+/* The segment of a bucket.  Of all but large indexes it is the first: a branch that is foreseen. */
+LK_HOT uint32_t
+segment_of(const struct index *x, uint32_t b)
 {
 	uint32_t k = b >> x->first_bits;
 
-	k = k == 0 ? 0 : 32u - (uint32_t)__builtin_clz(k);
-	return (struct bucket *)(x->segment[k] + (uintptr_t)b * sizeof(struct bucket));
+	return likely(k == 0) ? 0 : 32u - (uint32_t)__builtin_clz(k);
+}
+
+LK_HOT struct bucket *
+index_bucket(const struct index *x, uint32_t b)
+{
+	return (struct bucket *)(x->segment[segment_of(x, b)] +
+				 (uintptr_t)b * sizeof(struct bucket));
 }
 
 /* Does this slot hold the name?  Then `g` is its entry as it looked. */
@@ -172,15 +184,14 @@ slot_glimpse(const aptr *slot, const struct name *n, struct glimpse *g)
 LK_HOT bool
 index_can_shrink(const struct index *x)
 {
-	return (uint32_t)shim_load(&x->shape, SHIM_RELAXED) > UINT32_C(1) << x->first_bits;
+	return (uint32_t)shim_load(&x->shape, SHIM_RELAXED) > x->first_n;
 }
 
 /* Where a name would be, for now. */
-LK_HOT void
-index_locate(const struct index *x, const struct name *n, struct glimpse *g)
+LK_HOT struct bucket *
+index_locate(const struct index *x, uint64_t hash)
 {
-	g->shape = shim_load(&x->shape, SHIM_ACQUIRE);
-	g->bucket = index_bucket(x, shape_bucket(g->shape, n->hash));
+	return index_bucket(x, shape_bucket(shim_load(&x->shape, SHIM_ACQUIRE), hash));
 }
 
 /*
@@ -191,19 +202,36 @@ index_locate(const struct index *x, const struct name *n, struct glimpse *g)
 LK_HOT bool
 index_glimpse(const struct index *x, const struct name *n, struct glimpse *g)
 {
-	const struct bucket *b;
-	uint64_t tags;
-	uint64_t like;
+	const struct bucket *b = index_locate(x, n->hash);
+	uint64_t tags = shim_load(&b->tags, SHIM_ACQUIRE);
+	uint64_t like = tags_like(tags, tag_of(n->hash));
 
-	index_locate(x, n, g);
-	b = g->bucket;
-	tags = shim_load(&b->tags, SHIM_ACQUIRE);
-	like = tags_like(tags, tag_of(n->hash));
 	for (; like != 0; like &= like - 1) {
 		if (likely(slot_glimpse(&b->slot[tops_first(like)], n, g)))
 			return true;
 	}
 	return unlikely(tags_linked(tags)) && index_glimpse_far(b, n, g);
+}
+
+/*
+ * index_glimpse() of a short name in the first line of its bucket, where nearly all are: it tells of the
+ * entry alone, and of one that is DEAD too.
+ */
+LK_HOT bool
+index_glimpse_near(const struct bucket *b, const struct key *k, struct glimpse *g)
+{
+	uint64_t like = tags_like(shim_load(&b->tags, SHIM_ACQUIRE), tag_of(k->hash));
+
+	for (; likely(like != 0); like &= like - 1) {
+		g->r = shim_load(&b->slot[tops_first(like)], SHIM_ACQUIRE);
+		if (unlikely(!slot_is_entry(g->r)))
+			continue;
+		g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
+		g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
+		if (likely(key_matches(k, g->r, g->ident)))
+			return true;
+	}
+	return false;
 }
 
 /* Was the word that of the name?  It was read first, and may be of what the entry was before. */

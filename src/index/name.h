@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A name on its way into the index: the caller's bytes, their hash, and, for short names, the
- * words in which an entry keeps them (little-endian, padded with zeros).
+ * words in which an entry keeps them (little-endian, padded with zeros, and zero beyond the end).  The
+ * hash of a short name is that of its words.
  */
 #ifndef LK_INDEX_NAME_H
 #define LK_INDEX_NAME_H
@@ -29,6 +30,16 @@ struct name {
 	uint64_t word[NAME_WORDS];
 	bool hash_given;            /* by the caller: to be checked before an entry is made of it */
 	struct lk_resource *parent; /* pinned: what an entry that is made of it will lie below */
+};
+
+/*
+ * All that finding a short name takes, to be kept in registers: its address is given to no function that is
+ * not inlined.
+ */
+struct key {
+	uint64_t word[NAME_WORDS];
+	uint64_t hash;
+	uint32_t tail;
 };
 
 /* Up to 8 bytes as a number, the missing ones zero. */
@@ -68,19 +79,34 @@ name_load_last(const unsigned char *p, size_t len)
 	return name_load8(p + len - 8) >> (8 * (-len & 7));
 }
 
+/* The words of 1 to NAME_INLINE bytes. */
 LK_HOT void
-name_set_words(struct name *n)
+name_read(uint64_t word[NAME_WORDS], const unsigned char *p, size_t len)
 {
-	const unsigned char *p = n->bytes;
-	uint32_t last = (n->len - 1) / 8;
-
-	if (n->len < 8) {
-		n->word[0] = name_load(p, n->len);
-		return;
+	word[0] = likely(len >= 8) ? name_load8(p) : name_load(p, len);
+	word[1] = word[2] = 0;
+	if (unlikely(len > 16)) {
+		word[1] = name_load8(p + 8);
+		word[2] = name_load_last(p, len);
+	} else if (likely(len > 8)) {
+		word[1] = name_load_last(p, len);
 	}
-	for (uint32_t i = 0; i < last; i++)
-		n->word[i] = name_load8(p + i * 8);
-	n->word[last] = name_load_last(p, n->len);
+}
+
+LK_HOT uint64_t
+name_hash(const uint64_t word[NAME_WORDS], uint32_t tail, uint64_t seed)
+{
+	if (likely((tail & NAME_LEN_MASK) <= 16))
+		return hash_two(word[0], word[1], tail, seed);
+	return hash_three(word[0], word[1], word[2], tail, seed);
+}
+
+/* Whatever the caller said. */
+LK_HOT uint64_t
+name_true_hash(const struct name *n, uint64_t seed)
+{
+	return likely(n->len <= NAME_INLINE) ? name_hash(n->word, n->tail, seed)
+					     : hash_bytes(n->bytes, n->len, seed);
 }
 
 /* False: not a name.  `hash` 0: not known. */
@@ -92,10 +118,12 @@ name_set(struct name *n, const void *bytes, size_t len, uint64_t hash, uint64_t 
 	n->bytes = bytes;
 	n->len = n->tail = (uint32_t)len;
 	n->hash_given = hash != 0;
-	n->hash = hash != 0 ? hash : hash_bytes(bytes, len, seed);
+	n->hash = hash;
 	n->parent = NULL;
-	if (len <= NAME_INLINE)
-		name_set_words(n);
+	if (likely(len <= NAME_INLINE))
+		name_read(n->word, bytes, len);
+	if (hash == 0)
+		n->hash = name_true_hash(n, seed);
 	return true;
 }
 
@@ -105,10 +133,20 @@ name_set_id(struct name *n, const uint64_t *id, uint64_t seed)
 	n->bytes = id;
 	n->len = 8;
 	n->tail = 8 | NAME_ID;
-	n->hash = hash_bytes(id, 8, ~seed);
+	n->word[0] = *id;
+	n->word[1] = n->word[2] = 0;
+	n->hash = name_true_hash(n, seed);
 	n->hash_given = false;
 	n->parent = NULL;
-	n->word[0] = *id;
+}
+
+/* Of 1 to NAME_INLINE bytes, or of the 8 of a number. */
+LK_HOT void
+key_set(struct key *k, const void *bytes, uint32_t tail, uint64_t seed)
+{
+	name_read(k->word, bytes, tail & NAME_LEN_MASK);
+	k->tail = tail;
+	k->hash = name_hash(k->word, tail, seed);
 }
 
 #endif /* LK_INDEX_NAME_H */

@@ -37,23 +37,37 @@ void path_ancestor(const struct index *x, const struct name *n, uint32_t len,
 enum index_outcome path_enter(struct index *x, struct index_cache *c, const struct name *n,
 			      bool patient, struct lk_resource **out);
 
-/* Is there no separator in the name?  False may be wrong, of names that need a longer look. */
+/* Is there no separator in the words of a short name? */
 LK_HOT bool
-path_is_flat(const struct index *x, const struct name *n)
+path_words_are_flat(const struct index *x, const uint64_t word[NAME_WORDS])
 {
 	const uint64_t each = UINT64_C(0x0101010101010101);
 	uint64_t found = 0;
 
-	if (unlikely(x->separator == 0) || (n->tail & NAME_ID) != 0)
-		return true;
-	if (unlikely(n->len > NAME_INLINE))
-		return memchr(n->bytes, (int)x->separator, n->len) == NULL;
-	for (uint32_t i = 0; i * 8 < n->len; i++) {
-		uint64_t same = n->word[i] ^ x->separator * each; /* a byte that is 0 … */
+	for (uint32_t i = 0; i < NAME_WORDS; i++) {
+		uint64_t same = word[i] ^ x->separator * each; /* a byte that is 0 … */
 
 		found |= (same - each) & ~same & each << 7; /* … sets the top of one */
 	}
 	return found == 0;
+}
+
+LK_HOT bool
+path_key_is_flat(const struct index *x, const struct key *k)
+{
+	return unlikely(x->separator == 0) || (k->tail & NAME_ID) != 0 ||
+	       path_words_are_flat(x, k->word);
+}
+
+/* Is there no separator in the name?  False may be wrong, of names that need a longer look. */
+LK_HOT bool
+path_is_flat(const struct index *x, const struct name *n)
+{
+	if (unlikely(x->separator == 0) || (n->tail & NAME_ID) != 0)
+		return true;
+	if (unlikely(n->len > NAME_INLINE))
+		return memchr(n->bytes, (int)x->separator, n->len) == NULL;
+	return path_words_are_flat(x, n->word);
 }
 
 #endif /* LK_INDEX_PATH_H */

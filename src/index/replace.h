@@ -13,41 +13,48 @@ enum { MISSES_IN_A_ROW = 8 };
 /* False: no memory. */
 bool index_store_long(struct index *x, struct lk_resource *r, const struct name *n);
 
-LK_HOT bool
-store_name(struct index *x, struct lk_resource *r, const struct name *n)
+LK_HOT void
+store_words(struct lk_resource *r, const uint64_t word[NAME_WORDS])
 {
-	if (unlikely(n->len > NAME_INLINE))
-		return index_store_long(x, r, n);
-	for (uint32_t i = 0; i * 8 < n->len; i++)
-		shim_store(&r->name[i], n->word[i], SHIM_RELEASE);
-	return true;
+	for (uint32_t i = 0; i < NAME_WORDS; i++)
+		shim_store(&r->name[i], word[i], SHIM_RELEASE);
 }
 
 /*
- * Make `r`, which has no name, the entry of `n` in `place`, with the bucket's latch.  The word is
+ * Make `r`, whose name was just stored, an entry in `place`, with the bucket's latch.  The word is
  * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
  * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
  * which a reader that found it would take for an idle word.
  */
-LK_HOT bool
-make_entry(struct index *x, struct bucket *b, struct place place, struct lk_resource *r,
-	   const struct name *n, lk_mode first)
+LK_HOT void
+entry_publish(const struct bucket *b, struct place place, struct lk_resource *r, uint32_t tail,
+	      uint64_t hash, struct lk_resource *parent, lk_mode first)
 {
-	uint64_t ident;
+	uint64_t ident =
+		(shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + tail;
 
-	if (unlikely(!store_name(x, r, n)))
-		return false;
-	ident = (shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + n->tail;
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
-	shim_store(&r->parent, n->parent, SHIM_RELEASE);
-	if (unlikely(n->parent != NULL))
-		resource_pin(n->parent);            /* (R6) */
+	shim_store(&r->parent, parent, SHIM_RELEASE);
+	if (unlikely(parent != NULL))
+		resource_pin(parent);               /* (R6) */
 	shim_store(&r->ident, ident, SHIM_RELEASE); /* (R2) */
 	if (first == LK_NL)
 		resource_pin(r);
 	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
 		   SHIM_RELEASE);
-	place_set(place, r, tag_of(n->hash));
+	place_set(place, r, tag_of(hash));
+}
+
+/* `r`, which has no name, as the entry of `n`.  False: no memory. */
+LK_HOT bool
+make_entry(struct index *x, const struct bucket *b, struct place place, struct lk_resource *r,
+	   const struct name *n, lk_mode first)
+{
+	if (likely(n->len <= NAME_INLINE))
+		store_words(r, n->word);
+	else if (!index_store_long(x, r, n))
+		return false;
+	entry_publish(b, place, r, n->tail, n->hash, n->parent, first);
 	return true;
 }
 
@@ -59,25 +66,26 @@ cache_expects_miss(const struct index_cache *c)
 }
 
 /*
- * After a glimpse in vain, or without one: the entry of a short name, its hold in `first` made, in the place of an
- * idle one.  NULL: not as simple as that; nothing was done.
+ * After a glimpse in vain, or without one: the entry of a short name without ancestors, its hold in `first`
+ * made, in the place of an idle one.  `shape`: as it was seen.  NULL: not as simple as that; nothing was done.
  */
 LK_HOT struct lk_resource *
-index_replace(struct index *x, struct index_cache *c, const struct name *n, lk_mode first,
-	      const struct glimpse *seen)
+index_replace(struct index *x, struct index_cache *c, const struct key *k, lk_mode first,
+	      uint64_t shape)
 {
-	struct bucket *b = seen->bucket;
+	struct bucket *b = index_bucket(x, shape_bucket(shape, k->hash));
 	struct lk_resource *r = NULL;
 	struct place place = { NULL, 0 };
 	bool crowded;
 
-	if (unlikely(n->len > NAME_INLINE) || unlikely(!latch_try(&b->latch)))
+	if (unlikely(!latch_try(&b->latch)))
 		return NULL;
-	if (likely(shim_load(&x->shape, SHIM_ACQUIRE) == seen->shape) && /* (I1) */
-	    likely(bucket_find(b, n) == NULL))                           /* (I2) */
+	if (likely(shim_load(&x->shape, SHIM_ACQUIRE) == shape) && /* (I1) */
+	    likely(!bucket_has(b, k)))                             /* (I2) */
 		r = evict_for_insert(x, c, b, &place, &crowded);
 	if (likely(r != NULL)) {
-		(void)make_entry(x, b, place, r, n, first);
+		store_words(r, k->word);
+		entry_publish(b, place, r, k->tail, k->hash, NULL, first);
 		tally(&c->created);
 	}
 	latch_unlock(&b->latch);

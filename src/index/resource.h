@@ -68,6 +68,15 @@ const struct name_block *resource_block(const struct lk_resource *r, uint64_t id
 
 bool resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct name *n);
 
+/* Without a branch for each word: nearly always they are all the same. */
+LK_HOT bool
+resource_has_words(const struct lk_resource *r, const uint64_t word[NAME_WORDS])
+{
+	return ((shim_load(&r->name[0], SHIM_RELAXED) ^ word[0]) |
+		(shim_load(&r->name[1], SHIM_RELAXED) ^ word[1]) |
+		(shim_load(&r->name[2], SHIM_RELAXED) ^ word[2])) == 0;
+}
+
 /* Does the entry bear this name under `ident`?  True may be out of date: R3. */
 LK_HOT bool
 resource_matches(const struct lk_resource *r, uint64_t ident, const struct name *n)
@@ -76,11 +85,14 @@ resource_matches(const struct lk_resource *r, uint64_t ident, const struct name 
 		return false;
 	if (unlikely(n->len > NAME_INLINE))
 		return resource_matches_long(r, ident, n);
-	for (uint32_t i = 0; i * 8 < n->len; i++) {
-		if (shim_load(&r->name[i], SHIM_RELAXED) != n->word[i])
-			return false;
-	}
-	return true;
+	return resource_has_words(r, n->word);
+}
+
+/* Does the entry bear the short name under `ident`?  True may be out of date: R3. */
+LK_HOT bool
+key_matches(const struct key *k, const struct lk_resource *r, uint64_t ident)
+{
+	return ((ident ^ k->tail) & IDENT_TAIL_MASK) == 0 && resource_has_words(r, k->word);
 }
 
 /*

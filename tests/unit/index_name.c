@@ -120,13 +120,23 @@ Test(name, names_that_are_none)
 
 Test(name, hashes)
 {
+	const uint64_t id = UINT64_C(0x6161616161616161);
 	struct name n;
 	struct name again;
+	struct name number;
+	struct key k;
 
 	cr_assert(name_set(&n, "abc", 3, 0, SEED));
 	cr_expect_not(n.hash_given);
 	cr_expect_neq(n.hash, 0);
-	cr_expect_eq(n.hash, hash_bytes("abc", 3, SEED));
+	key_set(&k, "abc", n.tail, SEED);
+	cr_expect_eq(k.hash, n.hash);
+	cr_expect_eq(k.word[0], n.word[0]);
+	cr_assert(name_set(&again, "abc\0", 4, 0, SEED));
+	cr_expect_neq(again.hash, n.hash, "the length counts");
+	cr_assert(name_set(&again, "aaaaaaaa", 8, 0, SEED));
+	name_set_id(&number, &id, SEED);
+	cr_expect_neq(again.hash, number.hash, "a number is not its bytes");
 	cr_assert(name_set(&again, "abc", 3, n.hash, SEED));
 	cr_expect(again.hash_given);
 	cr_expect_eq(again.hash, n.hash);
@@ -176,4 +186,52 @@ PageTest(the_library_reads_no_further)
 		cr_assert_eq(lk_release_name(w, at_edge(0, len), len), 0);
 	}
 	cr_expect_eq(lk_close(m), 0);
+}
+
+/* The fullest of 1024 parts that 65536 names in a row fall into, by the low bits or the high ones. */
+static uint32_t
+fullest_part(const char *format, uint64_t seed)
+{
+	uint32_t part[2][1024] = { 0 };
+	uint32_t most = 0;
+
+	for (unsigned i = 0; i < 65536; i++) {
+		char text[NAME_INLINE + 1];
+		int len = snprintf(text, sizeof(text), format, i);
+		struct name n;
+
+		cr_assert(len <= NAME_INLINE);
+		cr_assert(name_set(&n, text, (size_t)len, 0, seed));
+		part[0][n.hash & 1023]++;
+		part[1][n.hash >> 54]++;
+	}
+	for (unsigned i = 0; i < 1024; i++) {
+		most = part[0][i] > most ? part[0][i] : most;
+		most = part[1][i] > most ? part[1][i] : most;
+	}
+	return most;
+}
+
+/* As even as chance: of 64 on average, more than 128 would not come by chance in all the time there is. */
+Test(name, hashes_are_spread)
+{
+	static const char *const formats[] = {
+		"%u",
+		"%05u",
+		"%08u",
+		"%-8u",
+		"user:%07u",
+		"%05u:row:of:us",
+		"row:of:user:%04x",
+		"%05u:customer:of:region",
+		"customer:of:region:%05u",
+	};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		for (uint64_t seed = SEED; seed < SEED + 16; seed++) {
+			uint64_t random = seed * UINT64_C(0x9e3779b97f4a7c15);
+
+			cr_expect(fullest_part(formats[i], random) <= 128, "%s", formats[i]);
+		}
+	}
 }
