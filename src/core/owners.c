@@ -3,22 +3,7 @@
 #include "core/release.h"
 
 static int
-read_options(const struct lk_owner_options *given, struct lk_owner_options *o)
-{
-	int rc;
-
-	*o = (struct lk_owner_options){ .size = sizeof(*o) };
-	if (given == NULL)
-		return 0;
-	rc = check_struct(given, given->size, sizeof(*o));
-	if (rc != 0)
-		return rc;
-	memcpy(o, given, given->size < sizeof(*o) ? given->size : sizeof(*o));
-	return o->flags == 0 ? 0 : LK_E_INVAL;
-}
-
-static int
-open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_state state,
+open_owner(struct lk_manager *m, const char *label, uint64_t deadline_ns, enum owner_state state,
 	   struct lk_owner **out)
 {
 	struct lk_owner *w;
@@ -29,28 +14,40 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 	w = slab_get(&m->owners);
 	if (w == NULL)
 		return LK_E_NOMEM;
-	if (w->manager == NULL) { /* new memory (S3) */
+	if (unlikely(w->manager == NULL)) { /* new memory (S3) */
 		const uint64_t number = shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED);
 
 		owner_init(w, m, &m->env, &m->member.gate, number);
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
 	}
-	owner_begin(w, &m->member.gate, state, o->label,
-		    o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER, m->flags & LK_TIMED);
+	owner_begin(w, &m->member.gate, state, label, deadline_ns != 0 ? deadline_ns : SHIM_NEVER,
+		    m->flags & LK_TIMED);
 	*out = w;
 	return 0;
+}
+
+static LK_NOINLINE int
+open_with_options(struct lk_manager *m, const struct lk_owner_options *given, struct lk_owner **out)
+{
+	struct lk_owner_options o = { .size = sizeof(o) };
+	int rc = check_struct(given, given->size, sizeof(o));
+
+	if (rc != 0)
+		return rc;
+	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
+	if (o.flags != 0)
+		return LK_E_INVAL;
+	return open_owner(m, o.label, o.deadline_ns, OWNER_OPEN, out);
 }
 
 int
 lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct lk_owner **out)
 {
-	struct lk_owner_options o;
-	int rc;
-
 	if (m == NULL || out == NULL)
 		return LK_E_INVAL;
-	rc = read_options(given, &o);
-	return rc != 0 ? rc : open_owner(m, &o, OWNER_OPEN, out);
+	if (unlikely(given != NULL))
+		return open_with_options(m, given, out);
+	return open_owner(m, NULL, 0, OWNER_OPEN, out);
 }
 
 /* Nobody is in a call with it any more; its memory becomes another owner's. */
@@ -106,7 +103,6 @@ lk_owner_cancel(struct lk_owner *w)
 struct lk_owner *
 lk_self(struct lk_manager *m)
 {
-	const struct lk_owner_options o = { .size = sizeof(o) };
 	struct lk_owner *w;
 
 	if (m == NULL)
@@ -114,7 +110,7 @@ lk_self(struct lk_manager *m)
 	w = process_owner(&m->member);
 	if (likely(w != NULL))
 		return w;
-	if (open_owner(m, &o, OWNER_OF_THREAD, &w) != 0)
+	if (open_owner(m, NULL, 0, OWNER_OF_THREAD, &w) != 0)
 		return NULL;
 	if (process_set_owner(&m->member, w))
 		return w;

@@ -331,21 +331,44 @@ note_death(struct lk_owner *w)
 	}
 }
 
-/* Grant by grant, as counts see to it that nothing above goes before what is below.  (H6) */
-void
-release_everything(struct lk_owner *w, bool died)
+/* The grant in a slot, if there is one. */
+static void
+release_slot(struct lk_owner *w, uint32_t slot)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (head != 0 && (head & HEAD_GONE) == 0)
+		release_grant(w, s, slot);
+}
+
+/* The slots beyond the first. */
+static LK_NOINLINE void
+release_more(struct lk_owner *w)
 {
 	struct holds *h = &w->holds;
 	uint32_t slot = shim_load(&h->n_slots, SHIM_RELAXED);
 
+	while (slot > SLOTS_INLINE && shim_load(&h->n_more, SHIM_RELAXED) != 0)
+		release_slot(w, --slot);
+}
+
+/* Grant by grant, the last slot first, as counts see to it that nothing above goes before what is below.  (H6) */
+void
+release_everything(struct lk_owner *w, bool died)
+{
+	uint32_t left = FEW_ALL; /* of the first slots: not looked at yet */
+	uint32_t used;
+
 	if (unlikely(died))
 		note_death(w);
-	while (slot > 0 && holds_n(h) != 0) {
-		struct hold *s = hold_at(h, --slot);
-		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	if (unlikely(shim_load(&w->holds.n_more, SHIM_RELAXED) != 0))
+		release_more(w);
+	while ((used = ~owner_few(w) & left) != 0) {
+		uint32_t slot = 31u - (uint32_t)__builtin_clz(used);
 
-		if (head != 0 && (head & HEAD_GONE) == 0)
-			release_grant(w, s, slot);
+		left = (UINT32_C(1) << slot) - 1;
+		release_slot(w, slot);
 	}
 }
 
@@ -359,8 +382,7 @@ lk_release_all(struct lk_owner *w)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	if (holds_n(&w->holds) != 0)
-		release_everything(w, false);
+	release_everything(w, false);
 	owner_leave(w);
 	return 0;
 }

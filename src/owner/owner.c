@@ -33,6 +33,8 @@ set_label(struct lk_owner *w, const char *label)
 	char text[LK_LABEL_MAX + 1] = { 0 };
 	uint64_t x;
 
+	if (label == NULL && shim_load(&w->label[0], SHIM_RELAXED) == 0)
+		return; /* it has none (a label's first byte is not 0, or it is none) */
 	if (label != NULL)
 		memcpy(text, label, strnlen(label, LK_LABEL_MAX));
 	for (size_t i = 0; i < sizeof(text) / 8; i++) {

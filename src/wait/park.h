@@ -52,7 +52,9 @@ park_canceled(const struct parker *p)
 LK_HOT void
 park_clear_cancel(struct parker *p)
 {
-	shim_and(&p->word, ~(uint32_t)PARK_CANCEL, SHIM_ACQ_REL);
+	/* Nearly always there is none; one that comes after the look comes after the clearing. */
+	if (unlikely((shim_load(&p->word, SHIM_RELAXED) & PARK_CANCEL) != 0))
+		shim_and(&p->word, ~(uint32_t)PARK_CANCEL, SHIM_ACQ_REL);
 }
 
 /* Sleep until there is news, until `deadline_ns`, or for no reason.  (P2) */
