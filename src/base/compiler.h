@@ -7,15 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define likely(x)                     __builtin_expect(!!(x), 1)
-#define unlikely(x)                   __builtin_expect(!!(x), 0)
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define LK_NOINLINE                   __attribute__((noinline))
-#define LK_COLD                       __attribute__((noinline, cold))
-#define LK_HIDDEN                     __attribute__((visibility("hidden"))) /* data: no detour by the GOT */
-#define LK_HOT                        static inline __attribute__((always_inline))
-#define LK_LINE                       64 /* bytes that two cores cannot write at once without a fight */
-#define LK_ALIGNED                    __attribute__((aligned(LK_LINE)))
+#define LK_NOINLINE __attribute__((noinline))
+#define LK_COLD     __attribute__((noinline, cold))
+#define LK_HIDDEN   __attribute__((visibility("hidden"))) /* data: no detour by the GOT */
+#define LK_HOT      static inline __attribute__((always_inline))
+#define LK_LINE     64 /* bytes that two cores cannot write at once without a fight */
+#define LK_ALIGNED  __attribute__((aligned(LK_LINE)))
+
+/* This line will be written soon.  A wish: any address will do. */
+#define prefetch(p)                   __builtin_prefetch((p), 1)
 
 #define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 

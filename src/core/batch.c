@@ -12,25 +12,27 @@
  * What is taken in advance is a count on a hold, as ancestors have (H6): a *reserve*.  When all grants are
  * there they need the same, and it goes.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* qsort_r */
-#endif
-#include <stdlib.h>
-
 #include "core/acquire.h"
 #include "core/ancestors.h"
 #include "core/implied.h"
 #include "core/release.h"
 #include "index/path.h"
 
-enum { ITEMS_ON_STACK = 16 };
+enum { ITEMS_ON_STACK = 16, ITEMS_AHEAD = 64 };
 
 /* One element of a batch, as it will be taken. */
 struct item {
 	struct name name;
 	lk_mode mode;
-	size_t index; /* in the caller's array */
+	bool is_simple; /* a short name without ancestors, or a number */
+	size_t index;   /* in the caller's array */
 	lk_grant grant;
+};
+
+/* An element on its way to its place, and what mostly says where that is. */
+struct ranked {
+	uint64_t rank;
+	struct item *item;
 };
 
 /* A count that was taken in advance. */
@@ -43,57 +45,170 @@ struct batch {
 	struct lk_owner *w;
 	struct index *x;
 	struct request *q;
-	struct item *item; /* in the order of paths */
+	struct item *item; /* as the caller gave them */
+	struct ranked *at; /* in the order of paths; and room for as many again */
 	size_t n;
+	bool is_simple; /* all are, and no name comes twice: so no reserves */
 	size_t taken;
 	struct reserve *reserve;
 	size_t n_reserves;
 	struct reserve few[ITEMS_ON_STACK];
 };
 
-static int
-compare_items(const void *x, const void *y, void *index)
+static struct item *
+item_at(const struct batch *b, size_t i)
 {
-	const struct item *a = x;
-	const struct item *b = y;
-	int order = path_compare(index, &a->name, &b->name);
+	return b->at[i].item;
+}
 
-	return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
+static uint64_t
+first_bytes(const struct name *n, uint32_t len)
+{
+	return __builtin_bswap64(name_load(n->bytes, len < 8 ? len : 8));
+}
+
+/*
+ * Of two elements whose ranks differ the lower comes first.  The first segment's first bytes decide, as
+ * its end comes before any byte; numbers come before all.
+ */
+static uint64_t
+rank_of(const struct index *x, const struct item *item)
+{
+	const uint64_t top = UINT64_C(1) << 63;
+	const struct name *n = &item->name;
+
+	if (item->is_simple)
+		return __builtin_bswap64(n->word[0]) >> 1 | ((n->tail & NAME_ID) != 0 ? 0 : top);
+	return first_bytes(n, path_is_flat(x, n) ? n->len : path_child(x, n, 0)) >> 1 | top;
+}
+
+/* path_compare() of simple elements: as their bytes are, the shorter first. */
+static int
+compare_simple(const struct name *a, const struct name *b)
+{
+	if (((a->tail ^ b->tail) & NAME_ID) != 0)
+		return (a->tail & NAME_ID) != 0 ? -1 : 1;
+	for (uint32_t i = 0; i < NAME_WORDS; i++) {
+		uint64_t p = __builtin_bswap64(a->word[i]);
+		uint64_t q = __builtin_bswap64(b->word[i]);
+
+		if (p != q)
+			return p < q ? -1 : 1;
+	}
+	return (a->len > b->len) - (a->len < b->len);
 }
 
 static int
-read_item(struct item *item, const struct lk_request *r, size_t index, uint64_t seed)
+compare_names(const struct batch *b, const struct item *p, const struct item *q)
+{
+	if (p->is_simple && q->is_simple)
+		return compare_simple(&p->name, &q->name);
+	return path_compare(b->x, &p->name, &q->name);
+}
+
+/* Does `p` come after `q`, which comes after it in the caller's array? */
+static bool
+is_after(const struct batch *b, const struct ranked *p, const struct ranked *q)
+{
+	if (likely(p->rank != q->rank))
+		return p->rank > q->rank;
+	return compare_names(b, p->item, q->item) > 0;
+}
+
+/* Two ordered runs next to each other, of `mid` and `n - mid`, into one. */
+static void
+merge_runs(const struct batch *b, const struct ranked *from, size_t mid, size_t n,
+	   struct ranked *to)
+{
+	size_t i = 0;
+	size_t j = mid;
+
+	while (i < mid && j < n)
+		*to++ = is_after(b, &from[i], &from[j]) ? from[j++] : from[i++];
+	while (i < mid)
+		*to++ = from[i++];
+	while (j < n)
+		*to++ = from[j++];
+}
+
+/* By merging, as that keeps the order of what is the same, and needs no memory but what is there. */
+static void
+sort_items(struct batch *b)
+{
+	struct ranked *to = b->at + b->n;
+
+	for (size_t run = 1; run < b->n; run *= 2) {
+		struct ranked *from = b->at;
+
+		for (size_t i = 0; i < b->n; i += 2 * run) {
+			size_t n = b->n - i < 2 * run ? b->n - i : 2 * run;
+
+			merge_runs(b, from + i, n < run ? n : run, n, to + i);
+		}
+		b->at = to;
+		to = from;
+	}
+}
+
+/* Is nothing in the batch the same as, or below, anything else in it? */
+static bool
+all_simple(const struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (!item_at(b, i)->is_simple ||
+		    (i > 0 && b->at[i - 1].rank == b->at[i].rank &&
+		     compare_names(b, item_at(b, i - 1), item_at(b, i)) == 0))
+			return false;
+	}
+	return true;
+}
+
+static int
+read_name(struct name *n, const struct lk_request *r, uint64_t seed)
 {
 	const void *name = r->name;
 	uint64_t id;
 
-	if (name == NULL || !mode_valid(r->mode) || (r->flags & ~LK_NAME_IS_ID) != 0)
+	if ((r->flags & LK_NAME_IS_ID) == 0)
+		return name_set(n, name, r->len != 0 ? r->len : strlen(name), 0, seed) ? 0
+										       : LK_E_NAME;
+	if (r->len != 0 && r->len != sizeof(id))
+		return LK_E_INVAL;
+	memcpy(&id, name, sizeof(id)); /* it need not be aligned */
+	name_set_id(n, &id, seed);
+	n->bytes = name;
+	return 0;
+}
+
+static int
+read_item(const struct batch *b, struct item *item, const struct lk_request *r, size_t index)
+{
+	int rc;
+
+	if (r->name == NULL || !mode_valid(r->mode) || (r->flags & ~LK_NAME_IS_ID) != 0)
 		return LK_E_INVAL;
 	item->mode = r->mode;
 	item->index = index;
-	if ((r->flags & LK_NAME_IS_ID) != 0) {
-		if (r->len != 0 && r->len != sizeof(id))
-			return LK_E_INVAL;
-		memcpy(&id, name, sizeof(id)); /* it need not be aligned */
-		name_set_id(&item->name, &id, seed);
-		item->name.bytes = name;
-		return 0;
-	}
-	return name_set(&item->name, name, r->len != 0 ? r->len : strlen(r->name), 0, seed)
-		       ? 0
-		       : LK_E_NAME;
+	rc = read_name(&item->name, r, b->x->seed);
+	if (rc == 0)
+		item->is_simple = item->name.len <= NAME_INLINE && path_is_flat(b->x, &item->name);
+	return rc;
 }
 
 static int
 read_items(struct batch *b, const struct lk_request *r)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		int rc = read_item(&b->item[i], &r[i], i, b->x->seed);
+		int rc = read_item(b, &b->item[i], &r[i], i);
 
 		if (rc != 0)
 			return rc;
+		if (i < ITEMS_AHEAD)
+			index_expect(b->x, b->item[i].name.hash);
+		b->at[i] = (struct ranked){ rank_of(b->x, &b->item[i]), &b->item[i] };
 	}
-	qsort_r(b->item, b->n, sizeof(*b->item), compare_items, b->x);
+	sort_items(b);
+	b->is_simple = all_simple(b);
 	return 0;
 }
 
@@ -104,7 +219,7 @@ family(const struct batch *b, size_t first, uint32_t len)
 	size_t n = 1;
 
 	while (first + n < b->n &&
-	       path_shares(b->x, &b->item[first].name, len, &b->item[first + n].name))
+	       path_shares(b->x, &item_at(b, first)->name, len, &item_at(b, first + n)->name))
 		n++;
 	return n;
 }
@@ -117,9 +232,9 @@ need_of(const struct batch *b, size_t first, size_t n, uint32_t len)
 	lk_mode need = LK_NL;
 
 	for (size_t i = first; i < first + n; i++) {
-		lk_mode mode = b->item[i].mode;
+		lk_mode mode = item_at(b, i)->mode;
 
-		need = mode_supremum(need, b->item[i].name.len == len
+		need = mode_supremum(need, item_at(b, i)->name.len == len
 						   ? mode
 						   : ancestors_mode(mode, parents));
 	}
@@ -130,7 +245,7 @@ need_of(const struct batch *b, size_t first, size_t n, uint32_t len)
 static bool
 comes_first(const struct batch *b, size_t i, uint32_t len)
 {
-	return i == 0 || !path_shares(b->x, &b->item[i].name, len, &b->item[i - 1].name);
+	return i == 0 || !path_shares(b->x, &item_at(b, i)->name, len, &item_at(b, i - 1)->name);
 }
 
 /*
@@ -147,7 +262,7 @@ wants_reserve(const struct batch *b, size_t i, uint32_t len)
 static uint32_t
 next_level(const struct batch *b, size_t i, uint32_t len)
 {
-	const struct name *n = &b->item[i].name;
+	const struct name *n = &item_at(b, i)->name;
 
 	if (len == n->len)
 		return 0;
@@ -159,7 +274,7 @@ count_reserves(const struct batch *b)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; !b->is_simple && i < b->n; i++) {
 		for (uint32_t len = next_level(b, i, 0); len != 0; len = next_level(b, i, len))
 			n += wants_reserve(b, i, len);
 	}
@@ -203,13 +318,13 @@ reserve(struct batch *b, size_t i, uint32_t len)
 {
 	struct lk_owner *w = b->w;
 	lk_mode mode = need_of(b, i, family(b, i, len), len);
-	struct name n = b->item[i].name;
+	struct name n = item_at(b, i)->name;
 	struct lk_resource *r;
 	bool covered;
 	int rc;
 
 	if (len < n.len)
-		path_ancestor(b->x, &b->item[i].name, len, &n);
+		path_ancestor(b->x, &item_at(b, i)->name, len, &n);
 	rc = result_of_index(path_enter(b->x, &w->cache, &n, (b->q->flags & LK_NOWAIT) == 0, &r));
 	if (rc != 0)
 		return rc;
@@ -248,8 +363,8 @@ forget_reserves(struct batch *b)
 static int
 take_item(struct batch *b, size_t i)
 {
-	struct item *item = &b->item[i];
-	int rc = reserve_for(b, i);
+	struct item *item = item_at(b, i);
+	int rc = b->is_simple ? 0 : reserve_for(b, i);
 
 	if (rc != 0)
 		return rc;
@@ -263,11 +378,26 @@ static void
 roll_back(struct batch *b)
 {
 	while (b->taken > 0) {
-		lk_grant g = b->item[--b->taken].grant;
+		lk_grant g = item_at(b, --b->taken)->grant;
 
 		grant_untell_died(b->w, g);
 		(void)release_inside(b->w, g);
 	}
+}
+
+/*
+ * The next elements' buckets and entries are on their way to this processor at the same time, not one after
+ * the other.
+ */
+static void
+expect_items(const struct batch *b, size_t from)
+{
+	size_t end = b->n - from < ITEMS_AHEAD ? b->n : from + ITEMS_AHEAD;
+
+	for (size_t i = from; from > 0 && i < end; i++)
+		index_expect(b->x, item_at(b, i)->name.hash);
+	for (size_t i = from; i < end; i++)
+		index_expect_entry(b->x, item_at(b, i)->name.hash);
 }
 
 static int
@@ -275,8 +405,11 @@ take_all(struct batch *b)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < b->n; i++)
+	for (size_t i = 0; rc == 0 && i < b->n; i++) {
+		if (i % ITEMS_AHEAD == 0)
+			expect_items(b, i);
 		rc = take_item(b, i);
+	}
 	if (rc != 0)
 		roll_back(b);
 	else
@@ -308,17 +441,21 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 	if (b->reserve != b->few)
 		env_free(env, b->reserve, reserves * sizeof(*b->reserve));
 	for (size_t i = 0; rc == 0 && out != NULL && i < b->n; i++)
-		out[b->item[i].index] = b->item[i].grant;
+		out[i] = b->item[i].grant;
 	return rc;
 }
+
+/* An element and its places in the order. */
+enum { ITEM_BYTES = sizeof(struct item) + 2 * sizeof(struct ranked) };
 
 int
 lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
 		const struct lk_options *o, lk_grant *out)
 {
-	struct item on_stack[ITEMS_ON_STACK];
+	_Alignas(struct item) char on_stack[ITEMS_ON_STACK * ITEM_BYTES];
 	struct request q;
-	struct batch b = { .w = w, .q = &q, .item = on_stack, .n = n };
+	struct batch b = { .w = w, .q = &q, .n = n };
+	void *memory = on_stack;
 	int rc;
 
 	if (w == NULL || (r == NULL && n > 0))
@@ -332,11 +469,13 @@ lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
 		return LK_E_LIMIT;
 	b.x = &w->manager->index;
 	if (n > ITEMS_ON_STACK)
-		b.item = env_alloc(&w->manager->env, n * sizeof(*b.item), LK_LINE);
-	if (b.item == NULL)
+		memory = env_alloc(&w->manager->env, n * ITEM_BYTES, LK_LINE);
+	if (memory == NULL)
 		return LK_E_NOMEM;
+	b.item = memory;
+	b.at = (struct ranked *)(void *)(b.item + n);
 	rc = acquire_items(&b, r, out);
-	if (b.item != on_stack)
-		env_free(&w->manager->env, b.item, n * sizeof(*b.item));
+	if (memory != on_stack)
+		env_free(&w->manager->env, memory, n * ITEM_BYTES);
 	return rc;
 }

@@ -234,6 +234,26 @@ index_glimpse_near(const struct bucket *b, const struct key *k, struct glimpse *
 	return false;
 }
 
+/*
+ * For those who know several names in advance: have the bucket of each come nearer, and when all are on
+ * their way, the entries.
+ */
+LK_HOT void
+index_expect(const struct index *x, uint64_t hash)
+{
+	prefetch(index_locate(x, hash));
+}
+
+LK_HOT void
+index_expect_entry(const struct index *x, uint64_t hash)
+{
+	const struct bucket *b = index_locate(x, hash);
+	uint64_t like = tags_like(shim_load(&b->tags, SHIM_RELAXED), tag_of(hash));
+
+	if (like != 0)
+		prefetch(shim_load(&b->slot[tops_first(like)], SHIM_RELAXED));
+}
+
 /* Was the word that of the name?  It was read first, and may be of what the entry was before. */
 LK_HOT bool
 glimpse_is_coherent(const struct glimpse *g)
