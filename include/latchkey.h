@@ -573,7 +573,10 @@ LK_API LK_NODISCARD int lk_owner_each(struct lk_owner *w,
 LK_API LK_NODISCARD int lk_holds(struct lk_owner *w, const void *name, size_t len);
 LK_API LK_NODISCARD int lk_holds_id(struct lk_owner *w, uint64_t id);
 
-/* One name, as of about one moment: the waiters are counted right after the holders. */
+/*
+ * One name, as of about one moment: the waiters are counted right after the holders, and of a name that is
+ * spread a hold that is just being converted, or replaced, may be counted as what it was and as what it is.
+ */
 struct lk_info {
 	uint32_t size;
 	uint32_t flags; /* LK_OWNER_DIED: the next holder will be told */

@@ -161,6 +161,12 @@ write_rungs(struct lk_owner *w, const struct ladder *l, uint32_t above, uint32_t
 	return above;
 }
 
+LK_HOT bool
+has_died(const struct lk_resource *r)
+{
+	return (shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0;
+}
+
 /* The leaf's slot, below the hold in slot `above` - 1. */
 LK_HOT enum plain
 write_leaf(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t seat, uint32_t above,
@@ -168,8 +174,8 @@ write_leaf(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t sea
 {
 	lk_grant g;
 
-	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0) && seat == 0)
-		return PLAIN_DIED; /* of what is in a slot the next holder is told */
+	if (unlikely(has_died(r)) && seat == 0)
+		return PLAIN_DIED;
 	g = grant_write_few(w, r, mode, HEAD_PATH | seat | (uint64_t)above << ABOVE_SHIFT,
 			    few_first(few), few & (few - 1));
 	if (out != NULL)
@@ -177,7 +183,7 @@ write_leaf(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t sea
 	return PLAIN_DONE;
 }
 
-/* The leaf, and is it what it was?  False: it is not taken.  `*seat`: HEAD_SEAT, if it is in the slot. */
+/* The leaf, and is it what it was?  A death is told on the long way, if it is in a slot.  False: it is not taken.  `*seat`: HEAD_SEAT, if it is in the slot. */
 static bool
 take_leaf(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint64_t *seat)
 {
@@ -189,7 +195,7 @@ take_leaf(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint64_t *s
 			return false;
 		*seat = HEAD_SEAT;
 	}
-	if (likely(glimpse_confirmed(g))) { /* (R7) */
+	if (likely(glimpse_confirmed(g)) && likely(*seat == 0 || !has_died(g->r))) { /* (R7) */
 		if (unlikely(lost != 0))
 			seat_note_lost(w, g->r, mode, lost);
 		return true;

@@ -6,7 +6,7 @@
 static uint64_t
 patience(const struct spread *s, const struct lk_resource *r)
 {
-	const uint32_t number = shim_load(&r->spread, SHIM_RELAXED);
+	const uint32_t number = shim_load(&r->spread, SHIM_ACQUIRE);
 	const uint32_t folds =
 		number != 0 ? shim_load(&spread_array(s, number)->folds, SHIM_RELAXED) : 0;
 

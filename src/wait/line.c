@@ -290,7 +290,7 @@ line_spread(struct lot *l, struct lk_resource *r, lk_mode mode)
 	if (number == 0)
 		number = spread_make(l->spread);
 	if (number != 0) {
-		shim_store(&r->spread, number, SHIM_RELAXED); /* the exchange releases it */
+		shim_store(&r->spread, number, SHIM_RELEASE); /* some look at it before the word */
 		w = shim_load(&r->word, SHIM_RELAXED);
 		do {
 			family = family_for(w, mode);

@@ -113,7 +113,8 @@ Test(hold, heads)
 
 Test(hold, heads_say_what_is_above)
 {
-	uint64_t head = head_make(7, LK_NL, LK_IX, HEAD_GONE | HEAD_INTENT | UINT64_C(8) << ABOVE_SHIFT);
+	uint64_t head =
+		head_make(7, LK_NL, LK_IX, HEAD_GONE | HEAD_INTENT | UINT64_C(8) << ABOVE_SHIFT);
 
 	cr_expect_eq(head_above(head), 8);
 	cr_expect_eq(head_effective(head), LK_IX);
