@@ -248,7 +248,7 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 {
 	int rc = grant_reserve(w);
 
-	q->seated = false;
+	q->seated = q->spun = false;
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {

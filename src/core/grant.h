@@ -79,7 +79,7 @@ uint64_t grant_above(const struct lk_owner *w, const struct lk_resource *r);
 LK_HOT uint64_t
 grant_flags(const struct lk_owner *w, const struct lk_resource *r, const struct request *q)
 {
-	const uint64_t seat = q->seated ? HEAD_SEAT : 0;
+	const uint64_t seat = (q->seated ? HEAD_SEAT : 0) | (q->spun ? HEAD_RIVAL : 0);
 
 	if (likely(resource_parent(r) == NULL))
 		return seat;
@@ -108,7 +108,7 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 LK_HOT bool
 grant_is_plain(lk_grant g, uint64_t head, uint32_t few)
 {
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL;
 
 	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 && head != 0;
 }

@@ -110,7 +110,7 @@ is_patient(const struct request *q)
 
 bool
 request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
-	     const struct request *q)
+	     struct request *q)
 {
 	const struct lk_manager *m = w->manager;
 
@@ -120,6 +120,7 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->parker, held, want))
 		return false;
 	tally(&w->count.spun);
+	q->spun = true;
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct request {
 	size_t tag_len;
 	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
 	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
+	bool spun;           /* it was had by spinning */
 };
 
 /* From the caller's options (not NULL). */
@@ -52,7 +53,7 @@ int request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *s
 
 /* Try for a while without a line: true, taken (and, by name, to be confirmed: R3). */
 bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
-		  const struct request *q);
+		  struct request *q);
 
 LK_HOT struct line_tally
 owner_line_tally(struct lk_owner *w)

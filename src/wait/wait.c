@@ -2,7 +2,7 @@
 /* Spinning, and the loop of one who sleeps in a line. */
 #include "wait/wait.h"
 
-enum { SPIN_LEAST = 4, SPIN_MOST = 64, BACKOFF_MOST = 8, ROUNDS_PER_LOOK = 16 };
+enum { SPIN_LEAST = 4, SPIN_MOST = 256, BACKOFF_MOST = 2, POLITE_MOST = 4, ROUNDS_PER_LOOK = 16 };
 
 /* May a newcomer go on trying?  Not past a closed line, nor on what is another entry by now. */
 static bool
@@ -45,6 +45,13 @@ wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limi
 	}
 	s->budget = budget / 2; /* it was in vain: try less long the next time */
 	return false;
+}
+
+void
+wait_for_rival(const struct lk_resource *r)
+{
+	for (int i = 0; i < POLITE_MOST && (shim_load(&r->word, SHIM_RELAXED) & WORD_X) == 0; i++)
+		shim_pause();
 }
 
 /* Has the time come to look at the line?  When woken, and as the head every `fair_after_ns`. */

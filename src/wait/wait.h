@@ -25,6 +25,12 @@ bool wait_spin(const struct env *e, struct spinner *s, const struct wait_limits 
 	       struct lk_resource *r, const struct parker *p, lk_mode held, lk_mode want);
 
 /*
+ * After a release of what was had by spinning: somebody else may spin for it in turn, and is further away
+ * from it than we are.  Wait a moment, so that it does not come back to us every time.
+ */
+void wait_for_rival(const struct lk_resource *r);
+
+/*
  * Sleep in the line, which `q` has joined (`head`: as its head), until granted or not.  On return
  * `q` is in no list and unreachable, so its frame may go (Q3).  `parks` counts the sleeps.
  */
