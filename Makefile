@@ -66,7 +66,9 @@ EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) 
 BENCH    := $(OUT)/bench/latchkey-bench
 # clang links its thread sanitizer into the program, where tests/failure would wrap the sanitizer's calls too.
 FAILURE  := $(if $(and $(findstring clang,$(CC)),$(findstring thread,$(SAN))),,failure)
-TESTS    := $(foreach d,unit api stress $(FAILURE) model,$(if $(wildcard tests/$d/*.c),$O/tests/$d))
+# Counts what each access of the core touches, for which sanitizers have no eyes.
+LINES    := $(if $(SAN)$(SHIM),,lines)
+TESTS    := $(foreach d,unit api stress $(FAILURE) model $(LINES),$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
@@ -247,6 +249,16 @@ $O/tests/stress: $(call test_objects,stress) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 
 $O/tests/model: $(call test_objects,model) $(STATIC)
+	$(LINK) -o $@ $^ $(TEST_LIBS)
+
+# Its own build of the core, over a shim that counts cache lines.
+LINES_CFLAGS := -I. -DLK_SHIM_H='"tests/lines/backend.h"'
+LINES_OBJ    := $(patsubst %.c,$O/obj/lines/%.o,$(wildcard src/*/*.c))
+$O/obj/lines/src/%.o: src/%.c $O/flags
+	$(COMPILE) $(LIB_CFLAGS) $(LINES_CFLAGS) -c $< -o $@
+$O/obj/tests/lines/%.o: tests/lines/%.c $O/flags
+	$(COMPILE) $(TEST_CFLAGS) -Isrc $(URCU_CFLAGS) $(LINES_CFLAGS) -c $< -o $@
+$O/tests/lines: $(call test_objects,lines) $(LINES_OBJ)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 
 # The library's calls of the system, which these tests let fail.

@@ -39,8 +39,8 @@
  * separator      the byte between the segments of a path: see Hierarchy in latchkey.h.  Any byte that
  *                lk_name_escape() does not use.  In a URL the byte itself or its number: "separator=.",
  *                "separator=38".  Default '/'.  LK_OFF: names have no ancestors.
- * spread_after   attempts at a shared mode (IS, IX, S) that an owner loses to others in the same mode
- *                before the name is spread: counted in slots on cache lines of their own, so that
+ * spread_after   attempts at a shared mode (IS, IX, S) that an owner loses to others with whom it could
+ *                share the name before the name is spread: counted in slots on cache lines of their own, so that
  *                its holders do not disturb each other.  On one processor nothing is ever lost.
  *                Default 16.  LK_OFF: never.
  * index_buckets  buckets that the index starts with (it grows by itself).

@@ -337,7 +337,7 @@ acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flag
 		owner_leave(w);
 	else if (plain == PLAIN_DIED)
 		*rc = acquire_died(w, g->r, mode, out);
-	return plain != PLAIN_NOT;
+	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
 /* The plain way of a name that is not in the index, by the entry of one that idles. */

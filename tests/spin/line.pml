@@ -253,12 +253,8 @@ inline choose(base, room) {
 	fi
 }
 
-/* What the plan did, in the truth: the giver first, then the chosen of this plan. */
-inline carry_out(from, to) {
-	if
-	:: from != to -> has[me] = to
-	:: else
-	fi;
+/* What the plan did, in the truth: the chosen of this plan. */
+inline carry_out() {
 	j = n_chosen;
 	k = 0;
 	do
@@ -273,25 +269,21 @@ inline carry_out(from, to) {
 	od
 }
 
-/*
- * plan_try() until it succeeds, for the word after the caller's own change from `from` to `to`, and
- * grant_chosen().  The latch is held.  (Q2 Q3 Q6)
- */
-inline plan(from, to) {
+/* plan_try() until it succeeds, and grant_chosen().  The latch is held.  (Q2 Q3 Q6) */
+inline plan() {
 	done = 0;
 	do
 	:: !done ->
 		w = word;
 		d_step {
-			choose(CHANGE(w, from, to), PLAN_MAX - n_wake);
+			choose(w, PLAN_MAX - n_wake);
 #ifdef BUG_AWAKE_LATER
 			next = next | (w & (n_line > n_chosen -> AWAKE : 0));
 #endif
 			if
 			:: next == w || word == w ->
-				assert(next != w || from == to || word == w);
 				word = (next == w -> word : next);
-				carry_out(from, to);
+				carry_out();
 				done = 1;
 				check_word()
 			:: else ->
@@ -380,7 +372,7 @@ inline plan_finish() {
 	do
 	:: more ->
 		lock();
-		plan(NL, NL);
+		plan();
 		unlock();
 		wake_all()
 	:: else -> break
@@ -389,60 +381,42 @@ inline plan_finish() {
 
 /* ---------------------------------------------------------------------- giving up */
 
-/* line_try_exit() and line_try_give_up(), or line_give_up(): weaken from `from` to `to`. */
+/* line_pass_on(): what the giver finds may be long past.  (Q10) */
+inline pass_on() {
+	lock();
+	w = word;
+	if
+	:: (w & WAITERS) == 0
+	:: (w & (WAITERS | CLOSED)) == (WAITERS | CLOSED) -> plan()
+	:: (w & (WAITERS | CLOSED)) == WAITERS ->
+		d_step {
+			if
+			:: (word & AWAKE) == 0 ->
+				word = word | AWAKE;
+				wakes = wakes | (1 << line[0]);
+				n_wake++
+			:: else
+			fi
+		}
+	fi;
+	w = 0;
+	unlock();
+	plan_finish()
+}
+
+/* line_weaken(), line_exit(): weaken from `from` to `to`, whoever waits; what the word was says the rest. */
 inline give_up(from, to) {
 	d_step {
 		ok = (word & WAITERS) == 0 || (word & (AWAKE | CLOSED)) == AWAKE;
 #ifdef BUG_PLAIN_RELEASE
 		ok = 1;
 #endif
-		if
-		:: ok ->
-			word = CHANGE(word, from, to);
-			has[me] = to;
-			check_word()
-		:: else
-		fi
+		word = CHANGE(word, from, to);
+		has[me] = to;
+		check_word()
 	};
 	if
-	:: !ok ->
-		lock();
-		do
-		:: !ok ->
-			w = word;
-			if
-			:: w & CLOSED -> /* gives up and grants in one step */
-				w = 0;
-				plan(from, to);
-				ok = 1
-			:: else ->
-				d_step {
-					ok = (word == w);
-					if
-					:: ok ->
-						word = CHANGE(w, from, to);
-						has[me] = to;
-						if
-						:: w & WAITERS ->
-							word = word | AWAKE;
-							if
-							:: (w & AWAKE) == 0 ->
-								wakes = wakes | (1 << line[0]);
-								n_wake++
-							:: else
-							fi
-						:: else
-						fi;
-						check_word()
-					:: else
-					fi;
-					w = 0
-				}
-			fi
-		:: else -> break
-		od;
-		unlock();
-		plan_finish()
+	:: !ok -> pass_on()
 	:: else
 	fi;
 	ok = 0
@@ -477,7 +451,7 @@ inline leave(why) {
 			word = (n_line == 0 -> word & HOLDS : word)
 		}
 #else
-		plan(NL, NL)
+		plan()
 #endif
 	:: else
 	fi;
@@ -494,7 +468,7 @@ inline look() {
 		:: late && line[0] == me -> overdue[me] = 1
 		:: else
 		fi;
-		plan(NL, NL);
+		plan();
 		was_head = (state[me] == WAITING && line[0] == me)
 	:: else -> was_head = 0
 	fi;
@@ -676,7 +650,7 @@ inline join(from, to) {
 	:: else -> break
 	od;
 	if
-	:: moved -> moved = 0; plan(NL, NL)
+	:: moved -> moved = 0; plan()
 	:: else
 	fi;
 	was_head = (rc == WAITING && n_line > 0 && line[0] == me)
