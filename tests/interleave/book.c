@@ -77,7 +77,9 @@ book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode, uint32_t f
 
 		if (e->held)
 			continue;
-		*e = (struct entry_of_book){ true, fiber, label, name, mode, flags };
+		*e =
+			(struct entry_of_book){ true, ++play.serials, fiber, label,
+						name, mode,           flags };
 		check_against_all(e);
 		return;
 	}

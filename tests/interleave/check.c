@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What must hold of the library's insides: of the word at every step (W1-W4, W6), of words, lines, holds
- * and pins when nobody can go on by himself, and at the end (W4, H2, Q3, Q5, R1, R6).
+ * and pins when nobody can go on by himself, and at the end (W4, H2, Q3, Q5, R1, R6).  Slots: seats.c.
  */
 #include "core/grant.h"
 #include "play.h"
@@ -12,8 +12,9 @@ enum { ENTRIES_MAX = 128 };
 /* What the owners' slots say of one entry. */
 struct account {
 	struct lk_resource *r;
-	uint64_t holds; /* as the word should count them */
-	uint32_t pins;  /* of children, handles and implied holds */
+	uint64_t holds;                   /* as the word should count them */
+	uint64_t seated[LK_SPREAD_SEATS]; /* … and the slots */
+	uint32_t pins;                    /* of children, handles and implied holds */
 };
 
 static struct account account[ENTRIES_MAX];
@@ -28,7 +29,7 @@ account_of(struct lk_resource *r)
 	}
 	if (n_accounts == ENTRIES_MAX)
 		fail("more entries than the tester can look at");
-	account[n_accounts] = (struct account){ r, 0, 0 };
+	account[n_accounts] = (struct account){ .r = r };
 	return &account[n_accounts++];
 }
 
@@ -131,6 +132,8 @@ add_slot(struct lk_owner *w, uint32_t slot)
 		fail("a hold is on an entry that is not in the index");
 	if ((head & HEAD_IMPLIED) != 0)
 		a->pins++;
+	else if ((head & HEAD_SEAT) != 0)
+		a->seated[seats_number(w->seat)] += word_row[head_effective(head)].add;
 	else
 		a->holds += word_row[head_effective(head)].add;
 	check_head(w, s, head);
@@ -191,7 +194,7 @@ static const uint64_t counts = WORD_WAITERS - 1;
 static bool
 fits(const struct waiter *q, uint64_t word)
 {
-	uint64_t others = (word & counts) - word_row[q->held].add;
+	uint64_t others = (word & counts) + seats_sum(q->r) - word_row[q->held].add;
 
 	return (others & word_row[q->want].conflict) == 0;
 }
@@ -207,6 +210,7 @@ check_line(struct lot_bucket *b, struct account *a)
 	if ((word & counts) != a->holds)
 		fail("the word of %s counts %llx, its holders are %llx (H2)", name_of(a->r),
 		     (unsigned long long)(word & counts), (unsigned long long)a->holds);
+	seats_check(a->r, a->seated, name_of(a->r));
 	cds_list_for_each(node, &b->waiters)
 	{
 		const struct waiter *q = container_of(node, struct waiter, node);
@@ -229,6 +233,15 @@ check_line(struct lot_bucket *b, struct account *a)
 		fail("AWAKE is set of %s, and nobody is awake", name_of(a->r));
 }
 
+struct lot_bucket *
+check_lot_bucket(const struct lk_resource *r)
+{
+	const struct lot *l = &play.m->lot;
+	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &l->bucket[(uint32_t)(x >> 32) & l->mask];
+}
+
 static void
 check_lines(void)
 {
@@ -236,12 +249,8 @@ check_lines(void)
 
 	for (uint32_t i = 0; i <= l->mask; i++)
 		need_open(&l->bucket[i].latch, "a line");
-	for (unsigned i = 0; i < n_accounts; i++) {
-		uint64_t x =
-			(uint64_t)(uintptr_t)account[i].r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
-
-		check_line(&l->bucket[(uint32_t)(x >> 32) & l->mask], &account[i]);
-	}
+	for (unsigned i = 0; i < n_accounts; i++)
+		check_line(check_lot_bucket(account[i].r), &account[i]);
 }
 
 void
@@ -257,7 +266,7 @@ static void
 check_free(const struct account *a)
 {
 	for (unsigned i = 0; i < play_script->n_names; i++) {
-		if (play_script->free_at_end[i] && a->holds != 0 &&
+		if (play_script->free_at_end[i] && (a->holds != 0 || seats_sum(a->r) != 0) &&
 		    strcmp(play_script->name[i], name_of(a->r)) == 0)
 			fail("%s is still held at the end", play_script->name[i]);
 	}
@@ -297,10 +306,9 @@ is_entry_word(uintptr_t at)
 	return false;
 }
 
-static const char *
-broken_by(uint64_t was, uint64_t is, bool is_pinned)
+const char *
+check_counts_broken(uint64_t is)
 {
-	const uint64_t flags = WORD_WAITERS | WORD_AWAKE | WORD_CLOSED;
 	const uint64_t shared = WORD_IS_MASK | WORD_IX_MASK | WORD_S_MASK;
 
 	if ((is & WORD_X) != 0 && (is & (shared | WORD_U | WORD_SIX)) != 0)
@@ -311,10 +319,23 @@ broken_by(uint64_t was, uint64_t is, bool is_pinned)
 		return "W2";
 	if ((is & WORD_IX_MASK) != 0 && (is & WORD_S_MASK) != 0)
 		return "W3";
+	return NULL;
+}
+
+static const char *
+flags_broken(uint64_t was, uint64_t is, bool is_used)
+{
+	const uint64_t flags = WORD_WAITERS | WORD_AWAKE | WORD_CLOSED;
+
 	if ((is & (WORD_AWAKE | WORD_CLOSED)) != 0 && (is & WORD_WAITERS) == 0)
 		return "W4";
+	if ((is & (WORD_FAMILY | WORD_SPREAD)) == WORD_FAMILY)
+		return "C4";
+	if ((is & WORD_SPREAD) != 0 && (is & flags) != 0 &&
+	    (is & flags) != (WORD_WAITERS | WORD_CLOSED))
+		return "C1";
 	if ((is & WORD_DEAD) != 0 && (was & counts) == 0 && (is & (counts | flags)) != 0 &&
-	    !is_pinned)
+	    !is_used)
 		return "W6";
 	return NULL;
 }
@@ -323,11 +344,8 @@ broken_by(uint64_t was, uint64_t is, bool is_pinned)
 static void
 check_closed(const struct lk_resource *r, uint64_t was, uint64_t is)
 {
-	const struct lot *l = &play.m->lot;
-	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
-
 	if ((was & WORD_CLOSED) != 0 && (is & counts) > (was & counts) &&
-	    l->bucket[(uint32_t)(x >> 32) & l->mask].latch.word.v == LATCH_FREE)
+	    check_lot_bucket(r)->latch.word.v == LATCH_FREE)
 		fail("somebody passed a closed line: W5 is broken");
 }
 
@@ -351,8 +369,7 @@ find_below(struct lk_owner *w, void *arg)
 	}
 }
 
-/* Nobody holds this entry any more: nor then what is below it.  (H6) */
-static void
+void
 check_below(const struct lk_resource *r)
 {
 	struct below b = { r, false };
@@ -369,14 +386,17 @@ check_below(const struct lk_resource *r)
 void
 check_word_written(uintptr_t at, uint64_t was, uint64_t is)
 {
+	const struct lk_resource *r = (const struct lk_resource *)at;
 	const char *broken;
 
 	if (!is_entry_word(at))
 		return;
-	broken = broken_by(was, is, ((const struct lk_resource *)at)->pins.v != 0);
+	broken = check_counts_broken(is);
+	if (broken == NULL)
+		broken = flags_broken(was, is, r->pins.v != 0 || seats_sum(r) != 0);
 	if (broken != NULL)
 		fail("the word became %llx: %s is broken", (unsigned long long)is, broken);
-	check_closed((const struct lk_resource *)at, was, is);
-	if ((was & counts) != 0 && (is & counts) == 0 && play_has_paths)
-		check_below((const struct lk_resource *)at);
+	check_closed(r, was, is);
+	if ((was & counts) != 0 && (is & counts) == 0 && play_has_paths && seats_sum(r) == 0)
+		check_below(r);
 }

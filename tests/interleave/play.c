@@ -254,17 +254,49 @@ look_at_row(void *arg, const struct lk_snapshot_row *row)
 	return 0;
 }
 
+/* Owners that have a grant on `name` by the book, one bit each, from entries up to `serial`. */
+static unsigned
+holders_by_book(unsigned name, unsigned serial)
+{
+	unsigned holders = 0;
+
+	for (unsigned i = 0; i < BOOK_MAX; i++) {
+		const struct entry_of_book *e = &play.book[i];
+
+		if (e->held && e->name == name && e->serial <= serial)
+			holders |= 1u << e->fiber;
+	}
+	return holders;
+}
+
+/* Whoever held the name from before the call to its end is counted.  (Paths have implied grants, which are not.) */
+static int
+look_at_name(unsigned name)
+{
+	struct lk_info info = { .size = sizeof(info) };
+	const unsigned serial = play.serials;
+	int rc = lk_info(play.m, name_of(name), strlen(name_of(name)), &info);
+	unsigned least = (unsigned)__builtin_popcount(holders_by_book(name, serial));
+	unsigned shown = 0;
+
+	for (int mode = LK_IS; mode <= (int)LK_X; mode++)
+		shown += info.holders[mode];
+	if (rc == 0 && shown < least && !play_has_paths)
+		fail("lk_info() shows %u holders of %s, of whom %u held it throughout", shown,
+		     name_of(name), least);
+	return rc;
+}
+
 static int
 look_inside(const struct step *t)
 {
-	struct lk_info info = { .size = sizeof(info) };
 	struct lk_stats stats = { .size = sizeof(stats) };
 
 	if (t->verb == VERB_SNAPSHOT)
 		return lk_snapshot(play.m, look_at_row, NULL);
 	if (t->verb == VERB_STATS)
 		return lk_stats(play.m, &stats);
-	return lk_info(play.m, name_of(t->name[0]), strlen(name_of(t->name[0])), &info);
+	return look_at_name(t->name[0]);
 }
 
 static void
@@ -297,6 +329,40 @@ let_grow(const struct step *t)
 
 	c->load = LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN * 4;
 	c->reuse = REUSE_SPAN * REUSE_SPAN;
+	return 0;
+}
+
+/* The name is spread for a mode, as if it had been lost often; in the setup it must come to that. */
+static int
+spread(const struct step *t)
+{
+	const char *name = name_of(t->name[0]);
+	struct lk_resource *r;
+	int rc = lk_resource_open(play.m, name, &r);
+
+	if (rc != 0)
+		return rc;
+	line_spread(&play.m->lot, r, t->mode[0]);
+	if (!sched_in_fiber() && (r->word.v & WORD_SPREAD) == 0)
+		fail("%s was not spread", name);
+	lk_resource_close(r);
+	return 0;
+}
+
+/* So many strong requests have come to a spread name that the next may fold it. */
+static int
+let_fold(const struct step *t)
+{
+	const char *name = name_of(t->name[0]);
+	struct lk_resource *r;
+	int rc = lk_resource_open(play.m, name, &r);
+
+	if (rc != 0)
+		return rc;
+	if (r->spread.v == 0)
+		fail("%s has no slots", name);
+	spread_array(&play.m->spread, r->spread.v)->strong = STRONG_MAX;
+	lk_resource_close(r);
 	return 0;
 }
 
@@ -356,6 +422,10 @@ step_alone(const struct step *t)
 		return shut_down(t);
 	case VERB_GROWS:
 		return let_grow(t);
+	case VERB_SPREAD:
+		return spread(t);
+	case VERB_FOLDS:
+		return let_fold(t);
 	case VERB_YIELD:
 		if (sched_in_fiber())
 			(void)sched_sleep(REGION_START, *(uint32_t *)(uintptr_t)REGION_START,

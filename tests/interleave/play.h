@@ -11,6 +11,7 @@ enum { BOOK_MAX = 48 };
 /* A grant, by what the calls returned: kept apart from all that the library knows. */
 struct entry_of_book {
 	bool held;
+	unsigned serial; /* of all entries there ever were */
 	unsigned fiber;
 	unsigned label;
 	unsigned name;
@@ -29,6 +30,7 @@ struct play {
 	uint64_t *var[VARS_MAX];
 	bool is_shut; /* lk_shutdown() gave 0 */
 	struct entry_of_book book[BOOK_MAX];
+	unsigned serials;
 	uint64_t fence[NAMES_MAX]; /* the largest that was given out */
 };
 
@@ -59,6 +61,18 @@ lk_mode book_writes(unsigned fiber, unsigned name);
 
 /* check.c: looks at the library's insides. */
 void check_end(void);
+/* What counts holds, of a word or of all slots: which rule does it break?  NULL: none. */
+const char *check_counts_broken(uint64_t counts);
+struct lot_bucket *check_lot_bucket(const struct lk_resource *r);
+/* Nobody holds this entry any more: nor then what is below it.  (H6) */
+void check_below(const struct lk_resource *r);
+
+/* seats.c: names that are spread.  What their slots count, all together. */
+uint64_t seats_sum(const struct lk_resource *r);
+/* Do they count what the owners' holds say, `holds` in each?  Called when nobody can go on by himself. */
+void seats_check(const struct lk_resource *r, const uint64_t *holds, const char *name);
+/* The number of a slot in its array. */
+unsigned seats_number(uint32_t offset);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -222,6 +222,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_ACQUIRE:
 	case VERB_TRY:
 	case VERB_ID:
+	case VERB_SPREAD:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
@@ -246,6 +247,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_RELEASE_NAME:
 	case VERB_HANDLE:
 	case VERB_INFO:
+	case VERB_FOLDS:
 		read_name(r, t);
 		break;
 	case VERB_PASS:

@@ -45,6 +45,8 @@ enum {
 	X(PASS, pass)                 \
 	X(FILL, fill)                 \
 	X(GROWS, grows)               \
+	X(SPREAD, spread)             \
+	X(FOLDS, folds)               \
 	X(READ, read)                 \
 	X(WRITE, write)               \
 	X(YIELD, yield)

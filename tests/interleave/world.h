@@ -51,6 +51,12 @@ struct fiber {
 	uint32_t grace;                 /* IN_GRACE: fibers that it waits for, one bit each */
 };
 
+/* What a fiber added to a slot, and may find that it must undo: until it does, or writes something else. */
+struct doubt {
+	uintptr_t seat; /* 0: none */
+	uint64_t add;
+};
+
 /* A surprise: what a schedule need not contain. */
 enum surprise { SURPRISE_PREEMPTION, SURPRISE_WAKE, SURPRISE_TIME, SURPRISE_STALE, SURPRISES };
 
@@ -62,6 +68,7 @@ struct world {
 	uint64_t now;
 	unsigned steps;
 	unsigned surprises[SURPRISES];
+	struct doubt doubt[FIBERS_MAX];
 	unsigned live; /* blocks of the allocator */
 	size_t used;   /* of the arena */
 	/* the registry of managers (stand_ins.c) */
@@ -127,6 +134,8 @@ __attribute__((format(printf, 1, 2), noreturn)) void fail(const char *format, ..
 void check_quiescent(void);
 /* … and of every value that a word of eight bytes gets. */
 void check_word_written(uintptr_t at, uint64_t was, uint64_t is);
+/* … and once any word has it; `by`: the function of the core. */
+void check_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
 
 enum verdict { VERDICT_OK, VERDICT_PRUNED, VERDICT_FAILED };
 

@@ -653,6 +653,8 @@ has_batches_only(const struct script *s)
 	return true;
 }
 
+void (*run_between)(struct lk_manager *m, size_t step);
+
 bool
 run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct verdict *v)
 {
@@ -667,8 +669,11 @@ run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct ver
 	ref_init(&t->ref, s->reentry != 0 ? s->reentry : UINT64_MAX, fault, fiber_sleep);
 	t->ref.now = t->now;
 	good = set_up(t);
-	for (v->step = 0; good && v->step < s->n; v->step += good)
+	for (v->step = 0; good && v->step < s->n; v->step += good) {
+		if (run_between != NULL)
+			run_between(t->m, v->step);
 		good = step(t, &s->op[v->step]);
+	}
 	if (good)
 		play_end(t);
 	take_down(t);

@@ -18,6 +18,9 @@ struct verdict {
  */
 bool run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct verdict *v);
 
+/* If not NULL: called before every operation, for what nobody may notice (spread/between.c). */
+extern void (*run_between)(struct lk_manager *m, size_t step);
+
 /* The same for the script that these bytes are. */
 bool model_run(const uint8_t *bytes, size_t n, FILE *trace);
 

@@ -22,6 +22,8 @@ struct script {
 	const char *url;
 	unsigned names;
 	bool is_patient; /* waits without end, on one name at a time */
+	unsigned
+		rarely; /* so many requests are in shared modes for one that may be in another; 0: no matter */
 	struct lk_manager *m;
 	struct lk_owner *owners[THREADS];
 	struct name name[MOST_NAMES];
@@ -143,11 +145,24 @@ random_options(struct actor *a)
 	return o;
 }
 
+/* Odd names are read by most, even ones are roots of a hierarchy: both become spread. */
 static lk_mode
-random_mode(struct actor *a)
+shared_mode(struct actor *a, uint64_t name)
+{
+	static const lk_mode modes[2][4] = { { LK_IX, LK_IX, LK_IX, LK_IS },
+					     { LK_S, LK_S, LK_S, LK_IS } };
+
+	return modes[name % 2][test_random(&a->seed) % 4];
+}
+
+static lk_mode
+random_mode(struct actor *a, uint64_t name)
 {
 	static const lk_mode patient[] = { LK_S, LK_U, LK_X };
+	const unsigned rarely = a->script->rarely;
 
+	if (rarely != 0 && test_random(&a->seed) % rarely != 0)
+		return shared_mode(a, name);
 	if (a->script->is_patient)
 		return patient[test_random(&a->seed) % countof(patient)];
 	return (lk_mode)(LK_IS + test_random(&a->seed) % LK_X);
@@ -177,7 +192,7 @@ acquire(struct actor *a)
 {
 	uint64_t name = test_random(&a->seed) % a->script->names;
 	struct lk_options o = random_options(a);
-	lk_mode mode = random_mode(a), before, after;
+	lk_mode mode, before, after;
 	lk_grant g;
 	int rc;
 
@@ -185,6 +200,7 @@ acquire(struct actor *a)
 		return;
 	if (a->script->is_patient && a->n > 0)
 		name = a->held[0].name;
+	mode = random_mode(a, name);
 	before = mode_on(a, name);
 	rc = lk_acquire_id(a->owner, name, mode, &o, &g);
 	must(is_expected(a, rc));
@@ -203,7 +219,7 @@ static void
 convert(struct actor *a)
 {
 	struct lk_options o = random_options(a);
-	lk_mode to = random_mode(a), before, after, between;
+	lk_mode to, before, after, between;
 	struct name *name;
 	struct held *h;
 	unsigned i;
@@ -213,6 +229,7 @@ convert(struct actor *a)
 		return;
 	i = (unsigned)(test_random(&a->seed) % a->n);
 	h = &a->held[i];
+	to = random_mode(a, h->name);
 	name = &a->script->name[h->name];
 	before = mode_on(a, h->name);
 	after = supremum[mode_without(a, h->name, i)][to];
@@ -340,6 +357,33 @@ Test(exclusion, without_timeouts_sleeping_at_once, .timeout = 1000)
 	static struct script script = { .url = "memory:?fair_after_ns=1000&spin_ns=100",
 					.names = 2,
 					.is_patient = true };
+
+	run(&script);
+}
+
+/* Most hold together, so the names become spread, and are folded by those who want all of them. */
+Test(exclusion, on_names_that_are_spread, .timeout = 1000)
+{
+	static struct script script = { .url = "memory:?spread_after=1", .names = 2, .rarely = 50 };
+
+	run(&script);
+}
+
+Test(exclusion, on_names_that_are_spread_and_folded, .timeout = 1000)
+{
+	static struct script script = { .url = "memory:?spread_after=1&strict=1",
+					.names = 2,
+					.rarely = 8 };
+
+	run(&script);
+}
+
+/* … and their entries become other names'. */
+Test(exclusion, on_names_that_are_spread_and_go, .timeout = 1000)
+{
+	static struct script script = { .url = "memory:?spread_after=1&" SMALLEST,
+					.names = 12,
+					.rarely = 50 };
 
 	run(&script);
 }
