@@ -7,8 +7,8 @@
  *   - A lock keeps other *lock users* out, nothing else: it is advisory.
  *   - An owner is used by one thread at a time (lk_owner_cancel excepted).  Which
  *     thread may change; pass it on with the ordering you would give any object.
- *   - Deadlocks are not detected yet, but for two conversions of one name that wait for each
- *     other: take names in one order, or give every wait a timeout.
+ *   - Owners that wait for each other in a ring are found after a millisecond: one of their requests
+ *     ends with LK_E_DEADLOCK.  What its owner holds stays: release, and begin again.
  *   - After fork() the child holds nothing and every call says LK_E_FORKED; it may
  *     open a manager of its own.
  *   - A grant is a value.  Using an old one is a clear error (LK_E_STALE); using
@@ -148,7 +148,7 @@ struct lk_options {
 	uint64_t
 		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
 	uint64_t lease_ns;   /* (*) */
-	int32_t priority;    /* (*) */
+	int32_t priority;    /* higher goes first in the line; 0: the owner's */
 	uint32_t max_retries;         /* (*) */
 	const struct lk_retry *retry; /* (*) */
 	uint64_t max_hold_ns;         /* (*) */
@@ -171,6 +171,8 @@ struct lk_owner_options {
 	uint32_t flags; /* none yet */
 	const char *label;
 	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
+	int32_t priority;     /* of requests that say none, and as a victim: the lowest is chosen */
+	uint32_t reserved;
 };
 
 #define LK_OWNER_OPTIONS_INIT                                     \
@@ -301,6 +303,8 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *               LK_E_CONVERSION_DEADLOCK  `w` holds the name, or an ancestor, and wants more there,
  *                               and so does another holder who waits: each stands in the other's way, neither
  *                               could ever be granted.  Release, and try again
+ *               LK_E_DEADLOCK   `w` was one of a ring of owners that wait for each other, and its request was
+ *                               chosen to end (lk_config.victim).  Release, and begin again
  *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
  *                               S or IX (2^15 in IS) of one name, or ancestor, at a time
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
@@ -640,6 +644,9 @@ LK_API LK_NODISCARD int lk_snapshot(struct lk_manager *m,
 	X(timeouts, "requests that ended with LK_E_TIMEDOUT")                        \
 	X(cancels, "requests that ended with LK_E_CANCELED")                         \
 	X(conversion_deadlocks, "requests that ended with LK_E_CONVERSION_DEADLOCK") \
+	X(deadlocks, "requests that ended with LK_E_DEADLOCK")                       \
+	X(searches, "times that a waiter looked for a ring that it is in")           \
+	X(reorders, "rings that were dissolved by a change of order in a line")      \
 	X(limits, "requests that ended with LK_E_LIMIT")                             \
 	X(handovers, "grants given to a waiter by whoever made room")                \
 	X(wakes, "waiters woken to try for themselves")                              \
@@ -706,5 +713,7 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #ifdef __cplusplus
 }
 #endif
+
+#include <latchkey/text.h>
 
 #endif /* LATCHKEY_H */

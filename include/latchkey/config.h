@@ -19,6 +19,15 @@
 #define LK_STRICT 0x1u /* no barging: a free lock always goes to the head of the line */
 #define LK_TIMED  0x2u /* note the time of every grant (one clock reading each) */
 
+/* Which request of a ring ends, of those with the lowest priority.  See lk_deadlock_each() in deadlock.h. */
+enum lk_victim {
+	LK_VICTIM_REQUESTER = 1, /* the one in whose thread the ring was found */
+	LK_VICTIM_YOUNGEST,      /* of the owner that was opened last */
+	LK_VICTIM_OLDEST,        /* … first */
+	LK_VICTIM_FEWEST,        /* of the owner with the fewest grants */
+	LK_VICTIM_MOST           /* … the most */
+};
+
 /*
  * X(field, default, lowest, highest, LK_OFF allowed)
  *
@@ -36,6 +45,11 @@
  *                closed to newcomers.  Nanoseconds; at most one hour.
  * spin_ns        how long a request tries before it joins the line.  Default:
  *                adaptive, some microseconds.  LK_OFF: not at all.
+ * deadlock_delay_ns  how long a request waits before it looks whether it is in a ring of owners that wait
+ *                for each other; then it looks again after twice as long, and so on.  Nanoseconds.
+ *                LK_OFF: nobody looks.
+ * victim         whose request of a ring ends with LK_E_DEADLOCK, of those with the lowest priority: one of
+ *                enum lk_victim.  In a URL its number, or "requester", "youngest", "oldest", "fewest", "most".
  * separator      the byte between the segments of a path: see Hierarchy in latchkey.h.  Any byte that
  *                lk_name_escape() does not use.  In a URL the byte itself or its number: "separator=.",
  *                "separator=38".  Default '/'.  LK_OFF: names have no ancestors.
@@ -46,15 +60,17 @@
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
-#define LK_SETTING_LIST(X)                                \
-	X(max_idle, 4096, 1, UINT32_MAX, 1)               \
-	X(max_reentry, LK_OFF, 1, UINT32_MAX, 1)          \
-	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)            \
-	X(fair_after_ns, 1000000, 1000, 3600000000000, 0) \
-	X(spin_ns, 0, 100, 1000000000, 1)                 \
-	X(separator, '/', 1, 255, 1)                      \
-	X(spread_after, 16, 1, 1u << 20, 1)               \
-	X(index_buckets, 64, 1, 1u << 24, 0)              \
+#define LK_SETTING_LIST(X)                                    \
+	X(max_idle, 4096, 1, UINT32_MAX, 1)                   \
+	X(max_reentry, LK_OFF, 1, UINT32_MAX, 1)              \
+	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)                \
+	X(fair_after_ns, 1000000, 1000, 3600000000000, 0)     \
+	X(spin_ns, 0, 100, 1000000000, 1)                     \
+	X(deadlock_delay_ns, 1000000, 1000, 3600000000000, 1) \
+	X(victim, LK_VICTIM_REQUESTER, 1, LK_VICTIM_MOST, 0)  \
+	X(separator, '/', 1, 255, 1)                          \
+	X(spread_after, 16, 1, 1u << 20, 1)                   \
+	X(index_buckets, 64, 1, 1u << 24, 0)                  \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 
 /*

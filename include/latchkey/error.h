@@ -17,6 +17,9 @@
 	X(BUSY, -EBUSY, "the lock is taken and waiting was not wanted, or something is in use")   \
 	X(TIMEDOUT, -ETIMEDOUT, "the deadline passed before the lock could be granted")           \
 	X(CANCELED, -ECANCELED, "the wait was ended by lk_owner_cancel")                          \
+	X(DEADLOCK, -EDEADLK,                                                                     \
+	  "the request was chosen to end a ring of owners that wait for each other")              \
+	X(IO, -EIO, "text could not be written")                                                  \
 	X(INVAL, -EINVAL, "an argument, option, setting or URL is not valid")                     \
 	X(NOMEM, -ENOMEM, "out of memory")                                                        \
 	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")         \

@@ -3,7 +3,7 @@
 #include "core/release.h"
 
 static int
-open_owner(struct lk_manager *m, const char *label, uint64_t deadline_ns, enum owner_state state,
+open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_state state,
 	   struct lk_owner **out)
 {
 	struct lk_owner *w;
@@ -20,8 +20,7 @@ open_owner(struct lk_manager *m, const char *label, uint64_t deadline_ns, enum o
 		owner_init(w, m, &m->env, &m->member.gate, number);
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
 	}
-	owner_begin(w, &m->member.gate, state, label, deadline_ns != 0 ? deadline_ns : SHIM_NEVER,
-		    m->flags & LK_TIMED);
+	owner_begin(w, &m->member.gate, state, o, m->flags & LK_TIMED);
 	*out = w;
 	return 0;
 }
@@ -35,9 +34,9 @@ open_with_options(struct lk_manager *m, const struct lk_owner_options *given, st
 	if (rc != 0)
 		return rc;
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
-	if (o.flags != 0)
+	if (o.flags != 0 || o.reserved != 0)
 		return LK_E_INVAL;
-	return open_owner(m, o.label, o.deadline_ns, OWNER_OPEN, out);
+	return open_owner(m, &o, OWNER_OPEN, out);
 }
 
 int
@@ -47,7 +46,7 @@ lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct
 		return LK_E_INVAL;
 	if (unlikely(given != NULL))
 		return open_with_options(m, given, out);
-	return open_owner(m, NULL, 0, OWNER_OPEN, out);
+	return open_owner(m, NULL, OWNER_OPEN, out);
 }
 
 /* Nobody is in a call with it any more; its memory becomes another owner's. */
@@ -96,7 +95,7 @@ lk_owner_cancel(struct lk_owner *w)
 		return LK_E_FORKED;
 	if (shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE)
 		return LK_E_STALE;
-	park_cancel(&w->manager->env, &w->parker);
+	park_cancel(&w->manager->env, &w->party.parker);
 	return 0;
 }
 
@@ -110,7 +109,7 @@ lk_self(struct lk_manager *m)
 	w = process_owner(&m->member);
 	if (likely(w != NULL))
 		return w;
-	if (open_owner(m, NULL, 0, OWNER_OF_THREAD, &w) != 0)
+	if (open_owner(m, NULL, OWNER_OF_THREAD, &w) != 0)
 		return NULL;
 	if (process_set_owner(&m->member, w))
 		return w;

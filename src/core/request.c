@@ -7,9 +7,8 @@ enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
 static bool
 asks_for_later(const struct lk_options *o)
 {
-	return o->lease_ns != 0 || o->priority != 0 || o->max_retries != 0 || o->retry != NULL ||
-	       o->max_hold_ns != 0 || o->condition != NULL || o->condition_arg != NULL ||
-	       o->report != NULL;
+	return o->lease_ns != 0 || o->max_retries != 0 || o->retry != NULL || o->max_hold_ns != 0 ||
+	       o->condition != NULL || o->condition_arg != NULL || o->report != NULL;
 }
 
 int
@@ -30,6 +29,7 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->timeout_ns = o.timeout_ns;
 	q->deadline_ns = o.deadline_ns;
 	q->name_hash = o.name_hash;
+	q->priority = o.priority;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
 	return 0;
@@ -117,7 +117,7 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 	if (!is_patient(q) || !m->limits.many_cpus || m->limits.spin_ns == LK_OFF ||
 	    (m->flags & LK_STRICT) != 0)
 		return false;
-	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->parker, held, want))
+	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->party.parker, held, want))
 		return false;
 	tally(&w->count.spun);
 	q->spun = true;
@@ -148,6 +148,9 @@ result_of_state(struct lk_owner *w, enum waiter_state state)
 	case WAITER_CANCELED:
 		tally(&w->count.cancels);
 		return LK_E_CANCELED;
+	case WAITER_DEADLOCK:
+		tally(&w->count.deadlocks);
+		return LK_E_DEADLOCK;
 	case WAITER_CLOSED:
 	case WAITER_WAITING:
 		break;
@@ -204,7 +207,12 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	const struct line_tally t = owner_line_tally(w);
 	char label[LK_LABEL_MAX + 1];
 	struct waiter waiter = {
-		.r = r, .parker = &w->parker, .held = held, .want = want, .seat = seat
+		.r = r,
+		.party = &w->party,
+		.held = held,
+		.want = want,
+		.seat = seat,
+		.priority = q->priority != 0 ? q->priority : w->party.priority,
 	};
 	enum line_outcome outcome;
 	bool head = false;

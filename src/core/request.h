@@ -11,6 +11,7 @@ struct request {
 	int64_t timeout_ns;
 	uint64_t deadline_ns;
 	uint64_t name_hash;
+	int32_t priority; /* 0: the owner's */
 	const void *tag;
 	size_t tag_len;
 	struct extra *extra; /* what the grant will keep besides its slot, or NULL */

@@ -112,6 +112,30 @@ parse_number(const char *text, uint64_t *x)
 	return ok;
 }
 
+/* The names of enum lk_victim, from 1. */
+static bool
+parse_victim(const char *text, uint64_t *x)
+{
+	static const char *const names[] = { "requester", "youngest", "oldest", "fewest", "most" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		*x = i + 1;
+		if (strcmp(text, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+parse_value(const char *name, const char *text, uint64_t *x)
+{
+	if (strcmp(name, "separator") == 0 && parse_byte(text, x))
+		return true;
+	if (strcmp(name, "victim") == 0 && parse_victim(text, x))
+		return true;
+	return parse_number(text, x);
+}
+
 static int
 set_flag(struct settings *s, const struct lk_config *cfg, const char *name, uint32_t bit,
 	 uint64_t x)
@@ -131,7 +155,7 @@ set_parameter(struct settings *s, const struct lk_config *cfg, const char *name,
 {
 	uint64_t x;
 
-	if (!(strcmp(name, "separator") == 0 && parse_byte(text, &x)) && !parse_number(text, &x))
+	if (!parse_value(name, text, &x))
 		return settings_refuse(cfg, LK_E_INVAL, "%s: '%.32s' is not a number", name, text);
 	for (size_t i = 0; i < FLAG_N; i++) {
 		if (strcmp(name, flag_rows[i].name) == 0)

@@ -15,7 +15,7 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 	w->manager = m;
 	w->gate = gate;
 	holds_init(&w->holds, env);
-	park_init(&w->parker);
+	party_init(&w->party);
 	latch_init(&w->latch);
 	w->cache.uses = &w->drawn;
 	shim_init(&w->id, number & (OWNER_OPENING - 1));
@@ -55,16 +55,17 @@ owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1])
 }
 
 void
-owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
-	    uint64_t deadline_ns, uint32_t flags)
+owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
+	    const struct lk_owner_options *o, uint32_t flags)
 {
 	w->gate = gate;
 	w->flags = flags;
 	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
-	w->deadline_ns = deadline_ns;
+	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
+	w->party.priority = o != NULL ? o->priority : 0;
 	w->spinner.budget = 0;
-	park_clear_cancel(&w->parker);
-	set_label(w, label);
+	park_clear_cancel(&w->party.parker);
+	set_label(w, o != NULL ? o->label : NULL);
 	shim_store(&w->id, shim_load(&w->id, SHIM_RELAXED) + OWNER_OPENING, SHIM_RELAXED);
 	memcpy(&w->at_open, &w->count, sizeof(w->count));
 	shim_store(&w->at_open.grants,

@@ -49,7 +49,7 @@ struct lk_owner {
 	struct holds holds;
 
 	/* Waiting. */
-	struct parker parker LK_ALIGNED; /* written by others */
+	struct party party LK_ALIGNED; /* written by others */
 	struct spinner spinner LK_ALIGNED;
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
@@ -77,9 +77,9 @@ void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const
 		uint64_t number);
 void owner_fini(struct lk_owner *w);
 
-/* Open memory as an owner. */
-void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state, const char *label,
-		 uint64_t deadline_ns, uint32_t flags);
+/* Open memory as an owner; NULL options are none. */
+void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
+		 const struct lk_owner_options *o, uint32_t flags);
 
 /* It holds nothing any more: from here on its pointer is stale. */
 void owner_end(struct lk_owner *w);

@@ -58,15 +58,39 @@ head_of(struct lot_bucket *b, const struct lk_resource *r)
 	return NULL;
 }
 
+/* May `q` go past `other` for its priority?  Not if it could not be granted before it anyway. */
+static bool
+may_pass(const struct waiter *q, const struct waiter *other)
+{
+	return q->priority > other->priority && RD(other->passed) < PASSED_BY_PRIORITY &&
+	       (mode_conflicts(q->want) & MODE_BIT(other->held)) == 0;
+}
+
+/* The node that `q` stands before by its priority; then by arrival.  (Q7) */
+static struct cds_list_head *
+place_by_priority(struct lot_bucket *b, const struct waiter *q)
+{
+	struct cds_list_head *place = &b->waiters;
+
+	for (struct cds_list_head *node = place->prev; node != &b->waiters; node = node->prev) {
+		if (entry(node)->r != q->r)
+			continue;
+		if (!may_pass(q, entry(node)))
+			break;
+		place = node;
+	}
+	return place;
+}
+
 /* Where `q` belongs: the node to stand before.  `ahead`: what those before it want.  (Q7) */
 static struct cds_list_head *
 place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 {
+	struct cds_list_head *place = place_by_priority(b, q);
 	struct cds_list_head *node;
 
 	*ahead = 0;
-	cds_list_for_each(node, &b->waiters)
-	{
+	for (node = b->waiters.next; node != place; node = node->next) {
 		const struct waiter *other = entry(node);
 
 		if (other->r != q->r)
@@ -75,7 +99,18 @@ place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 			return node;
 		*ahead |= mode_conflicts(other->want);
 	}
-	return &b->waiters;
+	return place;
+}
+
+/* `q` went past those between it and `end`, or past all. */
+static void
+note_passed(struct lot_bucket *b, const struct waiter *q, const struct cds_list_head *end)
+{
+	for (struct cds_list_head *node = q->node.next; node != &b->waiters && node != end;
+	     node = node->next) {
+		if (entry(node)->r == q->r)
+			WR(entry(node)->passed, RD(entry(node)->passed) + 1);
+	}
 }
 
 /*
@@ -157,7 +192,12 @@ static void
 enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
 {
 	shim_init(&q->state, (uint32_t)WAITER_WAITING);
+	shim_init(&q->disturbed, 0u);
+	WR(q->passed, 0);
 	cds_list_add_tail(&q->node, before);
+	if (q->held == LK_NL)
+		note_passed(b, q, NULL);
+	party_turns(q->party);
 	WR(b->conversions, RD(b->conversions) + (q->held != LK_NL));
 }
 
@@ -166,6 +206,7 @@ dequeue(struct lot_bucket *b, struct waiter *q)
 {
 	cds_list_del(&q->node);
 	WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
+	party_turns(q->party);
 }
 
 /*
@@ -188,7 +229,7 @@ replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from,
  * of it, as it would if it came now.  Behind `q` it could wait for nothing but the order, and for ever.
  */
 static bool
-let_ahead(struct lot_bucket *b, struct waiter *q)
+let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
 {
 	struct cds_list_head *node = q->node.next;
 	bool moved = false;
@@ -201,6 +242,10 @@ let_ahead(struct lot_bucket *b, struct waiter *q)
 			continue;
 		cds_list_del(&p->node);
 		cds_list_add_tail(&p->node, &q->node);
+		party_passes(p->party);
+		shim_store(&p->disturbed, 1u, SHIM_RELAXED);
+		if (!plan_full(plan))
+			plan_add_wake(plan, &p->party->parker);
 		moved = true;
 	}
 	return moved;
@@ -240,7 +285,7 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 		    !shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
 			continue;
 		enqueue(b, q, before);
-		if (let_ahead(b, q))
+		if (let_ahead(b, q, &plan))
 			replan(l, b, q->r, LK_NL, LK_NL, &plan);
 		*head = head_of(b, q->r) == q;
 		break;
@@ -310,7 +355,7 @@ wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *
 	if (!shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
 	if (likely(head != NULL)) /* WAITERS is set, so there is one (W4) */
-		plan_add_wake(plan, head->parker);
+		plan_add_wake(plan, &head->party->parker);
 	return true;
 }
 
@@ -385,7 +430,7 @@ close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct pl
 	struct waiter *q;
 
 	while (!plan_full(plan) && (q = head_of(b, r)) != NULL) {
-		struct parker *p = q->parker;
+		struct parker *p = &q->party->parker;
 
 		dequeue(b, q);
 		shim_store(&q->state, (uint32_t)WAITER_CLOSED, SHIM_RELEASE); /* (Q2) */

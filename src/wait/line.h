@@ -27,6 +27,8 @@
  *     waiter cannot be granted before it anyway); else at the tail.  Conversions go ahead of new
  *     requests by this rule alone.  (PostgreSQL, ProcSleep.)  When it brings a conversion before
  *     waiters whose holds are in its way, those go before it: the rule holds whoever came first.
+ *     But for this rule the line is ordered by priority, and then by arrival.  Nobody is passed more than
+ *     PASSED_BY_PRIORITY times, nor by what waits for it anyway.
  * Q8  a plan goes from the head to the end; whoever fits the holders and no earlier waiter that is
  *     left is granted.
  * Q9  waking is the last thing done, outside the latch.
@@ -44,7 +46,7 @@
 #include "base/latch.h"
 #include "base/list.h"
 #include "index/resource.h"
-#include "wait/park.h"
+#include "wait/party.h"
 #include "word/spread.h"
 
 enum waiter_state {
@@ -52,8 +54,15 @@ enum waiter_state {
 	WAITER_GRANTED,
 	WAITER_TIMEDOUT,
 	WAITER_CANCELED,
+	WAITER_DEADLOCK,
 	WAITER_CLOSED
 };
+
+/*
+ * How often a waiter is passed by what has a higher priority, and how often to dissolve rings of waiters.
+ * After that it stays where it is.
+ */
+enum { PASSED_BY_PRIORITY = 16, PASSED_MOST = 64 };
 
 /* What others are shown of a request: for lk_snapshot(). */
 struct waiter_face {
@@ -67,12 +76,15 @@ struct waiter_face {
 struct waiter {
 	struct cds_list_head node;
 	struct lk_resource *r;
-	struct parker *parker;
-	a32 state; /* enum waiter_state */
+	struct party *party;
+	a32 state;     /* enum waiter_state */
+	a32 disturbed; /* it was moved, so it may be in a ring that nobody has looked for */
 	lk_mode held;
 	lk_mode want;
+	int32_t priority;
 	a64 *seat;         /* where `held` is counted; NULL: in the word (C5) */
 	uint64_t since_ns; /* when it joined */
+	uint32_t passed;   /* under the latch: how often others went past it */
 	bool overdue;      /* under the latch: as the head it has waited long enough */
 	bool chosen;       /* under the latch: by the plan being made */
 	struct waiter_face face;

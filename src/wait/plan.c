@@ -125,9 +125,10 @@ grant_chosen(struct plan *p, struct lot_bucket *b, const struct lk_resource *r, 
 			continue;
 		n--;
 		p->n_granted++;
-		plan_add_wake(p, q->parker);
+		plan_add_wake(p, &q->party->parker);
 		WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
 		cds_list_del(node);
+		party_turns(q->party);
 		plan_unseat(p, q);
 		shim_store(&q->state, (uint32_t)WAITER_GRANTED, SHIM_RELEASE);
 	}

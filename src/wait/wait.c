@@ -54,19 +54,56 @@ wait_for_rival(const struct lk_resource *r)
 		shim_pause();
 }
 
-/* Has the time come to look at the line?  When woken, and as the head every `fair_after_ns`. */
+/*
+ * When a waiter has something to do.  It looks at the line when woken, and as the head every
+ * `fair_after_ns`; and for rings after a while, then after twice as long.
+ */
 struct turn {
 	uint64_t head_since; /* 0: not the head, as far as we know */
+	uint64_t watch_at;   /* SHIM_NEVER: nobody looks for rings */
+	uint64_t watch_ns;   /* … until the time after that */
 };
 
-static uint64_t
-sleep_until(const struct turn *turn, const struct waiter *q, const struct wait_limits *limits)
+static struct turn
+turn_begin(const struct waiter *q, const struct wait_limits *limits, bool head)
 {
-	uint64_t fair = turn->head_since + limits->fair_after_ns;
+	const uint64_t after = limits->watch.after_ns;
 
-	if (turn->head_since == 0 || q->overdue || fair > limits->deadline_ns)
+	return (struct turn){
+		.head_since = head ? q->since_ns : 0,
+		.watch_at = after != 0 ? q->since_ns + after : SHIM_NEVER,
+		.watch_ns = after,
+	};
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When it is to look at the line, at the latest. */
+static uint64_t
+line_due(const struct turn *turn, const struct waiter *q, const struct wait_limits *limits)
+{
+	if (turn->head_since == 0 || q->overdue)
 		return limits->deadline_ns;
-	return fair;
+	return earlier(limits->deadline_ns, turn->head_since + limits->fair_after_ns);
+}
+
+/* Look for a ring that we may be in, if it is time, or if we were moved in the line. */
+static void
+watch(struct waiter *q, const struct wait_limits *limits, struct turn *turn, uint64_t now)
+{
+	const bool disturbed = shim_load(&q->disturbed, SHIM_RELAXED) != 0;
+
+	if (turn->watch_at == SHIM_NEVER || (now < turn->watch_at && !disturbed))
+		return;
+	if (disturbed)
+		shim_store(&q->disturbed, 0u, SHIM_RELAXED);
+	turn->watch_ns *= 2;
+	turn->watch_at = now + turn->watch_ns;
+	limits->watch.look(limits->watch.arg, q);
 }
 
 /* Look at the line; closes it to newcomers when we are its head for long enough. */
@@ -90,7 +127,7 @@ spin_for_news(const struct waiter *q, const struct wait_limits *limits)
 	if (!limits->many_cpus || limits->spin_ns == LK_OFF)
 		return;
 	for (int i = 0; i < SPIN_LEAST * 8; i++) {
-		if (waiter_state(q) != WAITER_WAITING || park_has_news(q->parker))
+		if (waiter_state(q) != WAITER_WAITING || park_has_news(&q->party->parker))
 			return;
 		shim_pause();
 	}
@@ -100,27 +137,29 @@ enum waiter_state
 wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, bool head,
 	     const struct line_tally *t, a64 *parks)
 {
-	struct turn turn = { head ? q->since_ns : 0 };
+	struct turn turn = turn_begin(q, limits, head);
 
 	spin_for_news(q, limits);
 	for (;;) {
-		bool woken = park_take(q->parker);
+		bool woken = park_take(&q->party->parker);
 		uint64_t now;
 
 		if (waiter_state(q) != WAITER_WAITING)
 			return waiter_state(q);
-		if (park_canceled(q->parker) && line_leave(l, q, WAITER_CANCELED, t)) {
-			park_clear_cancel(q->parker);
+		if (park_canceled(&q->party->parker) && line_leave(l, q, WAITER_CANCELED, t)) {
+			park_clear_cancel(&q->party->parker);
 			return WAITER_CANCELED;
 		}
 		now = env_now(l->env);
-		if (woken || now >= sleep_until(&turn, q, limits))
+		if (woken || now >= line_due(&turn, q, limits))
 			take_turn(l, q, limits, &turn, now, t);
+		watch(q, limits, &turn, now);
 		if (waiter_state(q) != WAITER_WAITING)
 			return waiter_state(q);
 		if (now >= limits->deadline_ns && line_leave(l, q, WAITER_TIMEDOUT, t))
 			return WAITER_TIMEDOUT;
 		tally(parks);
-		park_sleep(l->env, q->parker, sleep_until(&turn, q, limits));
+		park_sleep(l->env, &q->party->parker,
+			   earlier(line_due(&turn, q, limits), turn.watch_at));
 	}
 }

@@ -10,11 +10,19 @@ struct spinner {
 	uint32_t budget; /* rounds to try next time */
 };
 
+/* Who looks for rings of waiters: every now and then, in the thread of one of them. */
+struct wait_watch {
+	uint64_t after_ns; /* how long a request waits until the first look; 0: never */
+	void (*look)(void *arg, struct waiter *q);
+	void *arg;
+};
+
 struct wait_limits {
 	uint64_t deadline_ns; /* SHIM_NEVER: none */
 	uint64_t fair_after_ns;
 	uint64_t spin_ns; /* 0: adaptive; LK_OFF: not at all */
 	bool many_cpus;   /* else the other cannot get on while we spin */
+	struct wait_watch watch;
 };
 
 /*

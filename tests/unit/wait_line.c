@@ -16,7 +16,7 @@ static struct lot lot;
 static a32 gate;
 static struct lk_resource one;
 static struct lk_resource two; /* its line is in the same bucket */
-static struct parker parkers[MANY];
+static struct party parties[MANY];
 static struct waiter requests[MANY];
 static a64 handovers;
 static a64 wakes;
@@ -75,8 +75,8 @@ hold(struct lk_resource *r, lk_mode m)
 static struct waiter *
 request(unsigned i, struct lk_resource *r, lk_mode held, lk_mode want)
 {
-	requests[i] = (struct waiter){ .r = r, .parker = &parkers[i], .held = held, .want = want };
-	park_init(&parkers[i]);
+	requests[i] = (struct waiter){ .r = r, .party = &parties[i], .held = held, .want = want };
+	party_init(&parties[i]);
 	return &requests[i];
 }
 
@@ -128,7 +128,7 @@ leaves(unsigned i, enum waiter_state state)
 static bool
 woken(unsigned i)
 {
-	return park_take(&parkers[i]);
+	return park_take(&parties[i].parker);
 }
 
 static bool

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Party: an owner as those who wait for it, and those whom it waits for, see it.  It is part of the owner, so
+ * it is type-stable (O1): whoever is late meets a party, if another one.
+ *
+ * Y1  `sequence` is odd exactly while a request of the party is WAITING, and changes with the request's state,
+ *     under the latch of its line (of a composite request: of all its lines).
+ * Y2  it also changes, by two, when a waiting party no longer waits for somebody it waited for: when it goes
+ *     past others in its line.  So what was seen of a party is still true as long as the sequence is what
+ *     it was before that.
+ * Y3  a party whose sequence is odd does not change what it holds: its thread is in the line.
+ */
+#ifndef LK_WAIT_PARTY_H
+#define LK_WAIT_PARTY_H
+
+#include "base/list.h"
+#include "index/resource.h"
+#include "wait/park.h"
+
+struct party {
+	struct parker parker;
+	int32_t priority; /* of its requests that say nothing else; the lowest is the victim */
+	a64 sequence;     /* (Y1, Y2) */
+};
+
+LK_HOT void
+party_init(struct party *p)
+{
+	park_init(&p->parker);
+	shim_init(&p->sequence, (uint64_t)0);
+	p->priority = 0;
+}
+
+LK_HOT uint64_t
+party_sequence(const struct party *p)
+{
+	return shim_load(&p->sequence, SHIM_ACQUIRE);
+}
+
+LK_HOT bool
+sequence_waits(uint64_t sequence)
+{
+	return (sequence & 1) != 0;
+}
+
+/* Under the latch: its request begins to wait, or ends (Y1); or goes past others (Y2). */
+LK_HOT void
+party_turns(struct party *p)
+{
+	shim_store(&p->sequence, shim_load(&p->sequence, SHIM_RELAXED) + 1, SHIM_RELEASE);
+}
+
+LK_HOT void
+party_passes(struct party *p)
+{
+	shim_store(&p->sequence, shim_load(&p->sequence, SHIM_RELAXED) + 2, SHIM_RELEASE);
+}
+
+#endif /* LK_WAIT_PARTY_H */
