@@ -105,6 +105,15 @@ struct lk_environment {
 };
 
 /*
+ * Which member of a ring is to be the victim: its place in `d` (see deadlock.h), of those that are not
+ * LK_EXTERNAL; d->victim is what lk_config.victim says, and what any other number means.  Called in the thread of
+ * an owner of the ring, in the middle of its request: it may call Latchkey, but not with that owner, and
+ * should be quick.
+ */
+struct lk_deadlock;
+typedef uint32_t lk_victim_fn(void *arg, const struct lk_deadlock *d);
+
+/*
  * What lk_open() is told.  Set `size` to sizeof(struct lk_config) (LK_CONFIG_INIT
  * does), the rest to zero but for what is wanted.  All is copied.
  */
@@ -116,8 +125,10 @@ struct lk_config {
 #undef LK_SETTING_FIELD
 	const struct lk_allocator *allocator;     /* NULL: malloc */
 	const struct lk_environment *environment; /* NULL: the system's */
-	char *report;      /* out: one sentence on why lk_open() failed, or "" */
-	size_t report_cap; /* bytes at `report` */
+	char *report;            /* out: one sentence on why lk_open() failed, or "" */
+	size_t report_cap;       /* bytes at `report` */
+	lk_victim_fn *on_victim; /* NULL: as `victim` says */
+	void *on_victim_arg;
 };
 
 #define LK_CONFIG_INIT                                     \

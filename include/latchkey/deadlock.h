@@ -28,10 +28,10 @@ extern "C" {
 struct lk_deadlock_member {
 	uint64_t owner_id; /* as in lk_snapshot() */
 	int32_t priority;
-	uint32_t flags;    /* LK_VICTIM, LK_NAME_IS_ID, LK_EXTERNAL */
-	lk_mode held;      /* what it holds on that name itself */
-	lk_mode wanted;    /* what it waits for; LK_NL: it waits outside */
-	lk_mode blocked;   /* what the next one holds there; LK_NL: the next one is ahead in the line */
+	uint32_t flags; /* LK_VICTIM, LK_NAME_IS_ID, LK_EXTERNAL */
+	lk_mode held;   /* what it holds on that name itself */
+	lk_mode wanted; /* what it waits for; LK_NL: it waits outside */
+	lk_mode blocked; /* what the next one holds there; LK_NL: the next one is ahead in the line */
 	uint32_t n_grants; /* holds and further grants of the owner */
 	uint64_t waited_ns;
 	uint64_t opened_ns; /* when the owner was opened; 0: not noted (see lk_victim) */
@@ -74,8 +74,8 @@ LK_API LK_NODISCARD int lk_deadlock_each(struct lk_manager *m,
  * for a ring at once.
  *
  * Ownership   `on` may end meanwhile: then nobody is waited for.
- * Threads     the thread that uses `w`, which must not make requests with it until the end (releases are
- *             allowed); `on` is any open owner of the same manager.
+ * Threads     the thread that uses `w`, which must not use it until the end, lk_external_wait_end() excepted;
+ *             `on` is any open owner of the same manager.
  * Blocking    no.
  * Returns     0; LK_E_DEADLOCK: it would be a ring in which every member waits outside; nothing changed.
  *             LK_E_BUSY: `w` waits outside already.  LK_E_INVAL: `w` is `on`, or they are of two managers.

@@ -13,6 +13,11 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->limits.fair_after_ns = s->fair_after_ns;
 	m->limits.spin_ns = s->spin_ns;
 	m->limits.many_cpus = shim_cpus() > 1;
+	m->deadlock_delay_ns = s->deadlock_delay_ns;
+	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;
+	m->detector.victim = (enum lk_victim)s->victim;
+	m->detector.on_victim = s->on_victim;
+	m->detector.on_victim_arg = s->on_victim_arg;
 }
 
 static void
@@ -39,8 +44,11 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
 		     &m->member.gate)) {
 		m->lot.spread = &m->spread;
-		if (process_join(&m->member))
-			return 0;
+		if (detector_init(&m->detector, &m->env, &m->lot, s->deadlock_delay_ns != LK_OFF)) {
+			if (process_join(&m->member))
+				return 0;
+			detector_fini(&m->detector);
+		}
 		lot_fini(&m->lot);
 	}
 	index_fini(&m->index);
@@ -140,6 +148,7 @@ lk_close(struct lk_manager *m)
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);
+	detector_fini(&m->detector);
 	lot_fini(&m->lot);
 	index_fini(&m->index);
 	spread_fini(&m->spread);

@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "base/table.h"
+#include "deadlock/detector.h"
 #include "owner/owner.h"
 
 struct lk_manager {
@@ -22,6 +23,9 @@ struct lk_manager {
 	struct lot lot;
 	struct index index;
 	struct spread spread;
+	struct detector detector;
+	uint64_t deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
+	bool notes_opening;         /* of owners: a policy for victims wants it */
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
@@ -43,6 +47,8 @@ struct settings {
 	uint32_t flags;
 	struct lk_allocator allocator;
 	struct lk_environment environment;
+	lk_victim_fn *on_victim;
+	void *on_victim_arg;
 	bool has_allocator;
 	bool has_environment;
 };

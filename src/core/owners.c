@@ -21,6 +21,8 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
 	}
 	owner_begin(w, &m->member.gate, state, o, m->flags & LK_TIMED);
+	if (unlikely(m->notes_opening))
+		w->opened_ns = env_now(&m->env);
 	*out = w;
 	return 0;
 }

@@ -158,6 +158,15 @@ result_of_state(struct lk_owner *w, enum waiter_state state)
 	return LK_E_CLOSED;
 }
 
+/* Is the owner, which waits as `q`, in a ring? */
+static bool
+look_for_ring(void *owner, struct waiter *q)
+{
+	struct lk_owner *w = owner;
+
+	return detector_look(&w->manager->detector, w, q);
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
@@ -169,6 +178,8 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 
 	tally(&w->count.waits);
 	limits.deadline_ns = deadline_of(w, q, waiter->since_ns);
+	if (m->deadlock_delay_ns != LK_OFF)
+		limits.watch = (struct wait_watch){ m->deadlock_delay_ns, look_for_ring, w };
 	q->deadline_ns = limits.deadline_ns; /* of all waits of this request, however many */
 	q->timeout_ns = LK_FOREVER;
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));

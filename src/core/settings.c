@@ -258,6 +258,8 @@ read_config(struct settings *s, const struct lk_config *cfg)
 		if (rc != 0)
 			return rc;
 	}
+	s->on_victim = cfg->on_victim;
+	s->on_victim_arg = cfg->on_victim_arg;
 	return read_tables(s, cfg);
 }
 

@@ -35,6 +35,16 @@ struct heat {
 	uint64_t lost;
 };
 
+/* A wait outside, for another owner: under the latch of the detector (deadlock/detector.h). */
+struct outside {
+	struct cds_list_head node; /* once in the detector's list, always in it */
+	uint64_t id;               /* of the owner that waits, … */
+	uint64_t on_id;            /* … and of the one it waits for; of others: it is long over */
+	struct party *on;          /* NULL: it does not wait */
+	uint64_t sequence;         /* changes with every wait */
+	bool is_listed;
+};
+
 enum owner_state { OWNER_FREE, OWNER_OPEN, OWNER_OF_THREAD };
 
 struct lk_owner {
@@ -63,6 +73,9 @@ struct lk_owner {
 	uint32_t n_extras;
 	struct owner_counters count;
 	struct owner_counters at_open; /* for lk_owner_stats() */
+
+	struct outside outside;
+	uint64_t opened_ns; /* 0: nobody asked for it */
 
 	/* For others to see. */
 	struct latch latch; /* (O3) */

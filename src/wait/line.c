@@ -505,6 +505,99 @@ line_length(struct lot *l, const struct lk_resource *r)
 	return n;
 }
 
+void
+line_each(struct lot *l, const struct lk_resource *r,
+	  void (*look)(void *arg, const struct waiter *q), void *arg)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	struct cds_list_head *node;
+
+	latch_lock(&b->latch);
+	cds_list_for_each(node, &b->waiters)
+	{
+		if (entry(node)->r == r)
+			look(arg, entry(node));
+	}
+	latch_unlock(&b->latch);
+}
+
+/* Under the latch: the waiter that was seen, if it is there as it was. */
+static struct waiter *
+sighted(struct lot_bucket *b, const struct lk_resource *r, struct sighting s)
+{
+	struct cds_list_head *node;
+
+	cds_list_for_each(node, &b->waiters)
+	{
+		struct waiter *q = entry(node);
+
+		if (q->r == r && q->party == s.party)
+			return party_sequence(s.party) == s.sequence ? q : NULL;
+	}
+	return NULL;
+}
+
+static bool
+is_before(struct lot_bucket *b, const struct waiter *p, const struct waiter *q)
+{
+	const struct cds_list_head *node = p->node.next;
+
+	while (node != &b->waiters && node != &q->node)
+		node = node->next;
+	return node == &q->node;
+}
+
+bool
+line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, struct sighting ahead)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	struct plan plan = PLAN_INIT;
+	struct waiter *q;
+	struct waiter *p;
+	bool moves;
+
+	latch_lock(&b->latch);
+	q = sighted(b, r, behind);
+	p = sighted(b, r, ahead);
+	moves = q != NULL && p != NULL && RD(p->passed) < PASSED_MOST && is_before(b, p, q);
+	if (moves) {
+		struct cds_list_head *was = q->node.next;
+
+		cds_list_del(&q->node);
+		cds_list_add_tail(&q->node, &p->node);
+		note_passed(b, q, was);
+		party_passes(q->party); /* (Y2) */
+		shim_store(&q->disturbed, 1u, SHIM_RELAXED);
+		plan_add_wake(&plan, &q->party->parker);
+		(void)let_ahead(b, q, &plan); /* (Q7) */
+		replan(l, b, r, LK_NL, LK_NL, &plan);
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, r, NULL);
+	return moves;
+}
+
+bool
+line_expel(struct lot *l, struct lk_resource *r, struct sighting who, uint64_t verdict)
+{
+	struct lot_bucket *b = bucket_of(l, r);
+	struct plan plan = PLAN_INIT;
+	struct waiter *q;
+
+	latch_lock(&b->latch);
+	q = sighted(b, r, who);
+	if (q != NULL) {
+		dequeue(b, q);
+		WR(who.party->verdict, verdict);
+		shim_store(&q->state, (uint32_t)WAITER_DEADLOCK, SHIM_RELEASE); /* (Q1, Q2) */
+		plan_add_wake(&plan, &who.party->parker);
+		replan(l, b, r, LK_NL, LK_NL, &plan); /* (Q5) */
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, r, NULL);
+	return q != NULL;
+}
+
 static void
 count_one(void *arg, const struct waiter *q, uint32_t position)
 {

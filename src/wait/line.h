@@ -157,6 +157,30 @@ void lot_close(struct lot *l);
 void lot_each(struct lot *l, uint32_t bucket,
 	      void (*show)(void *arg, const struct waiter *q, uint32_t position), void *arg);
 uint32_t line_length(struct lot *l, const struct lk_resource *r);
+
+/*
+ * For whoever looks for rings.  The waiters of one line, from its head, with the latch held: `look` copies
+ * what it needs.
+ */
+void line_each(struct lot *l, const struct lk_resource *r,
+	       void (*look)(void *arg, const struct waiter *q), void *arg);
+
+/* One who waits in a line, as it was seen there. */
+struct sighting {
+	struct party *party;
+	uint64_t sequence;
+};
+
+/*
+ * `behind` goes before `ahead`, if both still wait as they did, in this order, and `ahead` was not passed
+ * too often.
+ */
+bool line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind,
+		   struct sighting ahead);
+
+/* The request of `who` ends with WAITER_DEADLOCK, if it still waits as it did. */
+bool line_expel(struct lot *l, struct lk_resource *r, struct sighting who, uint64_t verdict);
+
 uint64_t lot_length(struct lot *l);
 
 LK_HOT enum waiter_state

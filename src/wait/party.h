@@ -17,10 +17,24 @@
 #include "index/resource.h"
 #include "wait/park.h"
 
+/* What a search for rings found out about a party: under the detector's latch (deadlock/search.h). */
+struct mark {
+	uint64_t run; /* the search that found it; of another: nothing here is true */
+	uint64_t sequence;
+	struct party *next;    /* in the order in which they were found */
+	struct party *waits;   /* for this one, … */
+	struct lk_resource *r; /* … on this name; NULL: outside */
+	lk_mode blocked;       /* by what that one holds there; LK_NL: by its place in the line */
+	uint32_t passed;       /* … in which it has been passed so often */
+};
+
 struct party {
 	struct parker parker;
 	int32_t priority; /* of its requests that say nothing else; the lowest is the victim */
 	a64 sequence;     /* (Y1, Y2) */
+	uint64_t
+		verdict; /* number of the deadlock that ended its request; under the latch, then its own */
+	struct mark mark LK_ALIGNED;
 };
 
 LK_HOT void

@@ -101,9 +101,9 @@ watch(struct waiter *q, const struct wait_limits *limits, struct turn *turn, uin
 		return;
 	if (disturbed)
 		shim_store(&q->disturbed, 0u, SHIM_RELAXED);
-	turn->watch_ns *= 2;
+	if (limits->watch.look(limits->watch.arg, q))
+		turn->watch_ns *= 2;
 	turn->watch_at = now + turn->watch_ns;
-	limits->watch.look(limits->watch.arg, q);
 }
 
 /* Look at the line; closes it to newcomers when we are its head for long enough. */

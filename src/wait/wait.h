@@ -13,7 +13,7 @@ struct spinner {
 /* Who looks for rings of waiters: every now and then, in the thread of one of them. */
 struct wait_watch {
 	uint64_t after_ns; /* how long a request waits until the first look; 0: never */
-	void (*look)(void *arg, struct waiter *q);
+	bool (*look)(void *arg, struct waiter *q); /* false: look again soon */
 	void *arg;
 };
 

@@ -35,6 +35,40 @@ provoke_CANCELED(struct lk_manager *m, struct lk_owner **w)
 }
 
 static int
+provoke_DEADLOCK(struct lk_manager *m, struct lk_owner **w)
+{
+	struct asker a;
+	int rc;
+
+	take(w[0], "n", LK_X);
+	take(w[1], "o", LK_X);
+	ask(m, &a, w[0], "o", LK_X);
+	rc = lk_acquire(w[1], "n", LK_X, NULL, NULL);
+	if (rc == 0) { /* the other one was chosen, as it looked first */
+		ok(lk_release_all(w[1]));
+		return answer(&a);
+	}
+	ok(lk_release_all(w[1]));
+	granted(&a);
+	return rc;
+}
+
+static int
+provoke_IO(struct lk_manager *m, struct lk_owner **w)
+{
+	FILE *full = fopen("/dev/full", "w");
+	int rc;
+
+	(void)m;
+	(void)w;
+	cr_assert_not_null(full);
+	(void)setvbuf(full, NULL, _IONBF, 0);
+	rc = lk_write_file(full, "text", 4);
+	(void)fclose(full);
+	return rc;
+}
+
+static int
 provoke_INVAL(struct lk_manager *m, struct lk_owner **w)
 {
 	(void)m;
@@ -334,8 +368,6 @@ Test(errors, options_that_this_version_lacks)
 {
 	struct lk_options o[] = {
 		{ .lease_ns = 1 },
-		{ .priority = 1 },
-		{ .priority = -1 },
 		{ .max_retries = 1 },
 		{ .max_hold_ns = 1 },
 		{ .retry = (const struct lk_retry *)&o },

@@ -45,7 +45,8 @@ some_name(uint64_t chance, char *name)
 static bool
 refused(int rc)
 {
-	must(rc == 0 || rc == LK_E_BUSY || rc == LK_E_TIMEDOUT || rc == LK_E_CONVERSION_DEADLOCK);
+	must(rc == 0 || rc == LK_E_BUSY || rc == LK_E_TIMEDOUT || rc == LK_E_CONVERSION_DEADLOCK ||
+	     rc == LK_E_DEADLOCK);
 	return rc != 0;
 }
 

@@ -127,7 +127,7 @@ is_expected(struct actor *a, int rc)
 	if (a->script->is_patient)
 		return rc == 0 || rc == LK_E_CONVERSION_DEADLOCK;
 	return rc == 0 || rc == LK_E_BUSY || rc == LK_E_TIMEDOUT || rc == LK_E_CANCELED ||
-	       rc == LK_E_CONVERSION_DEADLOCK;
+	       rc == LK_E_CONVERSION_DEADLOCK || rc == LK_E_DEADLOCK;
 }
 
 /* No wait, a short one, or, for the patient, one without end. */

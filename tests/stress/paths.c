@@ -87,7 +87,7 @@ static bool
 is_expected(int rc)
 {
 	return rc == 0 || rc == LK_E_BUSY || rc == LK_E_TIMEDOUT || rc == LK_E_CANCELED ||
-	       rc == LK_E_CONVERSION_DEADLOCK;
+	       rc == LK_E_CONVERSION_DEADLOCK || rc == LK_E_DEADLOCK;
 }
 
 static struct lk_options
@@ -200,7 +200,7 @@ batch(struct actor *a)
 	}
 	o.flags = with_parents ? LK_PARENTS : 0;
 	rc = lk_acquire_many(a->owner, r, n, &o, g);
-	must(rc == 0 || (rc == LK_E_CANCELED && !a->script->only_batches));
+	must(rc == 0 || (!a->script->only_batches && (rc == LK_E_CANCELED || rc == LK_E_DEADLOCK)));
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		note_grant(a, (struct held){ g[i], node[i], r[i].mode, with_parents });
 	after = claim_of(a);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls about deadlocks: what was found, and what is waited for outside. */
+#include "core/manager.h"
+
+int
+lk_deadlock_each(struct lk_manager *m, int (*fn)(void *arg, const struct lk_deadlock *d), void *arg)
+{
+	struct lk_deadlock *copy;
+	uint64_t number = 0;
+	int rc = 0;
+
+	if (m == NULL || fn == NULL)
+		return LK_E_INVAL;
+	if (manager_gate(m) == LK_E_FORKED)
+		return LK_E_FORKED;
+	copy = env_alloc(&m->env, sizeof(*copy), LK_LINE);
+	if (copy == NULL)
+		return LK_E_NOMEM;
+	while (rc == 0 && detector_copy(&m->detector, number, copy)) {
+		number = copy->number;
+		rc = fn(arg, copy);
+	}
+	env_free(&m->env, copy, sizeof(*copy));
+	return rc;
+}
+
+int
+lk_external_wait_begin(struct lk_owner *w, struct lk_owner *on)
+{
+	int rc;
+
+	if (w == NULL || on == NULL || w == on || w->manager != on->manager)
+		return LK_E_INVAL;
+	rc = owner_enter(w);
+	if (rc == 0)
+		rc = detector_begin_outside(&w->manager->detector, w, on);
+	owner_leave(w);
+	return rc;
+}
+
+int
+lk_external_wait_end(struct lk_owner *w)
+{
+	if (w == NULL)
+		return LK_E_INVAL;
+	if (manager_gate(w->manager) == LK_E_FORKED)
+		return LK_E_FORKED;
+	return detector_end_outside(&w->manager->detector, w) ? 0 : LK_E_INVAL;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* From a search to the end of a ring.  (D5-D7) */
+#include <string.h>
+
+#include "deadlock/detector.h"
+#include "deadlock/report.h"
+#include "deadlock/victim.h"
+
+enum { ROUNDS_MOST = 64 };
+
+bool
+detector_init(struct detector *d, struct env *env, struct lot *lot, bool looks)
+{
+	latch_init(&d->latch);
+	d->env = env;
+	d->lot = lot;
+	CDS_INIT_LIST_HEAD(&d->outside);
+	if (!looks)
+		return true;
+	d->kept = env_zalloc(env, DEADLOCKS_KEPT * sizeof(*d->kept), LK_LINE);
+	return d->kept != NULL;
+}
+
+void
+detector_fini(struct detector *d)
+{
+	env_free(d->env, d->kept, d->kept != NULL ? DEADLOCKS_KEPT * sizeof(*d->kept) : 0);
+}
+
+/* What became of one round. */
+enum round { ROUND_NO_RING, ROUND_ENDED, ROUND_CHANGED, ROUND_OUTSIDE };
+
+static bool
+find_ring(struct detector *d, struct search *s, enum search_edges edges)
+{
+	s->edges = edges;
+	s->run = ++d->runs;
+	return search_run(s);
+}
+
+/* The soft edge of the ring whose waiter ahead has been passed least. */
+static struct party *
+softest(const struct search *s)
+{
+	struct party *found = NULL;
+	struct party *p = s->root;
+
+	do {
+		if (member_is_soft(p) && (found == NULL || p->mark.passed < found->mark.passed))
+			found = p;
+		p = p->mark.waits;
+	} while (p != s->root);
+	return found;
+}
+
+static bool
+all_wait(const struct search *s)
+{
+	const struct party *p = s->root;
+
+	do {
+		if (!member_waits(p))
+			return false;
+		p = p->mark.waits;
+	} while (p != s->root);
+	return true;
+}
+
+static struct sighting
+sighting_of(struct party *p)
+{
+	return (struct sighting){ p, p->mark.sequence };
+}
+
+/* (D5) */
+static enum round
+reorder(struct detector *d, struct search *s, struct party *behind)
+{
+	struct party *ahead = behind->mark.waits;
+
+	if (!all_wait(s) ||
+	    !line_let_pass(d->lot, behind->mark.r, sighting_of(behind), sighting_of(ahead)))
+		return ROUND_CHANGED;
+	tally(&party_owner(s->root)->count.reorders);
+	return ROUND_ENDED;
+}
+
+/* The member with this id that can be a victim, or NULL. */
+static struct party *
+member_with_id(const struct search *s, uint64_t id)
+{
+	struct party *p = s->root;
+
+	do {
+		if (p->mark.r != NULL && shim_load(&party_owner(p)->id, SHIM_RELAXED) == id)
+			return p;
+		p = p->mark.waits;
+	} while (p != s->root);
+	return NULL;
+}
+
+/*
+ * Ask the caller whom to choose, with nothing latched; what it says counts if there still is a ring with that
+ * owner in it.
+ */
+static struct party *
+ask(struct detector *d, struct search *s, const struct lk_deadlock *report)
+{
+	uint32_t choice;
+
+	latch_unlock(&d->latch);
+	choice = d->on_victim(d->on_victim_arg, report);
+	latch_lock(&d->latch);
+	if (choice >= report->kept)
+		choice = report->victim;
+	if (!find_ring(d, s, EDGES_HARD))
+		return NULL;
+	return member_with_id(s, report->member[choice].owner_id);
+}
+
+static void
+keep(struct detector *d, struct lk_deadlock *report)
+{
+	report->number = d->number;
+	d->kept[d->number % DEADLOCKS_KEPT] = *report;
+}
+
+/* The ring is one of hard edges: a request of it ends.  (D6) */
+static enum round
+end_request(struct detector *d, struct search *s)
+{
+	struct party *victim = victim_of_ring(s, d->victim);
+	const uint64_t now = env_now(d->env);
+	struct lk_deadlock report;
+
+	if (victim == NULL)
+		return ROUND_OUTSIDE;
+	if (!report_ring(s, victim, now, &report))
+		return ROUND_CHANGED;
+	if (d->on_victim != NULL) {
+		victim = ask(d, s, &report);
+		if (victim == NULL || !report_ring(s, victim, now, &report))
+			return ROUND_CHANGED;
+	}
+	if (!line_expel(d->lot, victim->mark.r, sighting_of(victim), d->number + 1))
+		return ROUND_CHANGED;
+	d->number++;
+	keep(d, &report);
+	return ROUND_ENDED;
+}
+
+static enum round
+one_round(struct detector *d, struct search *s)
+{
+	if (!find_ring(d, s, EDGES_ALL))
+		return ROUND_NO_RING;
+	if (softest(s) == NULL || find_ring(d, s, EDGES_HARD))
+		return end_request(d, s);
+	if (!find_ring(d, s, EDGES_ALL) || softest(s) == NULL)
+		return ROUND_CHANGED;
+	return reorder(d, s, softest(s));
+}
+
+static enum round
+end_rings(struct detector *d, struct search *s)
+{
+	enum round round = ROUND_CHANGED;
+
+	tally(&party_owner(s->root)->count.searches);
+	for (int i = 0; i < ROUNDS_MOST; i++) {
+		if (s->r != NULL) /* it may have been moved in its line */
+			s->sequence = party_sequence(s->root);
+		if (s->r != NULL && !sequence_waits(s->sequence))
+			return ROUND_NO_RING;
+		round = one_round(d, s);
+		if (round == ROUND_NO_RING || round == ROUND_OUTSIDE)
+			break;
+	}
+	return round;
+}
+
+struct follower {
+	const struct waiter *q;
+	bool met;
+	bool follows;
+};
+
+static void
+look_behind(void *arg, const struct waiter *q)
+{
+	struct follower *f = arg;
+
+	f->follows |= f->met;
+	f->met |= q == f->q;
+}
+
+/* Who holds nothing, and is the last in its line, keeps nobody waiting. */
+static bool
+is_waited_for(const struct detector *d, const struct lk_owner *w, const struct waiter *q)
+{
+	struct follower f = { .q = q };
+
+	if (holds_n(&w->holds) != 0)
+		return true;
+	line_each(d->lot, q->r, look_behind, &f);
+	return f.follows;
+}
+
+bool
+detector_look(struct detector *d, struct lk_owner *w, const struct waiter *q)
+{
+	struct search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party, .r = q->r };
+	enum round round;
+
+	if (!is_waited_for(d, w, q))
+		return true;
+	if (!latch_try(&d->latch))
+		return false; /* (D7) */
+	round = end_rings(d, &s);
+	latch_unlock(&d->latch);
+	return round == ROUND_NO_RING;
+}
+
+static void
+set_outside(struct detector *d, struct outside *o, struct lk_owner *w, struct lk_owner *on)
+{
+	WR(o->on, &on->party);
+	WR(o->on_id, shim_load(&on->id, SHIM_ACQUIRE));
+	WR(o->id, shim_load(&w->id, SHIM_RELAXED));
+	WR(o->sequence, RD(o->sequence) + 1);
+	if (!RD(o->is_listed))
+		cds_list_add_tail(&o->node, &d->outside);
+	WR(o->is_listed, true);
+}
+
+/* Of this opening of the owner, not of one that never came to its end? */
+static bool
+waits_outside(const struct lk_owner *w)
+{
+	return RD(w->outside.on) != NULL && RD(w->outside.id) == shim_load(&w->id, SHIM_RELAXED);
+}
+
+static void
+unset_outside(struct outside *o)
+{
+	WR(o->on, NULL);
+	WR(o->sequence, RD(o->sequence) + 1);
+}
+
+int
+detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *on)
+{
+	struct search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party };
+	int rc = 0;
+
+	latch_lock(&d->latch);
+	if (waits_outside(w)) {
+		rc = LK_E_BUSY;
+	} else {
+		set_outside(d, &w->outside, w, on);
+		s.sequence = RD(w->outside.sequence);
+		if (d->kept != NULL && end_rings(d, &s) == ROUND_OUTSIDE)
+			rc = LK_E_DEADLOCK;
+		if (rc != 0)
+			unset_outside(&w->outside);
+	}
+	latch_unlock(&d->latch);
+	return rc;
+}
+
+bool
+detector_end_outside(struct detector *d, struct lk_owner *w)
+{
+	bool waited;
+
+	latch_lock(&d->latch);
+	waited = waits_outside(w);
+	if (waited)
+		unset_outside(&w->outside);
+	latch_unlock(&d->latch);
+	return waited;
+}
+
+bool
+detector_copy(struct detector *d, uint64_t after, struct lk_deadlock *out)
+{
+	uint64_t number;
+
+	latch_lock(&d->latch);
+	number = d->number >= DEADLOCKS_KEPT ? d->number - DEADLOCKS_KEPT + 1 : 1;
+	if (number <= after)
+		number = after + 1;
+	if (number <= d->number)
+		*out = d->kept[number % DEADLOCKS_KEPT];
+	latch_unlock(&d->latch);
+	return number <= d->number;
+}
