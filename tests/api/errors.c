@@ -37,19 +37,19 @@ provoke_CANCELED(struct lk_manager *m, struct lk_owner **w)
 static int
 provoke_DEADLOCK(struct lk_manager *m, struct lk_owner **w)
 {
+	struct lk_owner_options o = { .size = sizeof(o), .priority = 1 };
+	struct lk_owner *important;
 	struct asker a;
 	int rc;
 
-	take(w[0], "n", LK_X);
-	take(w[1], "o", LK_X);
-	ask(m, &a, w[0], "o", LK_X);
-	rc = lk_acquire(w[1], "n", LK_X, NULL, NULL);
-	if (rc == 0) { /* the other one was chosen, as it looked first */
-		ok(lk_release_all(w[1]));
-		return answer(&a);
-	}
-	ok(lk_release_all(w[1]));
+	ok(lk_owner_open(m, &o, &important));
+	take(important, "n", LK_X);
+	take(w[0], "o", LK_X);
+	ask(m, &a, important, "o", LK_X);
+	rc = lk_acquire(w[0], "n", LK_X, NULL, NULL);
+	ok(lk_release_all(w[0]));
 	granted(&a);
+	ok(lk_owner_close(important));
 	return rc;
 }
 
