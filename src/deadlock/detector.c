@@ -31,7 +31,7 @@ detector_fini(struct detector *d)
 enum round { ROUND_NO_RING, ROUND_ENDED, ROUND_CHANGED, ROUND_OUTSIDE };
 
 static bool
-find_ring(struct detector *d, struct search *s, enum search_edges edges)
+find_ring(struct detector *d, struct ring_search *s, enum search_edges edges)
 {
 	s->edges = edges;
 	s->run = ++d->runs;
@@ -40,7 +40,7 @@ find_ring(struct detector *d, struct search *s, enum search_edges edges)
 
 /* The soft edge of the ring whose waiter ahead has been passed least. */
 static struct party *
-softest(const struct search *s)
+softest(const struct ring_search *s)
 {
 	struct party *found = NULL;
 	struct party *p = s->root;
@@ -54,7 +54,7 @@ softest(const struct search *s)
 }
 
 static bool
-all_wait(const struct search *s)
+all_wait(const struct ring_search *s)
 {
 	const struct party *p = s->root;
 
@@ -74,7 +74,7 @@ sighting_of(struct party *p)
 
 /* (D5) */
 static enum round
-reorder(struct detector *d, struct search *s, struct party *behind)
+reorder(struct detector *d, struct ring_search *s, struct party *behind)
 {
 	struct party *ahead = behind->mark.waits;
 
@@ -87,7 +87,7 @@ reorder(struct detector *d, struct search *s, struct party *behind)
 
 /* The member with this id that can be a victim, or NULL. */
 static struct party *
-member_with_id(const struct search *s, uint64_t id)
+member_with_id(const struct ring_search *s, uint64_t id)
 {
 	struct party *p = s->root;
 
@@ -104,7 +104,7 @@ member_with_id(const struct search *s, uint64_t id)
  * owner in it.
  */
 static struct party *
-ask(struct detector *d, struct search *s, const struct lk_deadlock *report)
+ask(struct detector *d, struct ring_search *s, const struct lk_deadlock *report)
 {
 	uint32_t choice;
 
@@ -127,7 +127,7 @@ keep(struct detector *d, struct lk_deadlock *report)
 
 /* The ring is one of hard edges: a request of it ends.  (D6) */
 static enum round
-end_request(struct detector *d, struct search *s)
+end_request(struct detector *d, struct ring_search *s)
 {
 	struct party *victim = victim_of_ring(s, d->victim);
 	const uint64_t now = env_now(d->env);
@@ -150,7 +150,7 @@ end_request(struct detector *d, struct search *s)
 }
 
 static enum round
-one_round(struct detector *d, struct search *s)
+one_round(struct detector *d, struct ring_search *s)
 {
 	if (!find_ring(d, s, EDGES_ALL))
 		return ROUND_NO_RING;
@@ -162,7 +162,7 @@ one_round(struct detector *d, struct search *s)
 }
 
 static enum round
-end_rings(struct detector *d, struct search *s)
+end_rings(struct detector *d, struct ring_search *s)
 {
 	enum round round = ROUND_CHANGED;
 
@@ -209,7 +209,9 @@ is_waited_for(const struct detector *d, const struct lk_owner *w, const struct w
 bool
 detector_look(struct detector *d, struct lk_owner *w, const struct waiter *q)
 {
-	struct search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party, .r = q->r };
+	struct ring_search s = {
+		.lot = d->lot, .outside = &d->outside, .root = &w->party, .r = q->r
+	};
 	enum round round;
 
 	if (!is_waited_for(d, w, q))
@@ -250,7 +252,7 @@ unset_outside(struct outside *o)
 int
 detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *on)
 {
-	struct search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party };
+	struct ring_search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party };
 	int rc = 0;
 
 	latch_lock(&d->latch);

@@ -44,7 +44,8 @@ copy_waiter(void *arg, const struct waiter *q)
 
 /* False: it does not wait any more as it did. */
 static bool
-copy_member(const struct search *s, struct party *p, uint64_t now, struct lk_deadlock_member *out)
+copy_member(const struct ring_search *s, struct party *p, uint64_t now,
+	    struct lk_deadlock_member *out)
 {
 	const struct lk_owner *w = party_owner(p);
 	struct portrait t = { .party = p, .out = out, .now = now };
@@ -64,7 +65,7 @@ copy_member(const struct search *s, struct party *p, uint64_t now, struct lk_dea
 }
 
 bool
-report_ring(const struct search *s, const struct party *victim, uint64_t now,
+report_ring(const struct ring_search *s, const struct party *victim, uint64_t now,
 	    struct lk_deadlock *out)
 {
 	const uint32_t last = LK_DEADLOCK_MEMBERS_MAX - 1;

@@ -11,7 +11,7 @@
  * The ring that was found, with `victim` (NULL: none yet).  False: a member does not wait any more as it
  * did, so it is a ring no longer (D2).
  */
-bool report_ring(const struct search *s, const struct party *victim, uint64_t now,
+bool report_ring(const struct ring_search *s, const struct party *victim, uint64_t now,
 		 struct lk_deadlock *out);
 
 #endif /* LK_DEADLOCK_REPORT_H */

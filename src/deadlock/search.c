@@ -6,7 +6,7 @@ enum { HOLDS_AT_ONCE = 16 };
 
 /* `q` was seen to wait for `p`, on `r` (NULL: outside), where `p` holds `blocked` (LK_NL: is ahead). */
 static void
-note_edge(struct search *s, struct party *q, struct mark edge)
+note_edge(struct ring_search *s, struct party *q, struct mark edge)
 {
 	edge.run = s->run;
 	if (q == s->root && edge.sequence == s->sequence) {
@@ -20,7 +20,7 @@ note_edge(struct search *s, struct party *q, struct mark edge)
 }
 
 struct line_search {
-	struct search *s;
+	struct ring_search *s;
 	struct party *p;
 	struct lk_resource *r;
 	lk_mode held;    /* by `p` on `r` */
@@ -58,7 +58,7 @@ look_at_waiter(void *arg, const struct waiter *q)
 
 /* Who waits in the line of `r` for what `p` holds there, or behind it? */
 static void
-search_line(struct search *s, struct party *p, struct lk_resource *r, lk_mode held)
+search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mode held)
 {
 	struct line_search l = { .s = s, .p = p, .r = r, .held = held };
 
@@ -105,7 +105,7 @@ read_holds(const struct holds *h, uint32_t first, struct held held[HOLDS_AT_ONCE
 }
 
 static void
-search_holds(struct search *s, struct party *p)
+search_holds(struct ring_search *s, struct party *p)
 {
 	const struct holds *h = &party_owner(p)->holds;
 	const uint32_t slots = shim_load(&h->n_slots, SHIM_ACQUIRE);
@@ -126,7 +126,7 @@ search_holds(struct search *s, struct party *p)
 
 /* Who said that it waits for `p` outside? */
 static void
-search_outside(struct search *s, struct party *p)
+search_outside(struct ring_search *s, struct party *p)
 {
 	struct cds_list_head *node;
 
@@ -143,7 +143,7 @@ search_outside(struct search *s, struct party *p)
 }
 
 static void
-search_party(struct search *s, struct party *p, struct lk_resource *waits_on)
+search_party(struct ring_search *s, struct party *p, struct lk_resource *waits_on)
 {
 	search_holds(s, p);
 	if (waits_on != NULL && !s->found)
@@ -153,7 +153,7 @@ search_party(struct search *s, struct party *p, struct lk_resource *waits_on)
 }
 
 bool
-search_run(struct search *s)
+search_run(struct ring_search *s)
 {
 	struct party *root = s->root;
 

@@ -30,7 +30,7 @@
 /* Which edges count. */
 enum search_edges { EDGES_HARD, EDGES_ALL };
 
-struct search {
+struct ring_search {
 	struct lot *lot;
 	struct cds_list_head *outside; /* who waits there: struct outside in owner.h */
 	struct party *root;
@@ -43,7 +43,7 @@ struct search {
 };
 
 /* Is the root in a ring?  True: from it on, the marks lead through all members and back to it. */
-bool search_run(struct search *s);
+bool search_run(struct ring_search *s);
 
 /* Does a member wait as it did when it was seen?  (D2) */
 bool member_waits(const struct party *p);

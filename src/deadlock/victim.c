@@ -34,7 +34,7 @@ is_better(struct party *p, struct party *than, enum lk_victim policy)
 }
 
 struct party *
-victim_of_ring(const struct search *s, enum lk_victim policy)
+victim_of_ring(const struct ring_search *s, enum lk_victim policy)
 {
 	struct party *victim = NULL;
 	struct party *p = s->root;

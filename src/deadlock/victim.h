@@ -6,6 +6,6 @@
 #include "deadlock/search.h"
 
 /* Of the ring that was found; NULL: all its members wait outside. */
-struct party *victim_of_ring(const struct search *s, enum lk_victim policy);
+struct party *victim_of_ring(const struct ring_search *s, enum lk_victim policy);
 
 #endif /* LK_DEADLOCK_VICTIM_H */

@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-"""The exported names, four times the same: declared LK_API in the header, listed in
+"""The exported names, four times the same: declared LK_API in the headers, listed in
 src/latchkey.map and tests/abi/symbols.txt, and exported by the library given.
 
-usage: symbols.py LIBRARY.so | --print (the names in the header) | --man (each has a page)"""
+usage: symbols.py LIBRARY.so | --print (the names in the headers) | --man (each has a page)"""
 
 import re
 import subprocess
@@ -15,8 +15,10 @@ NODE = "LATCHKEY_0.1"
 found = tree.Findings()
 
 
-def in_header():
-    text = re.sub(r"^[ \t]*#.*$", "", tree.code(tree.read("include/latchkey.h")), flags=re.M)
+def in_headers():
+    paths = ["include/latchkey.h"] + tree.files("include/latchkey", ends=".h")
+    code = "\n".join(tree.code(tree.read(path)) for path in paths)
+    text = re.sub(r"^[ \t]*#.*$", "", code, flags=re.M)
     return set(re.findall(r"\bLK_API\b[^;(]*?\b(\w+)\s*\(", text))
 
 
@@ -40,7 +42,7 @@ def compare(what, names, wanted):
     for name in sorted(wanted - names):
         found.add(what, f"{name} is missing")
     for name in sorted(names - wanted):
-        found.add(what, f"{name} is not declared LK_API in the header")
+        found.add(what, f"{name} is not declared LK_API in the headers")
 
 
 def names_of_page(text):
@@ -63,7 +65,7 @@ def check_man(wanted):
             found.add(target, f"{name} is not in its NAME section")
 
 
-header = in_header()
+header = in_headers()
 if sys.argv[1:] == ["--print"]:
     print("\n".join(sorted(header)))
 elif sys.argv[1:] == ["--man"]:
