@@ -46,9 +46,9 @@ softest(const struct ring_search *s)
 	struct party *p = s->root;
 
 	do {
-		if (member_is_soft(p) && (found == NULL || p->mark.passed < found->mark.passed))
+		if (member_is_soft(p) && (found == NULL || p->edge.passed < found->edge.passed))
 			found = p;
-		p = p->mark.waits;
+		p = p->edge.waits;
 	} while (p != s->root);
 	return found;
 }
@@ -61,7 +61,7 @@ all_wait(const struct ring_search *s)
 	do {
 		if (!member_waits(p))
 			return false;
-		p = p->mark.waits;
+		p = p->edge.waits;
 	} while (p != s->root);
 	return true;
 }
@@ -69,17 +69,17 @@ all_wait(const struct ring_search *s)
 static struct sighting
 sighting_of(struct party *p)
 {
-	return (struct sighting){ p, p->mark.sequence };
+	return (struct sighting){ p, p->edge.sequence };
 }
 
 /* (D5) */
 static enum round
 reorder(struct detector *d, struct ring_search *s, struct party *behind)
 {
-	struct party *ahead = behind->mark.waits;
+	struct party *ahead = behind->edge.waits;
 
 	if (!all_wait(s) ||
-	    !line_let_pass(d->lot, behind->mark.r, sighting_of(behind), sighting_of(ahead)))
+	    !line_let_pass(d->lot, behind->edge.r, sighting_of(behind), sighting_of(ahead)))
 		return ROUND_CHANGED;
 	tally(&party_owner(s->root)->count.reorders);
 	return ROUND_ENDED;
@@ -92,9 +92,9 @@ member_with_id(const struct ring_search *s, uint64_t id)
 	struct party *p = s->root;
 
 	do {
-		if (p->mark.r != NULL && shim_load(&party_owner(p)->id, SHIM_RELAXED) == id)
+		if (p->edge.r != NULL && shim_load(&party_owner(p)->id, SHIM_RELAXED) == id)
 			return p;
-		p = p->mark.waits;
+		p = p->edge.waits;
 	} while (p != s->root);
 	return NULL;
 }
@@ -142,7 +142,7 @@ end_request(struct detector *d, struct ring_search *s)
 		if (victim == NULL || !report_ring(s, victim, now, &report))
 			return ROUND_CHANGED;
 	}
-	if (!line_expel(d->lot, victim->mark.r, sighting_of(victim), d->number + 1))
+	if (!line_expel(d->lot, victim->edge.r, sighting_of(victim), d->number + 1))
 		return ROUND_CHANGED;
 	d->number++;
 	keep(d, &report);

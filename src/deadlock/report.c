@@ -35,7 +35,7 @@ copy_waiter(void *arg, const struct waiter *q)
 	m->flags |= is_id ? LK_NAME_IS_ID : 0;
 	m->held = q->held;
 	m->wanted = q->want;
-	m->blocked = t->party->mark.blocked;
+	m->blocked = t->party->edge.blocked;
 	m->waited_ns = t->now > q->since_ns ? t->now - q->since_ns : 0;
 	m->tag_len = (uint32_t)q->face.tag_len;
 	if (q->face.tag_len != 0)
@@ -56,11 +56,11 @@ copy_member(const struct ring_search *s, struct party *p, uint64_t now,
 	out->priority = p->priority;
 	out->n_grants = holds_n(&w->holds) + shim_load(&w->holds.reentries, SHIM_RELAXED);
 	out->opened_ns = w->opened_ns;
-	if (p->mark.r == NULL) {
+	if (p->edge.r == NULL) {
 		out->flags = LK_EXTERNAL;
 		return member_waits(p);
 	}
-	line_each(s->lot, p->mark.r, copy_waiter, &t);
+	line_each(s->lot, p->edge.r, copy_waiter, &t);
 	return t.met;
 }
 
@@ -90,7 +90,7 @@ report_ring(const struct ring_search *s, const struct party *victim, uint64_t no
 			return false;
 		}
 		out->n++;
-		p = p->mark.waits;
+		p = p->edge.waits;
 	} while (p != s->root);
 	return true;
 }

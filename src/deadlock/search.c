@@ -6,15 +6,15 @@ enum { HOLDS_AT_ONCE = 16 };
 
 /* `q` was seen to wait for `p`, on `r` (NULL: outside), where `p` holds `blocked` (LK_NL: is ahead). */
 static void
-note_edge(struct ring_search *s, struct party *q, struct mark edge)
+note_edge(struct ring_search *s, struct party *q, struct wait_edge edge)
 {
 	edge.run = s->run;
 	if (q == s->root && edge.sequence == s->sequence) {
 		s->found = true; /* and the search is over: nobody reads its `next` any more */
-		q->mark = edge;
-	} else if (q->mark.run != s->run) {
-		q->mark = edge;
-		s->last->mark.next = q;
+		q->edge = edge;
+	} else if (q->edge.run != s->run) {
+		q->edge = edge;
+		s->last->edge.next = q;
 		s->last = q;
 	}
 }
@@ -41,7 +41,7 @@ static void
 look_at_waiter(void *arg, const struct waiter *q)
 {
 	struct line_search *l = arg;
-	struct mark edge = { .waits = l->p, .r = l->r, .sequence = party_sequence(q->party) };
+	struct wait_edge edge = { .waits = l->p, .r = l->r, .sequence = party_sequence(q->party) };
 
 	if (l->s->found)
 		return;
@@ -138,7 +138,7 @@ search_outside(struct ring_search *s, struct party *p)
 		if (o->on == p && o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
 		    o->id == shim_load(&w->id, SHIM_ACQUIRE))
 			note_edge(s, &w->party,
-				  (struct mark){ .waits = p, .sequence = o->sequence });
+				  (struct wait_edge){ .waits = p, .sequence = o->sequence });
 	}
 }
 
@@ -159,10 +159,10 @@ search_run(struct ring_search *s)
 
 	s->last = root;
 	s->found = false;
-	root->mark = (struct mark){ .run = s->run };
+	root->edge = (struct wait_edge){ .run = s->run };
 	search_party(s, root, s->r);
-	for (struct party *p = root->mark.next; p != NULL && !s->found; p = p->mark.next)
-		search_party(s, p, p->mark.r);
+	for (struct party *p = root->edge.next; p != NULL && !s->found; p = p->edge.next)
+		search_party(s, p, p->edge.r);
 	return s->found;
 }
 
@@ -171,7 +171,7 @@ member_waits(const struct party *p)
 {
 	const struct lk_owner *w = container_of(p, struct lk_owner, party);
 
-	if (p->mark.r == NULL)
-		return RD(w->outside.sequence) == p->mark.sequence;
-	return party_sequence(p) == p->mark.sequence;
+	if (p->edge.r == NULL)
+		return RD(w->outside.sequence) == p->edge.sequence;
+	return party_sequence(p) == p->edge.sequence;
 }

@@ -10,7 +10,7 @@
  * An edge is *hard* if the one holds what the other waits for, and *soft* if it is only ahead of it in the
  * line (one who has been passed too often counts as hard).  Who waits outside Latchkey is an edge, too.
  *
- * D1  one search at a time: the marks are the detector's, and it has a latch.  Latches of lines are taken
+ * D1  one search at a time: the edges of parties are the detector's, and it has a latch.  Latches of lines are taken
  *     while that one is held, never the other way round.
  * D2  a party's sequence is noted when it is seen to wait, under the latch of its line; what it holds is
  *     read after that.  If the sequence is the same once all is seen, it waited all the time, held what was
@@ -42,7 +42,7 @@ struct ring_search {
 	bool found;
 };
 
-/* Is the root in a ring?  True: from it on, the marks lead through all members and back to it. */
+/* Is the root in a ring?  True: from it on, their edges lead through all members and back to it. */
 bool search_run(struct ring_search *s);
 
 /* Does a member wait as it did when it was seen?  (D2) */
@@ -52,7 +52,7 @@ bool member_waits(const struct party *p);
 LK_HOT bool
 member_is_soft(const struct party *p)
 {
-	return p->mark.r != NULL && p->mark.blocked == LK_NL;
+	return p->edge.r != NULL && p->edge.blocked == LK_NL;
 }
 
 LK_HOT struct lk_owner *

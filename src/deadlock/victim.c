@@ -40,9 +40,9 @@ victim_of_ring(const struct ring_search *s, enum lk_victim policy)
 	struct party *p = s->root;
 
 	do {
-		if (p->mark.r != NULL && (victim == NULL || is_better(p, victim, policy)))
+		if (p->edge.r != NULL && (victim == NULL || is_better(p, victim, policy)))
 			victim = p;
-		p = p->mark.waits;
+		p = p->edge.waits;
 	} while (p != s->root);
 	return victim;
 }

@@ -18,7 +18,7 @@
 #include "wait/park.h"
 
 /* What a search for rings found out about a party: under the detector's latch (deadlock/search.h). */
-struct mark {
+struct wait_edge {
 	uint64_t run; /* the search that found it; of another: nothing here is true */
 	uint64_t sequence;
 	struct party *next;    /* in the order in which they were found */
@@ -34,7 +34,7 @@ struct party {
 	a64 sequence;     /* (Y1, Y2) */
 	uint64_t
 		verdict; /* number of the deadlock that ended its request; under the latch, then its own */
-	struct mark mark LK_ALIGNED;
+	struct wait_edge edge LK_ALIGNED;
 };
 
 LK_HOT void
