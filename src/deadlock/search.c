@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Backward from what is held to who waits for it.  (D2) */
+#include <string.h>
+
 #include "deadlock/search.h"
 
 enum { HOLDS_AT_ONCE = 16 };
@@ -21,48 +23,93 @@ note_edge(struct ring_search *s, struct party *q, struct wait_edge edge)
 
 struct line_search {
 	struct ring_search *s;
-	struct party *p;
 	struct lk_resource *r;
-	lk_mode held;    /* by `p` on `r` */
-	mode_set ahead;  /* `p` was met in the line: it stands in the way of these */
-	uint32_t passed; /* … where it was passed so often */
+	struct party *p;             /* … whose hold on `r` … */
+	lk_mode held;                /* … is in the way */
+	struct party *ahead[MODE_N]; /* or: of those met so far, by what they wait for */
+	uint32_t passed[MODE_N];
 };
 
-/* From where `p` itself waits on, those who want what conflicts with that are behind it. */
-static void
-meet_itself(struct line_search *l, const struct waiter *q)
+static struct wait_edge
+edge_in_line(const struct line_search *l, const struct waiter *q, struct party *p)
 {
-	l->passed = RD(q->passed);
-	if (l->s->edges == EDGES_ALL || l->passed >= PASSED_MOST)
-		l->ahead = mode_conflicts(q->want);
+	return (struct wait_edge){ .waits = p, .r = l->r, .sequence = party_sequence(q->party) };
 }
 
 static void
-look_at_waiter(void *arg, const struct waiter *q)
+look_for_held(void *arg, const struct waiter *q)
 {
 	struct line_search *l = arg;
-	struct wait_edge edge = { .waits = l->p, .r = l->r, .sequence = party_sequence(q->party) };
+	struct wait_edge edge = edge_in_line(l, q, l->p);
 
-	if (l->s->found)
-		return;
-	if (q->party == l->p) {
-		meet_itself(l, q);
-	} else if ((mode_conflicts(l->held) & MODE_BIT(q->want)) != 0) {
-		edge.blocked = l->held;
+	edge.blocked = l->held;
+	if (q->party != l->p && !l->s->found && (mode_conflicts(l->held) & MODE_BIT(q->want)) != 0)
 		note_edge(l->s, q->party, edge);
-	} else if ((l->ahead & MODE_BIT(q->want)) != 0) {
-		edge.passed = l->passed;
-		note_edge(l->s, q->party, edge);
-	}
 }
 
-/* Who waits in the line of `r` for what `p` holds there, or behind it? */
+/* Was this one looked at with this mode before, in this search?  It is from now on, if there is room. */
+static bool
+line_was_seen(struct ring_search *s, const struct lk_resource *r, lk_mode held)
+{
+	struct seen_line *seen = &s->seen[(uintptr_t)r / LK_LINE % SEEN_LINES];
+	bool was;
+
+	if (seen->r != r)
+		*seen = (struct seen_line){ r, 0 };
+	was = (seen->held & MODE_BIT(held)) != 0;
+	seen->held |= MODE_BIT(held);
+	return was;
+}
+
+/* Who waits in the line of `r` for what `p` holds there? */
 static void
 search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mode held)
 {
-	struct line_search l = { .s = s, .p = p, .r = r, .held = held };
+	struct line_search l = { .s = s, .r = r, .p = p, .held = held };
 
-	line_each(s->lot, r, look_at_waiter, &l);
+	if (!line_was_seen(s, r,
+			   held)) /* else all who wait for it were noted, for another holder */
+		line_each(s->lot, r, look_for_held, &l);
+}
+
+/* One that was found stands in the way of those behind it. */
+static void
+stand_ahead(struct line_search *l, const struct waiter *q)
+{
+	q->party->edge.order_seen = true;
+	if (l->s->edges == EDGES_ALL || RD(q->passed) >= PASSED_MOST) {
+		l->ahead[q->want] = q->party;
+		l->passed[q->want] = RD(q->passed);
+	}
+}
+
+/* From the head on: who is behind one that was found, and so on. */
+static void
+look_for_order(void *arg, const struct waiter *q)
+{
+	struct line_search *l = arg;
+	struct ring_search *s = l->s;
+
+	for (int mode = LK_NL; mode < MODE_N && !s->found; mode++) {
+		struct wait_edge edge = edge_in_line(l, q, l->ahead[mode]);
+
+		if (edge.waits == NULL || (mode_conflicts((lk_mode)mode) & MODE_BIT(q->want)) == 0)
+			continue;
+		edge.passed = l->passed[mode];
+		note_edge(s, q->party, edge);
+		break;
+	}
+	if (!s->found && q->party->edge.run == s->run)
+		stand_ahead(l, q);
+}
+
+/* Who waits in the line of `r` behind those that were found in it? */
+static void
+search_order(struct ring_search *s, struct lk_resource *r)
+{
+	struct line_search l = { .s = s, .r = r };
+
+	line_each(s->lot, r, look_for_order, &l);
 }
 
 struct held {
@@ -146,8 +193,8 @@ static void
 search_party(struct ring_search *s, struct party *p, struct lk_resource *waits_on)
 {
 	search_holds(s, p);
-	if (waits_on != NULL && !s->found)
-		search_line(s, p, waits_on, LK_NL);
+	if (waits_on != NULL && !p->edge.order_seen && !s->found)
+		search_order(s, waits_on);
 	if (!s->found)
 		search_outside(s, p);
 }
@@ -159,6 +206,7 @@ search_run(struct ring_search *s)
 
 	s->last = root;
 	s->found = false;
+	memset(s->seen, 0, sizeof(s->seen));
 	root->edge = (struct wait_edge){ .run = s->run };
 	search_party(s, root, s->r);
 	for (struct party *p = root->edge.next; p != NULL && !s->found; p = p->edge.next)

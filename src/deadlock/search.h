@@ -30,6 +30,14 @@
 /* Which edges count. */
 enum search_edges { EDGES_HARD, EDGES_ALL };
 
+enum { SEEN_LINES = 64 };
+
+/* Lines that were looked through for those who wait for a mode; of many, the latest. */
+struct seen_line {
+	const struct lk_resource *r;
+	mode_set held;
+};
+
 struct ring_search {
 	struct lot *lot;
 	struct cds_list_head *outside; /* who waits there: struct outside in owner.h */
@@ -40,6 +48,7 @@ struct ring_search {
 	enum search_edges edges;
 	struct party *last; /* of those found */
 	bool found;
+	struct seen_line seen[SEEN_LINES];
 };
 
 /* Is the root in a ring?  True: from it on, their edges lead through all members and back to it. */

@@ -25,7 +25,8 @@ struct wait_edge {
 	struct party *waits;   /* for this one, … */
 	struct lk_resource *r; /* … on this name; NULL: outside */
 	lk_mode blocked;       /* by what that one holds there; LK_NL: by its place in the line */
-	uint32_t passed;       /* … in which it has been passed so often */
+	uint32_t passed;       /* … in which that one has been passed so often */
+	bool order_seen;       /* those behind it were noted */
 };
 
 struct party {
