@@ -194,13 +194,13 @@ look_behind(void *arg, const struct waiter *q)
 	f->met |= q == f->q;
 }
 
-/* Who holds nothing, and is the last in its line, keeps nobody waiting. */
+/* Who holds nothing, and is the last in its line, keeps nobody waiting, unless outside. */
 static bool
 is_waited_for(const struct detector *d, const struct lk_owner *w, const struct waiter *q)
 {
 	struct follower f = { .q = q };
 
-	if (holds_n(&w->holds) != 0)
+	if (holds_n(&w->holds) != 0 || shim_load(&d->n_outside, SHIM_ACQUIRE) != 0)
 		return true;
 	line_each(d->lot, q->r, look_behind, &f);
 	return f.follows;
@@ -230,9 +230,11 @@ set_outside(struct detector *d, struct outside *o, struct lk_owner *w, struct lk
 	WR(o->on_id, shim_load(&on->id, SHIM_ACQUIRE));
 	WR(o->id, shim_load(&w->id, SHIM_RELAXED));
 	WR(o->sequence, RD(o->sequence) + 1);
-	if (!RD(o->is_listed))
-		cds_list_add_tail(&o->node, &d->outside);
+	if (RD(o->is_listed))
+		return;
+	cds_list_add_tail(&o->node, &d->outside);
 	WR(o->is_listed, true);
+	shim_store(&d->n_outside, shim_load(&d->n_outside, SHIM_RELAXED) + 1, SHIM_RELEASE);
 }
 
 /* Of this opening of the owner, not of one that never came to its end? */
