@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stage: each session is an owner in a thread of its own, time is ours, and sleep ends when we say so.
+ *
+ * A session that sleeps in the library sleeps here.  So the stage knows, without waiting for any length of
+ * time, when everybody is either done or waits: then it is *quiet*, and only then goes time on, from one
+ * moment at which somebody has something to do to the next.
+ */
+#ifndef ISOLATION_STAGE_H
+#define ISOLATION_STAGE_H
+
+#include "graph.h"
+#include "spec.h"
+
+#include <pthread.h>
+
+enum { STAGE_GRANTS = 64 };
+
+struct stage;
+
+/* A grant, and the name it was asked for. */
+struct stage_grant {
+	const char *name;
+	lk_grant grant;
+};
+
+struct session {
+	struct stage *stage;
+	int index;
+	struct lk_owner *lk; /* NULL: closed */
+	pthread_t thread;
+	pthread_cond_t go;
+
+	const struct spec_step *step; /* NULL: in no call */
+	bool over;                    /* it has returned, and the stage was not told yet */
+	bool leave;
+	int rc;
+
+	/* in its sleep */
+	const uint32_t *word; /* NULL: it does not sleep */
+	uint64_t until;
+	bool woken;
+
+	unsigned n_grants;
+	struct stage_grant grant[STAGE_GRANTS];
+	int outside;    /* the session that it waits for outside; -1: none */
+	bool was_stuck; /* when it was last seen waiting it was in a ring */
+};
+
+struct stage {
+	const struct spec *spec;
+	struct lk_manager *m;
+	pthread_mutex_t latch;
+	pthread_cond_t quiet;
+	_Atomic uint64_t now;
+	uint64_t delay_ns; /* deadlock_delay_ns */
+	struct session session[SPEC_SESSIONS];
+};
+
+/* False, with a word on stderr: the manager did not open. */
+bool stage_open(struct stage *t, const struct spec *spec);
+
+/* All calls are over.  False: something was left. */
+bool stage_close(struct stage *t);
+
+/* Begin a step, and go on until it is quiet. */
+void stage_begin(struct stage *t, const struct spec_step *step);
+
+/*
+ * Let time pass up to `end`, but not past the next moment at which somebody has something to do.  False:
+ * `end` is reached.
+ */
+bool stage_pass(struct stage *t, uint64_t end);
+
+/* Calls that have ended since the last call of this, in the order of the sessions. */
+unsigned stage_results(struct stage *t, struct spec_result result[SPEC_RESULTS]);
+
+/* Is the session in a call? */
+bool stage_is_busy(const struct stage *t, int session);
+
+/* Who holds and who waits.  It must be quiet. */
+void stage_graph(struct stage *t, struct graph *g);
+
+#endif /* ISOLATION_STAGE_H */
