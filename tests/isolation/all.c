@@ -132,8 +132,7 @@ finish(struct search *s)
 
 			if (stage_is_busy(s->w.t, i) || session->lk == NULL)
 				continue;
-			session->n_grants = 0;
-			if (lk_release_all(session->lk) != 0)
+			if (!stage_give_all(session))
 				watch_fail(&s->w, "lk_release_all");
 			(void)stage_pass(s->w.t, s->w.t->now);
 		}

@@ -180,3 +180,47 @@ graph_is_exclusive(const struct graph *g)
 	}
 	return true;
 }
+
+static const char *
+mode_or_none(lk_mode mode)
+{
+	return mode == LK_NL ? "-" : lk_modename(mode);
+}
+
+static void
+show_member(const struct lk_deadlock_member *m, FILE *to)
+{
+	fprintf(to, "\t\t%s", m->owner_label);
+	if ((m->flags & LK_EXTERNAL) != 0)
+		fputs(" waits outside", to);
+	else
+		fprintf(to, " has %s, wants %s of %.*s, which is %s", mode_or_none(m->held),
+			mode_or_none(m->wanted), (int)m->name_len, (const char *)m->name,
+			mode_or_none(m->blocked));
+	fputs((m->flags & LK_VICTIM) != 0 ? ": victim\n" : "\n", to);
+}
+
+/* Beginning with the victim, as where it begins is nobody's business. */
+int
+graph_show_deadlock(void *file, const struct lk_deadlock *d)
+{
+	FILE *to = file;
+
+	fprintf(to, "\tdeadlock %llu, a ring of %u:\n", (unsigned long long)d->number, d->n);
+	for (uint32_t i = 0; i < d->kept; i++)
+		show_member(&d->member[(d->victim + i) % d->kept], to);
+	return 0;
+}
+
+void
+graph_show(const struct graph *g, struct lk_manager *m, FILE *to)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		const struct graph_row *r = &g->row[i];
+
+		fprintf(to, "\t%d %s %s in %s\n", r->owner, is_waiter(r) ? "wants" : "holds",
+			r->name, lk_modename(is_waiter(r) ? r->wanted : r->held));
+	}
+	if (lk_deadlock_each(m, graph_show_deadlock, to) != 0)
+		fputs("lk_deadlock_each failed\n", to);
+}

@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <latchkey.h>
+#include <latchkey/deadlock.h>
 
 enum { GRAPH_OWNERS = 64, GRAPH_ROWS = 2048, GRAPH_NAME = 32 };
 
@@ -58,6 +60,12 @@ uint64_t graph_stuck(const struct graph *g);
 
 /* How many rings; -1: some have members in common, so that it is not clear how many victims are enough. */
 int graph_rings(const struct graph *g);
+
+/* A deadlock as it is remembered, for lk_deadlock_each(). */
+int graph_show_deadlock(void *file, const struct lk_deadlock *d);
+
+/* What is held and waited for, and the deadlocks that are remembered, in words. */
+void graph_show(const struct graph *g, struct lk_manager *m, FILE *to);
 
 /* Two waiting conversions of one name, each in the way of the other: one of them is `owner`'s. */
 bool graph_conversions_meet(const struct graph *g, int owner, const char *name, lk_mode want);

@@ -83,38 +83,15 @@ play_line(struct watch *w, const struct spec_line *line)
 
 /* -------------------------------------------------------- what is remembered */
 
-static const char *
-mode_or_none(lk_mode mode)
-{
-	return mode == LK_NL ? "-" : lk_modename(mode);
-}
-
-static void
-print_member(FILE *out, const struct lk_deadlock_member *m)
-{
-	fprintf(out, "\t\t%s", m->owner_label);
-	if ((m->flags & LK_EXTERNAL) != 0)
-		fputs(" waits outside", out);
-	else
-		fprintf(out, " has %s, wants %s of %.*s, which is %s", mode_or_none(m->held),
-			mode_or_none(m->wanted), (int)m->name_len, (const char *)m->name,
-			mode_or_none(m->blocked));
-	fputs((m->flags & LK_VICTIM) != 0 ? ": victim\n" : "\n", out);
-}
-
-/* Beginning with the victim, as where it begins is nobody's business. */
 static int
-print_deadlock(void *arg, const struct lk_deadlock *d)
+show_deadlock(void *arg, const struct lk_deadlock *d)
 {
 	struct watch *w = arg;
 
-	fprintf(w->out, "\tdeadlock %llu, a ring of %u:\n", (unsigned long long)d->number, d->n);
 	if (d->kept != d->n || d->victim >= d->kept ||
 	    (d->member[d->victim].flags & LK_VICTIM) == 0)
 		watch_fail(w, "what is remembered of the ring is not right");
-	for (uint32_t i = 0; i < d->kept; i++)
-		print_member(w->out, &d->member[(d->victim + i) % d->kept]);
-	return 0;
+	return graph_show_deadlock(w->out, d);
 }
 
 static void
@@ -129,7 +106,7 @@ check_end(struct watch *w)
 		(void)lk_owner_cancel(w->t->session[i].lk);
 	}
 	stage_pass(w->t, w->t->now);
-	if (lk_deadlock_each(w->t->m, print_deadlock, w) != 0)
+	if (lk_deadlock_each(w->t->m, show_deadlock, w) != 0)
 		watch_fail(w, "lk_deadlock_each");
 	if (lk_stats(w->t->m, &stats) != 0 || stats.deadlocks > w->victims)
 		watch_fail(w, "%llu deadlocks are counted, but there were %u victims",

@@ -109,8 +109,10 @@ fail(struct game *g, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (g->good)
+	if (g->good) {
 		fprintf(stderr, "seed %llu: %s\n", (unsigned long long)g->seed, what);
+		graph_show(&g->graph, g->m, stderr);
+	}
 	g->good = false;
 }
 
@@ -327,8 +329,10 @@ resume(struct player *p)
 	const bool woken = p->woken;
 
 	fiber_resume(&p->fiber);
-	if (p->fiber.busy && woken)
+	if (p->fiber.busy && woken) { /* perhaps on another name now */
 		p->since = p->game->now;
+		p->game->changed = true;
+	}
 	look_at(p);
 }
 

@@ -19,10 +19,25 @@ stage_now(void *state)
 	return t->now;
 }
 
+/* In a call, and has something to do. */
 static bool
-sleeps_on(struct session *s)
+can_go_on(const struct session *s)
 {
-	return s->word != NULL && !s->woken && s->stage->now < s->until;
+	return s->step != NULL && !s->over &&
+	       (s->word == NULL || s->woken || s->stage->now >= s->until);
+}
+
+/* With the latch: until it is our turn again. */
+static void
+await_turn(struct session *s)
+{
+	struct stage *t = s->stage;
+
+	if (t->turn == s)
+		t->turn = NULL;
+	pthread_cond_signal(&t->quiet);
+	while (t->turn != s && !s->leave)
+		pthread_cond_wait(&s->go, &t->latch);
 }
 
 /* The runner does not sleep: may come back early. */
@@ -39,9 +54,7 @@ stage_wait(void *state, const uint32_t *word, uint32_t value, uint64_t deadline)
 		s->word = word;
 		s->until = deadline;
 		s->woken = false;
-		pthread_cond_signal(&t->quiet);
-		while (sleeps_on(s))
-			pthread_cond_wait(&s->go, &t->latch);
+		await_turn(s);
 		s->word = NULL;
 	}
 	pthread_mutex_unlock(&t->latch);
@@ -56,10 +69,8 @@ stage_wake(void *state, const uint32_t *word)
 	for (int i = 0; i < t->spec->n_sessions; i++) {
 		struct session *s = &t->session[i];
 
-		if (s->word == word) {
+		if (s->word == word)
 			s->woken = true;
-			pthread_cond_signal(&s->go);
-		}
 	}
 	pthread_mutex_unlock(&t->latch);
 }
@@ -162,8 +173,18 @@ call_open(struct session *s, int32_t priority)
 	o.label = s->stage->spec->session[s->index].name;
 	o.priority = priority;
 	s->n_grants = 0;
-	s->outside = -1;
+	s->is_outside = false;
 	return lk_owner_open(s->stage->m, &o, &s->lk);
+}
+
+/* Who waits outside for an owner that ends waits for nobody. */
+static void
+forget_outside(struct stage *t, int other)
+{
+	for (int i = 0; i < t->spec->n_sessions; i++) {
+		if (t->session[i].is_outside && t->session[i].outside == other)
+			t->session[i].outside = -1;
+	}
 }
 
 static int
@@ -171,6 +192,7 @@ call_close(struct session *s)
 {
 	int rc = lk_owner_close(s->lk);
 
+	forget_outside(s->stage, s->index);
 	s->lk = NULL;
 	s->n_grants = 0;
 	return rc;
@@ -182,12 +204,14 @@ call_outside(struct session *s, int other)
 	int rc;
 
 	if (other < 0) {
-		s->outside = -1;
+		s->is_outside = false;
 		return lk_external_wait_end(s->lk);
 	}
 	rc = lk_external_wait_begin(s->lk, s->stage->session[other].lk);
-	if (rc == 0)
+	if (rc == 0) {
+		s->is_outside = true;
 		s->outside = other;
+	}
 	return rc;
 }
 
@@ -242,8 +266,7 @@ session_main(void *arg)
 	for (;;) {
 		int rc;
 
-		while (!s->leave && (s->step == NULL || s->over))
-			pthread_cond_wait(&s->go, &t->latch);
+		await_turn(s);
 		if (s->leave)
 			break;
 		pthread_mutex_unlock(&t->latch);
@@ -251,7 +274,6 @@ session_main(void *arg)
 		pthread_mutex_lock(&t->latch);
 		s->rc = rc;
 		s->over = true;
-		pthread_cond_signal(&t->quiet);
 	}
 	pthread_mutex_unlock(&t->latch);
 	return NULL;
@@ -259,23 +281,23 @@ session_main(void *arg)
 
 /* ------------------------------------------------------------------ quietness */
 
-static bool
-is_quiet(struct stage *t)
-{
-	for (int i = 0; i < t->spec->n_sessions; i++) {
-		struct session *s = &t->session[i];
-
-		if (s->step != NULL && !s->over && !sleeps_on(s))
-			return false;
-	}
-	return true;
-}
-
+/* One after the other, so that it is always the same: the first that can goes on, until nobody can. */
 static void
 settle(struct stage *t)
 {
-	while (!is_quiet(t))
-		pthread_cond_wait(&t->quiet, &t->latch);
+	int i = 0;
+
+	while (i < t->spec->n_sessions) {
+		struct session *s = &t->session[i++];
+
+		if (!can_go_on(s))
+			continue;
+		t->turn = s;
+		pthread_cond_signal(&s->go);
+		while (t->turn == s)
+			pthread_cond_wait(&t->quiet, &t->latch);
+		i = 0;
+	}
 }
 
 void
@@ -287,7 +309,6 @@ stage_begin(struct stage *t, const struct spec_step *step)
 	t->now += TICK_NS; /* so that no two requests are of one moment */
 	s->step = step;
 	s->over = false;
-	pthread_cond_signal(&s->go);
 	settle(t);
 	pthread_mutex_unlock(&t->latch);
 }
@@ -315,8 +336,6 @@ stage_pass(struct stage *t, uint64_t end)
 	pthread_mutex_lock(&t->latch);
 	next = next_moment(t);
 	t->now = next < end ? next : end;
-	for (int i = 0; i < t->spec->n_sessions; i++)
-		pthread_cond_signal(&t->session[i].go);
 	settle(t);
 	pthread_mutex_unlock(&t->latch);
 	return next <= end;
@@ -347,6 +366,15 @@ stage_is_busy(const struct stage *t, int session)
 	return t->session[session].step != NULL;
 }
 
+bool
+stage_give_all(struct session *s)
+{
+	int rc = s->is_outside ? call_outside(s, -1) : 0;
+
+	s->n_grants = 0;
+	return rc == 0 && lk_release_all(s->lk) == 0;
+}
+
 /* An owner's label is its session's name. */
 static int
 owner_of(void *arg, const char *label)
@@ -366,7 +394,7 @@ stage_graph(struct stage *t, struct graph *g)
 	if (!graph_read(g, t->m, owner_of, t))
 		abort();
 	for (int i = 0; i < t->spec->n_sessions; i++) {
-		if (t->session[i].outside >= 0)
+		if (t->session[i].is_outside && t->session[i].outside >= 0)
 			graph_add(g, i, t->session[i].outside);
 	}
 	graph_close(g);
@@ -424,6 +452,7 @@ bool
 stage_open(struct stage *t, const struct spec *spec)
 {
 	t->spec = spec;
+	t->turn = NULL;
 	t->now = BEGIN_NS;
 	t->delay_ns = delay_of(spec);
 	if (pthread_mutex_init(&t->latch, NULL) != 0 || pthread_cond_init(&t->quiet, NULL) != 0)
@@ -448,7 +477,7 @@ close_session(struct stage *t, int i)
 	pthread_mutex_unlock(&t->latch);
 	pthread_join(s->thread, NULL);
 	pthread_cond_destroy(&s->go);
-	if (s->outside >= 0)
+	if (s->is_outside)
 		good = call_outside(s, -1) == 0;
 	return (s->lk == NULL || lk_owner_close(s->lk) == 0) && good;
 }

@@ -2,9 +2,10 @@
 /*
  * The stage: each session is an owner in a thread of its own, time is ours, and sleep ends when we say so.
  *
- * A session that sleeps in the library sleeps here.  So the stage knows, without waiting for any length of
- * time, when everybody is either done or waits: then it is *quiet*, and only then goes time on, from one
- * moment at which somebody has something to do to the next.
+ * A session that sleeps in the library sleeps here, and of those who can go on one does at a time, the first
+ * first.  So the stage knows, without waiting for any length of time, when everybody is either done or waits:
+ * then it is *quiet*, and only then goes time on, from one moment at which somebody has something to do to the
+ * next.  And what happens is always the same.
  */
 #ifndef ISOLATION_STAGE_H
 #define ISOLATION_STAGE_H
@@ -43,8 +44,9 @@ struct session {
 
 	unsigned n_grants;
 	struct stage_grant grant[STAGE_GRANTS];
-	int outside;    /* the session that it waits for outside; -1: none */
-	bool was_stuck; /* when it was last seen waiting it was in a ring */
+	bool is_outside; /* it waits outside, … */
+	int outside;     /* … for this one; -1: for nobody any more */
+	bool was_stuck;  /* when it was last seen waiting it was in a ring */
 };
 
 struct stage {
@@ -53,7 +55,8 @@ struct stage {
 	pthread_mutex_t latch;
 	pthread_cond_t quiet;
 	_Atomic uint64_t now;
-	uint64_t delay_ns; /* deadlock_delay_ns */
+	struct session *turn; /* whose thread runs; NULL: the runner's */
+	uint64_t delay_ns;    /* deadlock_delay_ns */
 	struct session session[SPEC_SESSIONS];
 };
 
@@ -77,6 +80,9 @@ unsigned stage_results(struct stage *t, struct spec_result result[SPEC_RESULTS])
 
 /* Is the session in a call? */
 bool stage_is_busy(const struct stage *t, int session);
+
+/* A session that is in no call stops to wait outside, if it did, and releases all. */
+bool stage_give_all(struct session *s);
 
 /* Who holds and who waits.  It must be quiet. */
 void stage_graph(struct stage *t, struct graph *g);

@@ -49,10 +49,9 @@ check_waiters(struct watch *w)
 	const uint64_t waiting = w->graph.waiting;
 
 	for (int i = 0; i < w->t->spec->n_sessions; i++) {
-		const bool outside = w->t->session[i].outside >= 0;
 		const bool waits = (waiting >> i & 1) != 0;
 
-		if (waits != (stage_is_busy(w->t, i) || outside))
+		if (!w->t->session[i].is_outside && waits != stage_is_busy(w->t, i))
 			watch_fail(w, "%s %s, but lk_snapshot() says otherwise",
 				   w->t->spec->session[i].name, waits ? "is done" : "waits");
 	}
@@ -74,7 +73,7 @@ check_victim(struct watch *w, const struct graph *before, int step)
 	graph_close(&all);
 	if (!graph_in_ring(&all, i))
 		watch_fail(w, "%s ended with LK_E_DEADLOCK, but was in no ring", label_of(w, step));
-	if (w->t->session[i].outside >= 0)
+	if (w->t->session[i].is_outside)
 		watch_fail(w, "%s was the victim, but waits outside", label_of(w, step));
 }
 
