@@ -49,7 +49,8 @@ struct player {
 	/* its sleep */
 	const uint32_t *word;
 	uint64_t until;
-	uint64_t since; /* it has waited for what it waits for since then, or longer */
+	uint64_t since; /* it waits for what it waits for since then */
+	uint64_t waits; /* lines that it has joined */
 	bool woken;
 
 	size_t n_grants;
@@ -323,16 +324,27 @@ is_due(const struct player *p)
 	return p->fiber.busy && (p->woken || p->game->now >= p->until);
 }
 
+/* A call that goes on may wait for another name now, without having been woken. */
+static void
+note_wait(struct player *p)
+{
+	struct lk_stats stats = { .size = sizeof(stats) };
+
+	if (lk_owner_stats(p->lk, &stats) != 0)
+		fail(p->game, "lk_owner_stats");
+	if (stats.waits == p->waits)
+		return;
+	p->waits = stats.waits;
+	p->since = p->game->now;
+	p->game->changed = true;
+}
+
 static void
 resume(struct player *p)
 {
-	const bool woken = p->woken;
-
 	fiber_resume(&p->fiber);
-	if (p->fiber.busy && woken) { /* perhaps on another name now */
-		p->since = p->game->now;
-		p->game->changed = true;
-	}
+	if (p->fiber.busy)
+		note_wait(p);
 	look_at(p);
 }
 
@@ -497,10 +509,10 @@ begin(struct player *p)
 	read_graph(g); /* a waiter that it disturbs may look at once */
 	trace_call(p);
 	p->calls = true;
-	p->since = g->now;
 	p->stuck = false;
 	g->changed = true;
 	fiber_call(&p->fiber, call, p);
+	note_wait(p);
 	look_at(p);
 }
 
@@ -610,6 +622,7 @@ open_players(struct game *g)
 		p->game = g;
 		p->index = i;
 		p->n_grants = 0;
+		p->waits = 0;
 		p->calls = p->stuck = p->woken = false;
 		p->word = NULL;
 		if (lk_owner_open(g->m, &o, &p->lk) != 0)
