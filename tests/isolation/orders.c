@@ -114,19 +114,18 @@ check_end(struct watch *w)
 }
 
 static bool
-play_order(const struct spec *spec, const struct spec_order *order, FILE *out)
+play_order(struct stage *stage, const struct spec *spec, const struct spec_order *order, FILE *out)
 {
-	static struct stage stage;
 	struct watch w;
 
 	fputs("order\n", out);
-	if (!stage_open(&stage, spec))
+	if (!stage_open(stage, spec))
 		return false;
-	watch_begin(&w, &stage, out);
+	watch_begin(&w, stage, out);
 	for (unsigned i = 0; i < order->n && w.good; i++)
 		play_line(&w, &order->line[i]);
 	check_end(&w);
-	if (!stage_close(&stage))
+	if (!stage_close(stage))
 		watch_fail(&w, "something is left");
 	return w.good;
 }
@@ -134,9 +133,11 @@ play_order(const struct spec *spec, const struct spec_order *order, FILE *out)
 bool
 play_orders(const struct spec *spec, FILE *out)
 {
+	struct stage stage = { .spec = NULL };
 	bool good = true;
 
 	for (int i = 0; i < spec->n_orders; i++)
-		good = play_order(spec, &spec->order[i], out) && good;
+		good = play_order(&stage, spec, &spec->order[i], out) && good;
+	stage_free(&stage);
 	return good;
 }

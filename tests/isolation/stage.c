@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: their threads, their sleep, their calls. */
+/* Sessions: their fibers, their sleep, their calls. */
 #include "stage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { TICK_NS = 1000, BEGIN_NS = 1000000000, STANDARD_DELAY_NS = 1000000 };
-
-static _Thread_local struct session *current;
 
 /* -------------------------------------------------------------- environment */
 
@@ -19,45 +17,25 @@ stage_now(void *state)
 	return t->now;
 }
 
-/* In a call, and has something to do. */
-static bool
-can_go_on(const struct session *s)
+static struct session *
+session_on(struct stage *t, const struct fiber *f)
 {
-	return s->step != NULL && !s->over &&
-	       (s->word == NULL || s->woken || s->stage->now >= s->until);
-}
-
-/* With the latch: until it is our turn again. */
-static void
-await_turn(struct session *s)
-{
-	struct stage *t = s->stage;
-
-	if (t->turn == s)
-		t->turn = NULL;
-	pthread_cond_signal(&t->quiet);
-	while (t->turn != s && !s->leave)
-		pthread_cond_wait(&s->go, &t->latch);
+	return f != NULL ? &t->session[f - t->fiber] : NULL;
 }
 
 /* The runner does not sleep: may come back early. */
 static void
 stage_wait(void *state, const uint32_t *word, uint32_t value, uint64_t deadline)
 {
-	struct stage *t = state;
-	struct session *s = current;
+	struct session *s = session_on(state, fiber_current());
 
-	if (s == NULL)
+	if (s == NULL || *word != value)
 		return;
-	pthread_mutex_lock(&t->latch);
-	if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value) {
-		s->word = word;
-		s->until = deadline;
-		s->woken = false;
-		await_turn(s);
-		s->word = NULL;
-	}
-	pthread_mutex_unlock(&t->latch);
+	s->word = word;
+	s->until = deadline;
+	s->woken = false;
+	fiber_sleep();
+	s->word = NULL;
 }
 
 static void
@@ -65,14 +43,10 @@ stage_wake(void *state, const uint32_t *word)
 {
 	struct stage *t = state;
 
-	pthread_mutex_lock(&t->latch);
 	for (int i = 0; i < t->spec->n_sessions; i++) {
-		struct session *s = &t->session[i];
-
-		if (s->word == word)
-			s->woken = true;
+		if (t->session[i].word == word)
+			t->session[i].woken = true;
 	}
-	pthread_mutex_unlock(&t->latch);
 }
 
 static uint64_t
@@ -254,32 +228,21 @@ call(struct session *s, const struct spec_step *step)
 	abort();
 }
 
-/* A session's thread: one call after the other. */
-static void *
-session_main(void *arg)
+static void
+session_call(void *arg)
 {
 	struct session *s = arg;
-	struct stage *t = s->stage;
 
-	current = s;
-	pthread_mutex_lock(&t->latch);
-	for (;;) {
-		int rc;
-
-		await_turn(s);
-		if (s->leave)
-			break;
-		pthread_mutex_unlock(&t->latch);
-		rc = call(s, s->step);
-		pthread_mutex_lock(&t->latch);
-		s->rc = rc;
-		s->over = true;
-	}
-	pthread_mutex_unlock(&t->latch);
-	return NULL;
+	s->rc = call(s, s->step);
 }
 
 /* ------------------------------------------------------------------ quietness */
+
+static bool
+is_busy(const struct session *s)
+{
+	return s->stage->fiber[s->index].busy;
+}
 
 /* One after the other, so that it is always the same: the first that can goes on, until nobody can. */
 static void
@@ -290,12 +253,9 @@ settle(struct stage *t)
 	while (i < t->spec->n_sessions) {
 		struct session *s = &t->session[i++];
 
-		if (!can_go_on(s))
+		if (!is_busy(s) || !(s->woken || t->now >= s->until))
 			continue;
-		t->turn = s;
-		pthread_cond_signal(&s->go);
-		while (t->turn == s)
-			pthread_cond_wait(&t->quiet, &t->latch);
+		fiber_resume(&t->fiber[s->index]);
 		i = 0;
 	}
 }
@@ -305,12 +265,10 @@ stage_begin(struct stage *t, const struct spec_step *step)
 {
 	struct session *s = &t->session[step->session];
 
-	pthread_mutex_lock(&t->latch);
 	t->now += TICK_NS; /* so that no two requests are of one moment */
 	s->step = step;
-	s->over = false;
+	fiber_call(&t->fiber[s->index], session_call, s);
 	settle(t);
-	pthread_mutex_unlock(&t->latch);
 }
 
 /* The next moment at which a session that sleeps goes on by itself. */
@@ -322,7 +280,7 @@ next_moment(struct stage *t)
 	for (int i = 0; i < t->spec->n_sessions; i++) {
 		struct session *s = &t->session[i];
 
-		if (s->step != NULL && !s->over && s->until < next)
+		if (is_busy(s) && s->until < next)
 			next = s->until;
 	}
 	return next;
@@ -331,13 +289,10 @@ next_moment(struct stage *t)
 bool
 stage_pass(struct stage *t, uint64_t end)
 {
-	uint64_t next;
+	const uint64_t next = next_moment(t);
 
-	pthread_mutex_lock(&t->latch);
-	next = next_moment(t);
 	t->now = next < end ? next : end;
 	settle(t);
-	pthread_mutex_unlock(&t->latch);
 	return next <= end;
 }
 
@@ -346,17 +301,14 @@ stage_results(struct stage *t, struct spec_result result[SPEC_RESULTS])
 {
 	unsigned n = 0;
 
-	pthread_mutex_lock(&t->latch);
 	for (int i = 0; i < t->spec->n_sessions; i++) {
 		struct session *s = &t->session[i];
 
-		if (s->step == NULL || !s->over)
+		if (s->step == NULL || is_busy(s))
 			continue;
 		result[n++] = (struct spec_result){ (int)(s->step - t->spec->step), s->rc };
 		s->step = NULL;
-		s->over = false;
 	}
-	pthread_mutex_unlock(&t->latch);
 	return n;
 }
 
@@ -442,9 +394,10 @@ open_session(struct stage *t, int i)
 
 	*s = (struct session){ .stage = t, .index = i };
 	t->now += TICK_NS;
-	if (pthread_cond_init(&s->go, NULL) != 0 ||
-	    call_open(s, t->spec->session[i].priority) != 0 ||
-	    pthread_create(&s->thread, NULL, session_main, s) != 0)
+	if (t->fiber[i].stack == NULL && !fiber_init(&t->fiber[i]))
+		abort();
+	fiber_abandon(&t->fiber[i]);
+	if (call_open(s, t->spec->session[i].priority) != 0)
 		abort();
 }
 
@@ -452,11 +405,8 @@ bool
 stage_open(struct stage *t, const struct spec *spec)
 {
 	t->spec = spec;
-	t->turn = NULL;
 	t->now = BEGIN_NS;
 	t->delay_ns = delay_of(spec);
-	if (pthread_mutex_init(&t->latch, NULL) != 0 || pthread_cond_init(&t->quiet, NULL) != 0)
-		abort();
 	if (!open_manager(t))
 		return false;
 	for (int i = 0; i < spec->n_sessions; i++)
@@ -464,33 +414,28 @@ stage_open(struct stage *t, const struct spec *spec)
 	return true;
 }
 
-/* Its thread ends; what it holds goes. */
-static bool
-close_session(struct stage *t, int i)
-{
-	struct session *s = &t->session[i];
-	bool good = true;
-
-	pthread_mutex_lock(&t->latch);
-	s->leave = true;
-	pthread_cond_signal(&s->go);
-	pthread_mutex_unlock(&t->latch);
-	pthread_join(s->thread, NULL);
-	pthread_cond_destroy(&s->go);
-	if (s->is_outside)
-		good = call_outside(s, -1) == 0;
-	return (s->lk == NULL || lk_owner_close(s->lk) == 0) && good;
-}
-
 bool
 stage_close(struct stage *t)
 {
 	bool good = true;
 
-	for (int i = 0; i < t->spec->n_sessions; i++)
-		good = close_session(t, i) && good;
-	good = lk_close(t->m) == 0 && good;
-	pthread_cond_destroy(&t->quiet);
-	pthread_mutex_destroy(&t->latch);
-	return good;
+	for (int i = 0; i < t->spec->n_sessions; i++) {
+		struct session *s = &t->session[i];
+
+		if (s->is_outside)
+			good = call_outside(s, -1) == 0 && good;
+		if (s->lk != NULL)
+			good = lk_owner_close(s->lk) == 0 && good;
+	}
+	return lk_close(t->m) == 0 && good;
+}
+
+void
+stage_free(struct stage *t)
+{
+	for (int i = 0; i < SPEC_SESSIONS; i++) {
+		if (t->fiber[i].stack != NULL)
+			fiber_fini(&t->fiber[i]);
+		t->fiber[i].stack = NULL;
+	}
 }

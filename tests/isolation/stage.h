@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stage: each session is an owner in a thread of its own, time is ours, and sleep ends when we say so.
+ * The stage: each session is an owner in a fiber of its own, time is ours, and sleep ends when we say so.
  *
  * A session that sleeps in the library sleeps here, and of those who can go on one does at a time, the first
  * first.  So the stage knows, without waiting for any length of time, when everybody is either done or waits:
@@ -13,7 +13,7 @@
 #include "graph.h"
 #include "spec.h"
 
-#include <pthread.h>
+#include "../model/fiber.h"
 
 enum { STAGE_GRANTS = 64 };
 
@@ -29,16 +29,11 @@ struct session {
 	struct stage *stage;
 	int index;
 	struct lk_owner *lk; /* NULL: closed */
-	pthread_t thread;
-	pthread_cond_t go;
 
-	const struct spec_step *step; /* NULL: in no call */
-	bool over;                    /* it has returned, and the stage was not told yet */
-	bool leave;
+	const struct spec_step *step; /* NULL: in no call, and what came of the last was told */
 	int rc;
 
-	/* in its sleep */
-	const uint32_t *word; /* NULL: it does not sleep */
+	const uint32_t *word; /* where it sleeps; NULL: it does not */
 	uint64_t until;
 	bool woken;
 
@@ -52,19 +47,20 @@ struct session {
 struct stage {
 	const struct spec *spec;
 	struct lk_manager *m;
-	pthread_mutex_t latch;
-	pthread_cond_t quiet;
-	_Atomic uint64_t now;
-	struct session *turn; /* whose thread runs; NULL: the runner's */
-	uint64_t delay_ns;    /* deadlock_delay_ns */
+	uint64_t now;
+	uint64_t delay_ns; /* deadlock_delay_ns */
 	struct session session[SPEC_SESSIONS];
+	struct fiber fiber[SPEC_SESSIONS]; /* kept from one opening to the next */
 };
 
-/* False, with a word on stderr: the manager did not open. */
+/* A stage begins as zeros.  False, with a word on stderr: the manager did not open. */
 bool stage_open(struct stage *t, const struct spec *spec);
 
 /* All calls are over.  False: something was left. */
 bool stage_close(struct stage *t);
+
+/* It is not opened any more. */
+void stage_free(struct stage *t);
 
 /* Begin a step, and go on until it is quiet. */
 void stage_begin(struct stage *t, const struct spec_step *step);
