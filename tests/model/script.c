@@ -130,7 +130,7 @@ decode_op(struct op *op, struct bytes *b, const struct taste *t, unsigned owners
 		decode_waiting(op, y);
 	if (!takes(op, 'h'))
 		op->handle = false;
-	if (is_request(op) && x / 16 % 4 == 0)
+	if (is_request(op) && x / 16 % 4 == 3)
 		op->priority = (uint8_t)((y + z) % 4);
 	if (op->kind == OP_CONVERT || op->kind == OP_UPGRADE)
 		op->parents = false;
