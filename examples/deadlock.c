@@ -121,7 +121,8 @@ main(void)
 	pthread_t thread[2];
 	bool good;
 
-	must(lk_open("memory:?deadlock_delay_ns=100000", NULL, &locks), "open");
+	/* strict: what the victim gives back goes to the one that waits for it, not to the victim again */
+	must(lk_open("memory:?strict=1&deadlock_delay_ns=100000", NULL, &locks), "open");
 	pthread_barrier_init(&together, NULL, 2);
 	there.locks = back.locks = locks;
 	there.together = back.together = &together;
