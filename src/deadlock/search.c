@@ -67,8 +67,8 @@ search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mo
 {
 	struct line_search l = { .s = s, .r = r, .p = p, .held = held };
 
-	if (!line_was_seen(s, r,
-			   held)) /* else all who wait for it were noted, for another holder */
+	/* Else all who wait for it were noted, for another holder; but for the root, if it was the root itself. */
+	if (p == s->root || !line_was_seen(s, r, held))
 		line_each(s->lot, r, look_for_held, &l);
 }
 
