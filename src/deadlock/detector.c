@@ -200,7 +200,7 @@ is_waited_for(const struct detector *d, const struct lk_owner *w, const struct w
 {
 	struct follower f = { .q = q };
 
-	if (holds_n(&w->holds) != 0)
+	if (holds_n(&w->holds) != 0 || q->together != NULL)
 		return true;
 	line_each(d->lot, q->r, look_behind, &f);
 	return f.follows;
