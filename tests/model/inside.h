@@ -17,6 +17,13 @@ int ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct r
  */
 int ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_request *q);
 
+/* What one grant needs on `name`. */
+lk_mode ref_need_of(const struct ref *m, const struct ref_grant *g, const char *name);
+
+/* The weakest mode that is at least all that the owner needs on `name`; `but` counts as `as`. */
+lk_mode ref_effective_with(const struct ref *m, int owner, const char *name,
+			   const struct ref_grant *but, lk_mode as);
+
 /* Is the owner's hold on `name` an implied one? */
 bool ref_is_implied(const struct ref *m, int owner, const char *name);
 

@@ -27,145 +27,10 @@ writes(const struct ref *m, lk_mode mode)
 	return mode == LK_X || mode == LK_SIX || (mode == LK_U && m->fault != REF_LATE_FENCE);
 }
 
-/* ------------------------------------------------------------------- names */
-
-bool
-ref_is_below(const char *name, const char *above)
-{
-	size_t len = strlen(above);
-
-	return strncmp(name, above, len) == 0 && name[len] == '/';
-}
-
-/* The names of a path, root first; the last is the name itself.  All names are known in advance. */
-size_t
-ref_path(const char *name, const char *all[REF_NAMES])
-{
-	static char part[REF_NAMES][32]; /* names are compared by bytes, so a copy will do */
-	static size_t n_parts;
-	size_t n = 0;
-
-	for (size_t i = 1; i <= strlen(name); i++) {
-		size_t k = 0;
-
-		if (name[i] != '/' && name[i] != '\0')
-			continue;
-		while (k < n_parts && (strlen(part[k]) != i || strncmp(part[k], name, i) != 0))
-			k++;
-		if (k == n_parts) {
-			assert(n_parts < REF_NAMES && i < sizeof(part[0]));
-			memcpy(part[n_parts++], name, i);
-		}
-		all[n++] = part[k];
-	}
-	return n;
-}
-
-/* ------------------------------------------------------------ what is held */
-
-const struct ref_hold *
-ref_hold_of(const struct ref *m, int owner, const char *name)
-{
-	for (size_t i = 0; i < m->n_holds; i++) {
-		if (m->hold[i].owner == owner && same(m->hold[i].name, name))
-			return &m->hold[i];
-	}
-	return NULL;
-}
-
 static struct ref_hold *
 hold_of(struct ref *m, int owner, const char *name)
 {
 	return (struct ref_hold *)(uintptr_t)ref_hold_of(m, owner, name);
-}
-
-bool
-ref_is_implied(const struct ref *m, int owner, const char *name)
-{
-	const struct ref_hold *h = ref_hold_of(m, owner, name);
-
-	return h != NULL && h->cover != NULL;
-}
-
-/* What one grant needs on `name`. */
-static lk_mode
-need_of(const struct ref *m, const struct ref_grant *g, const char *name)
-{
-	const struct ref_hold *h = ref_hold_of(m, g->owner, g->name);
-
-	if (same(g->name, name))
-		return g->mode;
-	if (h->cover != NULL && same(h->cover, name))
-		return at_cover(g->mode);
-	if (!ref_is_below(h->cover != NULL ? h->cover : g->name, name))
-		return LK_NL;
-	return g->parents ? g->mode : intent(g->mode);
-}
-
-/* The weakest mode that is at least all that the owner needs on `name`; `but` counts as `as`. */
-static lk_mode
-effective_with(const struct ref *m, int owner, const char *name, const struct ref_grant *but,
-	       lk_mode as)
-{
-	lk_mode all = but != NULL ? as : LK_NL;
-
-	for (size_t i = 0; i < m->n_grants; i++) {
-		if (m->grant[i].owner == owner && &m->grant[i] != but)
-			all = supremum[all][need_of(m, &m->grant[i], name)];
-	}
-	for (size_t i = 0; i < m->n_claims; i++) {
-		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
-			all = supremum[all][m->claim[i].mode];
-	}
-	return all;
-}
-
-lk_mode
-ref_effective(const struct ref *m, int owner, const char *name)
-{
-	return effective_with(m, owner, name, NULL, LK_NL);
-}
-
-/* What stands in the way of others. */
-lk_mode
-ref_in_word(const struct ref *m, int owner, const char *name)
-{
-	const struct ref_owner *o = &m->owner[owner];
-
-	if (o->given != NULL && same(o->given, name))
-		return o->mode;
-	return ref_is_implied(m, owner, name) ? LK_NL : ref_effective(m, owner, name);
-}
-
-lk_mode
-ref_holds(const struct ref *m, int owner, const char *name)
-{
-	const char *path[REF_NAMES];
-	lk_mode mode = ref_effective(m, owner, name);
-
-	for (size_t n = ref_path(name, path) - 1; n > 0; n--)
-		mode = supremum[mode][below(ref_effective(m, owner, path[n - 1]))];
-	return mode;
-}
-
-const struct ref_grant *
-ref_grant_of(const struct ref *m, int owner, lk_grant id)
-{
-	for (size_t i = 0; i < m->n_grants; i++) {
-		if (m->grant[i].owner == owner && m->grant[i].id == id)
-			return &m->grant[i];
-	}
-	return NULL;
-}
-
-uint32_t
-ref_grants_on(const struct ref *m, int owner, const char *name)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < m->n_grants; i++)
-		n += m->grant[i].owner == owner && same(m->grant[i].name, name);
-	return n;
 }
 
 static struct ref_grant *
@@ -548,7 +413,7 @@ is_needed_below(const struct ref *m, int owner, const char *name)
 	for (size_t i = 0; i < m->n_grants; i++) {
 		const struct ref_grant *g = &m->grant[i];
 
-		if (g->owner == owner && !same(g->name, name) && need_of(m, g, name) != LK_NL)
+		if (g->owner == owner && !same(g->name, name) && ref_need_of(m, g, name) != LK_NL)
 			return true;
 	}
 	for (size_t i = 0; i < m->n_claims; i++) {
@@ -735,7 +600,7 @@ keep_above(struct ref *m, const struct ref_grant *g, struct ref_claim kept[REF_N
 	size_t n = 0;
 
 	for (size_t above = ref_path(g->name, path) - 1; above > 0; above--) {
-		lk_mode need = need_of(m, g, path[above - 1]);
+		lk_mode need = ref_need_of(m, g, path[above - 1]);
 
 		if (cover != NULL && ref_is_below(path[above - 1], cover))
 			continue;
@@ -773,7 +638,7 @@ convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q
 	above = ref_path(name, path) - 1;
 	cover = ref_hold_of(m, owner, name)->cover;
 	was = ref_effective(m, owner, name);
-	is = effective_with(m, owner, name, g, to);
+	is = ref_effective_with(m, owner, name, g, to);
 	need = g->parents ? to : intent(to);
 	if (m->closed && !(covers(was, is) && covers(g->mode, to)))
 		return LK_E_CLOSED;
