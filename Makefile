@@ -68,7 +68,7 @@ BENCH    := $(OUT)/bench/latchkey-bench
 FAILURE  := $(if $(and $(findstring clang,$(CC)),$(findstring thread,$(SAN))),,failure)
 # Counts what each access of the core touches, for which sanitizers have no eyes.
 LINES    := $(if $(SAN)$(SHIM),,lines)
-TESTS    := $(foreach d,unit api stress $(FAILURE) model $(LINES),$(if $(wildcard tests/$d/*.c),$O/tests/$d))
+TESTS    := $(foreach d,unit api stress $(FAILURE) model isolation $(LINES),$(if $(wildcard tests/$d/*.c),$O/tests/$d))
 
 LIB_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
@@ -249,6 +249,10 @@ $O/tests/stress: $(call test_objects,stress) $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 
 $O/tests/model: $(call test_objects,model) $(STATIC)
+	$(LINK) -o $@ $^ $(TEST_LIBS)
+
+# Owners in fibers, as the model has them.
+$O/tests/isolation: $(call test_objects,isolation) $O/obj/tests/model/fiber.o $(STATIC)
 	$(LINK) -o $@ $^ $(TEST_LIBS)
 
 # Its own build of the core, over a shim that counts cache lines.

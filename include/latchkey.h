@@ -29,7 +29,7 @@
  *   - LK_E_INVAL (NULL or out-of-range argument), LK_E_FORKED and, for calls that
  *     take an owner which has been closed, LK_E_STALE can come from every call that
  *     returns a code, and are not repeated below.
- *   - No call changes errno, is a cancellation point, or is cut short by a signal.
+ *   - No call changes errno (lk_write_file() excepted), is a cancellation point, or is cut short by a signal.
  *   - Structures begin with `size`: set it to sizeof; zero elsewhere means default.
  *     A structure larger than the library knows is LK_E_VERSION if the part that it
  *     does not know is not zero.

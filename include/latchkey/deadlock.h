@@ -79,6 +79,7 @@ LK_API LK_NODISCARD int lk_deadlock_each(struct lk_manager *m,
  * Blocking    no.
  * Returns     0; LK_E_DEADLOCK: it would be a ring in which every member waits outside; nothing changed.
  *             LK_E_BUSY: `w` waits outside already.  LK_E_INVAL: `w` is `on`, or they are of two managers.
+ *             LK_E_CLOSED.
  */
 LK_API LK_NODISCARD int lk_external_wait_begin(struct lk_owner *w, struct lk_owner *on);
 

@@ -278,7 +278,13 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 static int
 probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want)
 {
-	const struct waiter q = { .r = r, .held = held, .want = want, .seat = seat };
+	const struct waiter q = {
+		.r = r,
+		.held = held,
+		.want = want,
+		.seat = seat,
+		.priority = w->party.priority,
+	};
 
 	if (mode_covers(held, want))
 		return 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "deadlock/detector.h"
+#include "deadlock/order.h"
 #include "deadlock/report.h"
 #include "deadlock/victim.h"
 
@@ -28,7 +29,7 @@ detector_fini(struct detector *d)
 }
 
 /* What became of one round. */
-enum round { ROUND_NO_RING, ROUND_ENDED, ROUND_CHANGED, ROUND_OUTSIDE };
+enum round { ROUND_NO_RING, ROUND_ENDED, ROUND_CHANGED, ROUND_OUTSIDE, ROUND_LATER };
 
 static bool
 find_ring(struct detector *d, struct ring_search *s, enum search_edges edges)
@@ -38,19 +39,14 @@ find_ring(struct detector *d, struct ring_search *s, enum search_edges edges)
 	return search_run(s);
 }
 
-/* The soft edge of the ring whose waiter ahead has been passed least. */
-static struct party *
-softest(const struct ring_search *s)
+static bool
+is_soft(const struct ring_search *s)
 {
-	struct party *found = NULL;
-	struct party *p = s->root;
+	const struct party *p = s->root;
 
-	do {
-		if (member_is_soft(p) && (found == NULL || p->edge.passed < found->edge.passed))
-			found = p;
+	while (!member_is_soft(p) && p->edge.waits != s->root)
 		p = p->edge.waits;
-	} while (p != s->root);
-	return found;
+	return member_is_soft(p);
 }
 
 static bool
@@ -74,12 +70,15 @@ sighting_of(struct party *p)
 
 /* (D5) */
 static enum round
-reorder(struct detector *d, struct ring_search *s, struct party *behind)
+reorder(struct detector *d, struct ring_search *s)
 {
-	struct party *ahead = behind->edge.waits;
+	struct order_change c;
 
-	if (!all_wait(s) ||
-	    !line_let_pass(d->lot, behind->edge.r, sighting_of(behind), sighting_of(ahead)))
+	if (!all_wait(s))
+		return ROUND_CHANGED;
+	if (!order_choose(s, &d->runs, &c))
+		return ROUND_LATER;
+	if (!line_let_pass(d->lot, c.r, c.behind, c.ahead))
 		return ROUND_CHANGED;
 	tally(&party_owner(s->root)->count.reorders);
 	return ROUND_ENDED;
@@ -154,11 +153,11 @@ one_round(struct detector *d, struct ring_search *s)
 {
 	if (!find_ring(d, s, EDGES_ALL))
 		return ROUND_NO_RING;
-	if (softest(s) == NULL || find_ring(d, s, EDGES_HARD))
+	if (!is_soft(s) || find_ring(d, s, EDGES_HARD))
 		return end_request(d, s);
-	if (!find_ring(d, s, EDGES_ALL) || softest(s) == NULL)
+	if (!find_ring(d, s, EDGES_ALL) || !is_soft(s))
 		return ROUND_CHANGED;
-	return reorder(d, s, softest(s));
+	return reorder(d, s);
 }
 
 static enum round
@@ -173,7 +172,7 @@ end_rings(struct detector *d, struct ring_search *s)
 		if (s->r != NULL && !sequence_waits(s->sequence))
 			return ROUND_NO_RING;
 		round = one_round(d, s);
-		if (round == ROUND_NO_RING || round == ROUND_OUTSIDE)
+		if (round == ROUND_NO_RING || round == ROUND_OUTSIDE || round == ROUND_LATER)
 			break;
 	}
 	return round;
@@ -194,13 +193,14 @@ look_behind(void *arg, const struct waiter *q)
 	f->met |= q == f->q;
 }
 
-/* Who holds nothing, and is the last in its line, keeps nobody waiting. */
+/* Who holds nothing, and is the last in its line, keeps nobody waiting, unless outside. */
 static bool
 is_waited_for(const struct detector *d, const struct lk_owner *w, const struct waiter *q)
 {
 	struct follower f = { .q = q };
 
-	if (holds_n(&w->holds) != 0 || q->together != NULL)
+	if (holds_n(&w->holds) != 0 || q->together != NULL ||
+	    shim_load(&d->n_outside, SHIM_ACQUIRE) != 0)
 		return true;
 	line_each(d->lot, q->r, look_behind, &f);
 	return f.follows;
@@ -230,9 +230,11 @@ set_outside(struct detector *d, struct outside *o, struct lk_owner *w, struct lk
 	WR(o->on_id, shim_load(&on->id, SHIM_ACQUIRE));
 	WR(o->id, shim_load(&w->id, SHIM_RELAXED));
 	WR(o->sequence, RD(o->sequence) + 1);
-	if (!RD(o->is_listed))
-		cds_list_add_tail(&o->node, &d->outside);
+	if (RD(o->is_listed))
+		return;
+	cds_list_add_tail(&o->node, &d->outside);
 	WR(o->is_listed, true);
+	shim_store(&d->n_outside, shim_load(&d->n_outside, SHIM_RELAXED) + 1, SHIM_RELEASE);
 }
 
 /* Of this opening of the owner, not of one that never came to its end? */

@@ -3,8 +3,8 @@
  * The detector of a manager: looks for rings in the thread of a waiter, and ends what it finds.
  *
  * D5  a ring with a soft edge, when there is none of hard edges alone, is dissolved by letting the waiter behind
- *     go past the one ahead, of those edges where that one has been passed least; so the order that ends all
- *     rings is found, if the same one is not passed too often.  Else one request ends.
+ *     go past the one ahead, of an edge where that need not be taken back (order.h); so the order that ends
+ *     all rings is found, if the same one is not passed too often.  Else one request ends.
  * D6  a request is ended under the latch of its line, if it still waits as it did when it was seen (D2).
  * D7  the owner that looks is not the only one who can: whoever finds the latch taken comes again soon, as
  *     does one whose ring changed while it looked.
@@ -27,6 +27,7 @@ struct detector {
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
 	struct cds_list_head outside;
+	a32 n_outside;            /* how many ever waited there */
 	uint64_t number;          /* of the latest deadlock */
 	struct lk_deadlock *kept; /* number n is at n % DEADLOCKS_KEPT */
 };

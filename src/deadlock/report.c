@@ -69,14 +69,15 @@ report_ring(const struct ring_search *s, const struct party *victim, uint64_t no
 	    struct lk_deadlock *out)
 {
 	const uint32_t last = LK_DEADLOCK_MEMBERS_MAX - 1;
+	bool has_victim = victim == NULL;
 	struct party *p = s->root;
 
 	*out = (struct lk_deadlock){ .size = sizeof(*out), .at_ns = now };
 	do {
 		const bool is_victim = p == victim;
-		const bool has_room = out->kept < last || (out->kept == last && is_victim);
 
-		if (has_room || is_victim) {
+		has_victim |= is_victim;
+		if (out->kept < last || (out->kept == last && has_victim)) {
 			uint32_t at = out->kept;
 
 			if (!copy_member(s, p, now, &out->member[at]))

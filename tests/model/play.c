@@ -138,6 +138,7 @@ options_of(const struct op *op)
 
 	o.flags = (op->nowait ? LK_NOWAIT : 0) | (op->parents ? LK_PARENTS : 0);
 	o.timeout_ns = op->time;
+	o.priority = op->priority;
 	return o;
 }
 
@@ -157,12 +158,12 @@ lk_call_acquire(struct actor *a, const struct lk_options *o)
 	const struct op *op = &a->op;
 	const char *name = script_names[op->name[0]];
 	lk_mode mode = (lk_mode)op->mode[0];
-	bool plain = o->flags == 0 && o->timeout_ns == 0;
+	bool plain = o->flags == 0 && o->timeout_ns == 0 && o->priority == 0;
 
 	if (op->handle)
 		return lk_acquire_on(a->lk, handle_of(a->stage, op->name[0]), mode,
 				     plain ? NULL : o, a->out);
-	if (o->flags == LK_NOWAIT)
+	if (o->flags == LK_NOWAIT && o->priority == 0)
 		return lk_try_acquire(a->lk, name, mode, a->out);
 	return lk_acquire(a->lk, name, mode, plain ? NULL : o, a->out);
 }
@@ -207,7 +208,7 @@ ref_call(void *arg)
 	struct actor *a = arg;
 	struct ref *m = &a->stage->ref;
 	const struct op *op = &a->op;
-	struct ref_request q = { op->nowait, op->parents, op->time, 0 };
+	struct ref_request q = { op->nowait, op->parents, op->time, op->priority, 0 };
 	struct ref_item item[REF_BATCH];
 
 	for (unsigned i = 0; i < op->n_items; i++)
@@ -376,6 +377,15 @@ start_call(struct actor *a, const struct op *op)
 	return true;
 }
 
+/* The priority of an owner. */
+static int32_t
+rank_of(const struct script *s, int owner)
+{
+	static const int32_t rank[REF_OWNERS] = { 0, 2, 0, 1 };
+
+	return s->ranks ? rank[owner] : 0;
+}
+
 static int
 open_owner(struct actor *a)
 {
@@ -383,6 +393,7 @@ open_owner(struct actor *a)
 	const char label[2] = { (char)('0' + a->index), '\0' };
 
 	o.label = label;
+	o.priority = rank_of(a->stage->script, a->index);
 	return lk_owner_open(a->stage->m, &o, &a->lk);
 }
 
@@ -554,6 +565,7 @@ set_up(struct stage *t)
 
 		a->stage = t;
 		a->index = i;
+		t->ref.owner[i].priority = rank_of(t->script, i);
 		if (open_owner(a) != 0)
 			return differ(t, "lk_owner_open failed");
 	}

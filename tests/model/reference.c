@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PASSED_MOST = 16 }; /* how often a waiter lets a higher priority past */
+
 static bool
 same(const char *a, const char *b)
 {
@@ -198,14 +200,33 @@ scan(struct ref *m)
 	} while (scan_batches(m));
 }
 
-/* Before the first waiter that has to wait for us anyway, else at the end. */
+/* After all that have its priority or more, were passed often enough, or hold what it waits for. */
 static size_t
-place_of(const struct ref *m, const char *name, lk_mode held)
+place_by_priority(const struct ref *m, const struct ref_waiter *q)
 {
-	size_t i = 0;
+	size_t at = m->n_waiters;
 
-	while (i < m->n_waiters && (m->fault == REF_TAIL || !same(m->waiter[i].name, name) ||
-				    !conflict(m, m->waiter[i].want, held)))
+	for (size_t i = m->n_waiters; i-- > 0 && m->fault != REF_NO_PRIORITY;) {
+		const struct ref_waiter *p = &m->waiter[i];
+
+		if (!same(p->name, q->name))
+			continue;
+		if (q->priority <= p->priority || p->passed >= PASSED_MOST ||
+		    conflict(m, q->want, p->held))
+			break;
+		at = i;
+	}
+	return at;
+}
+
+/* But before the first waiter that has to wait for us anyway. */
+static size_t
+place_of(const struct ref *m, const struct ref_waiter *q)
+{
+	size_t end = place_by_priority(m, q), i = 0;
+
+	while (i < end && (m->fault == REF_TAIL || !same(m->waiter[i].name, q->name) ||
+			   !conflict(m, m->waiter[i].want, q->held)))
 		i++;
 	return i;
 }
@@ -228,6 +249,8 @@ static void
 join_line(struct ref *m, size_t at, struct ref_waiter q)
 {
 	insert(m, at, q);
+	for (size_t i = at + 1; i < m->n_waiters && q.held == LK_NL; i++)
+		m->waiter[i].passed += same(m->waiter[i].name, q.name);
 	for (size_t i = at + 1; i < m->n_waiters; i++) { /* their holds are in its way */
 		const struct ref_waiter *p = &m->waiter[i];
 
@@ -289,8 +312,11 @@ begin_wait(struct ref *m, int owner, struct ref_request *q)
 static int
 change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
 {
-	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want, 0, LK_NL };
-	size_t at = place_of(m, name, w.held);
+	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want, 0, 0, 0, LK_NL };
+	size_t at;
+
+	w.priority = q->priority != 0 ? q->priority : m->owner[owner].priority;
+	at = place_of(m, &w);
 
 	if (covers(w.held, want) || fits(m, owner, name, want, at)) {
 		give(m, owner, name, covers(w.held, want) ? w.held : want);
@@ -312,11 +338,12 @@ ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_re
 	bool all = true;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct ref_waiter *w = &part[i];
+		struct ref_waiter *w = &part[i];
 
+		w->priority = q->priority != 0 ? q->priority : m->owner[w->owner].priority;
 		if (is_deadlock(m, w))
 			return LK_E_CONVERSION_DEADLOCK;
-		all &= fits(m, w->owner, w->name, w->want, place_of(m, w->name, w->held));
+		all &= fits(m, w->owner, w->name, w->want, place_of(m, w));
 	}
 	m->last_age++;
 	for (size_t i = 0; i < n; i++) {
@@ -328,7 +355,7 @@ ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_re
 	}
 	begin_wait(m, part[0].owner, q);
 	for (size_t i = 0; i < n; i++)
-		join_line(m, place_of(m, part[i].name, part[i].held), part[i]);
+		join_line(m, place_of(m, &part[i]), part[i]);
 	scan(m);
 	return wait_for_turn(m, part[0].owner);
 }

@@ -26,6 +26,7 @@ enum ref_fault {
 	REF_S_WITH_IX,      /* S and IX do not conflict */
 	REF_OVERTAKES,      /* newcomers do not mind the line */
 	REF_TAIL,           /* conversions join the line at its end */
+	REF_NO_PRIORITY,    /* the line is in the order of arrival alone */
 	REF_STAY,           /* nobody is let ahead of a conversion */
 	REF_KEEPS_DEADLINE, /* every wait of a request has the whole timeout */
 	REF_STOPS,          /* a scan of the lines ends at the first who cannot be granted */
@@ -63,11 +64,14 @@ struct ref_waiter {
 	const char *name;
 	lk_mode held;
 	lk_mode want;
-	uint64_t age; /* of the batch that waits here and elsewhere, from 1 up; 0: it is none */
-	lk_mode need; /* … its claim, once it is granted */
+	int32_t priority;
+	unsigned passed; /* by such as have a higher one */
+	uint64_t age;    /* of the batch that waits here and elsewhere, from 1 up; 0: it is none */
+	lk_mode need;    /* … its claim, once it is granted */
 };
 
 struct ref_owner {
+	int32_t priority;  /* of requests that say none */
 	int outcome;       /* of its wait: 1 while it waits, then a code */
 	bool canceled;     /* its next wait ends */
 	uint64_t deadline; /* of its wait */
@@ -110,6 +114,7 @@ struct ref_request {
 	bool nowait;
 	bool parents;
 	uint64_t timeout;
+	int32_t priority;  /* 0: the owner's */
 	uint64_t deadline; /* ours: set by the first wait */
 };
 

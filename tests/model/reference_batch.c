@@ -172,7 +172,8 @@ wait_together(struct ref *m, int owner, const struct ref_item *item, size_t n,
 
 		if (l->covered || l->want == held)
 			continue;
-		part[*n_claims] = (struct ref_waiter){ owner, l->name, held, l->want, 0, l->need };
+		part[*n_claims] =
+			(struct ref_waiter){ owner, l->name, held, l->want, 0, 0, 0, l->need };
 		claim[(*n_claims)++] = (struct ref_claim){ owner, l->name, l->need };
 	}
 	rc = ref_wait_for_all(m, part, *n_claims, q);
@@ -205,13 +206,14 @@ int
 ref_acquire_many(struct ref *m, int owner, const struct ref_item *asked, size_t n,
 		 struct ref_request *q, lk_grant *out)
 {
-	struct ref_request at_once = { true, q->parents, 0, 0 };
+	struct ref_request at_once = *q;
 	struct ref_item item[REF_BATCH];
 	size_t place[REF_BATCH];
 	int rc;
 
 	if (m->closed)
 		return LK_E_CLOSED;
+	at_once.nowait = true;
 	ref_remember(m, owner);
 	for (size_t i = 0; i < n; i++) { /* sorted by insertion: equal names stay in order */
 		size_t k = i;

@@ -23,6 +23,13 @@ takes(const struct op *op, char argument)
 	return strchr(kinds[op->kind].arguments, argument) != NULL;
 }
 
+/* Of a conversion only the flags and the deadline count. */
+static bool
+is_request(const struct op *op)
+{
+	return op->kind == OP_ACQUIRE || op->kind == OP_BATCH;
+}
+
 /* ------------------------------------------------------------- from bytes */
 
 struct bytes {
@@ -123,6 +130,8 @@ decode_op(struct op *op, struct bytes *b, const struct taste *t, unsigned owners
 		decode_waiting(op, y);
 	if (!takes(op, 'h'))
 		op->handle = false;
+	if (is_request(op) && x / 16 % 4 == 3)
+		op->priority = (uint8_t)((y + z) % 4);
 	if (op->kind == OP_CONVERT || op->kind == OP_UPGRADE)
 		op->parents = false;
 	if (takes(op, 'n') || takes(op, 'm'))
@@ -156,6 +165,7 @@ script_decode(struct script *s, const uint8_t *bytes, size_t n)
 	s->reentry = (uint8_t)(x / 4 % 4 % 3);
 	s->idle = (uint8_t)(1 + x / 16 % 4);
 	s->shutdown = x / 64 % 2 == 0;
+	s->ranks = x / 128 % 2 == 0;
 	for (s->n = 0; b.left > 0 && s->n < SCRIPT_MAX; s->n++)
 		decode_op(&s->op[s->n], &b, &taste, s->owners);
 }
@@ -180,6 +190,8 @@ op_print(const struct op *op, FILE *to)
 		fputs(" parents", to);
 	if (op->handle)
 		fputs(" handle", to);
+	if (op->priority != 0)
+		fprintf(to, " priority=%u", op->priority);
 	if (takes(op, 't'))
 		fprintf(to, " %u", op->time);
 	else if (op->time != 0)
@@ -190,8 +202,8 @@ op_print(const struct op *op, FILE *to)
 void
 script_print(const struct script *s, FILE *to)
 {
-	fprintf(to, "script owners=%u reentry=%u idle=%u end=%s\n", s->owners, s->reentry, s->idle,
-		s->shutdown ? "shutdown" : "release");
+	fprintf(to, "script owners=%u reentry=%u idle=%u ranks=%u end=%s\n", s->owners, s->reentry,
+		s->idle, s->ranks, s->shutdown ? "shutdown" : "release");
 	for (size_t i = 0; i < s->n; i++)
 		op_print(&s->op[i], to);
 }
@@ -314,15 +326,16 @@ read_items(struct op *op, struct piece *line)
 static bool
 read_flag(struct op *op, struct piece p)
 {
-	bool may_have_parents = op->kind == OP_ACQUIRE || op->kind == OP_BATCH;
 	unsigned x;
 
 	if (takes(op, 'q') && is(p, "nowait"))
 		op->nowait = true;
-	else if (may_have_parents && is(p, "parents"))
+	else if (is_request(op) && is(p, "parents"))
 		op->parents = true;
 	else if (takes(op, 'h') && is(p, "handle"))
 		op->handle = true;
+	else if (is_request(op) && keyed(p, "priority=", 9, &x))
+		op->priority = (uint8_t)x;
 	else if (takes(op, 'q') && keyed(p, "timeout=", UINT16_MAX, &x) && x > 0)
 		op->time = (uint16_t)x;
 	else
@@ -397,6 +410,8 @@ read_head(struct script *s, struct piece *line)
 			s->reentry = (uint8_t)x;
 		else if (keyed(p, "idle=", UINT8_MAX, &x) && x > 0)
 			s->idle = (uint8_t)x;
+		else if (is(p, "ranks=0") || is(p, "ranks=1"))
+			s->ranks = is(p, "ranks=1");
 		else if (is(p, "end=shutdown") || is(p, "end=release"))
 			s->shutdown = is(p, "end=shutdown");
 		else
@@ -413,7 +428,7 @@ script_parse(struct script *s, const char *text, size_t n, unsigned *line)
 
 	s->owners = s->reentry = 0;
 	s->idle = 1;
-	s->shutdown = false;
+	s->shutdown = s->ranks = false;
 	s->n = 0;
 	for (*line = 1; wrong == NULL && cut(&all, "\n", &rest); ++*line) {
 		if (!word(&rest, &p) || p.at[0] == '#')

@@ -5,9 +5,9 @@
  * A script is made of bytes (at random, or by a fuzzer: any bytes are a script), or read from text:
  *
  *	# comment
- *	script owners=3 reentry=0 idle=1 end=shutdown
+ *	script owners=3 reentry=0 idle=1 ranks=0 end=shutdown
  *	0 acquire db/a X nowait parents handle timeout=50
- *	0 batch db:S db/a/x:X timeout=50
+ *	0 batch db:S db/a/x:X timeout=50 priority=2
  *	1 convert #2 X nowait
  *	1 upgrade #2
  *	1 downgrade #2
@@ -20,8 +20,8 @@
  *	1 sweep
  *
  * The number in front is the owner.  #2 is its third oldest grant, counted round; one more than it has is
- * a grant that it had before.  `reentry` and `idle` are settings (reentry=0: no limit); `end` says how
- * the script ends: `release` or `shutdown`.  Who waits when its turn comes is left out, unless it is to be
+ * a grant that it had before.  `reentry` and `idle` are settings (reentry=0: no limit); with ranks=1 owners
+ * have priorities of their own, with ranks=0 only requests that say so; `end` says how the script ends: `release` or `shutdown`.  Who waits when its turn comes is left out, unless it is to be
  * canceled.
  */
 #ifndef MODEL_SCRIPT_H
@@ -76,13 +76,15 @@ struct op {
 	bool nowait;
 	bool parents;
 	bool handle;
-	uint16_t time; /* the timeout, 0 for none; of OP_ADVANCE, how far */
+	uint8_t priority; /* of the request; 0: the owner's */
+	uint16_t time;    /* the timeout, 0 for none; of OP_ADVANCE, how far */
 };
 
 struct script {
 	uint8_t owners;  /* 2 to REF_OWNERS */
 	uint8_t reentry; /* 0: no limit */
 	uint8_t idle;
+	bool ranks;
 	bool shutdown;
 	size_t n;
 	struct op op[SCRIPT_MAX];
