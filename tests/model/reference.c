@@ -783,27 +783,6 @@ ref_release_all(struct ref *m, int owner, const lk_grant *id, size_t n)
 
 /* ----------------------------------------------------------------- the rest */
 
-void
-ref_init(struct ref *m, uint64_t max_reentry, enum ref_fault fault, void (*sleep)(void))
-{
-	memset(m, 0, offsetof(struct ref, grant));
-	m->max_reentry = max_reentry;
-	m->fault = fault;
-	m->sleep = sleep;
-}
-
-void
-ref_cancel(struct ref *m, int owner)
-{
-	m->owner[owner].canceled = true;
-}
-
-void
-ref_forget_cancel(struct ref *m, int owner)
-{
-	m->owner[owner].canceled = false;
-}
-
 /* Nobody comes in any more, nobody waits; and if nobody was in a call, nothing is held. */
 int
 ref_shutdown(struct ref *m)

@@ -146,3 +146,24 @@ ref_grants_on(const struct ref *m, int owner, const char *name)
 		n += m->grant[i].owner == owner && same(m->grant[i].name, name);
 	return n;
 }
+
+void
+ref_init(struct ref *m, uint64_t max_reentry, enum ref_fault fault, void (*sleep)(void))
+{
+	memset(m, 0, offsetof(struct ref, grant));
+	m->max_reentry = max_reentry;
+	m->fault = fault;
+	m->sleep = sleep;
+}
+
+void
+ref_cancel(struct ref *m, int owner)
+{
+	m->owner[owner].canceled = true;
+}
+
+void
+ref_forget_cancel(struct ref *m, int owner)
+{
+	m->owner[owner].canceled = false;
+}
