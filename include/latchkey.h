@@ -358,15 +358,21 @@ struct lk_request {
 /*
  * lk_acquire_many - lock `n` names, all or none.
  *
- * They are taken in one order, whatever the order in `r`: a name, then all that is below it, then what comes
- * next by its bytes.  And each name, an ancestor too, is at once taken in all that the batch will need
- * there.  So batches of owners that hold nothing else never wait for each other in a ring; while a batch
- * waits, others see the names before as taken.  A name may occur more than once: it is waited for once, in the weakest mode that is
+ * All are tried without waiting, each name in all that the batch will need there: an ancestor in the intents
+ * of all that is below it.  If somebody is in the way, what was had goes back, and the batch waits in the lines
+ * of all its names and their ancestors at once.  It is granted when it fits in all of them, in one step.  So
+ * while it waits, it holds nothing on its own account, others see the names as free, and batches of owners
+ * that hold nothing else never wait for each other in a ring.  A name may occur more than once: it is waited for once, in the weakest mode that is
  * at least all that were asked for, and has a grant for each.
+ *
+ * Of all batches that wait in a manager, only the one that has waited longest keeps others out of its lines,
+ * once it has waited for `fair_after_ns` (in a strict manager, at once).  So each is granted in the end, if those
+ * who hold its names release them.
  *
  * Ownership   `r` and its names are not kept.  `out`, if not NULL, has room for `n` grants, in the order
  *             of `r`; it is written only on success.
- * Blocking    up to one deadline for all; it counts from the first wait.
+ * Blocking    one wait for all, with one deadline.  lk_snapshot() and lk_info() show the owner as a waiter in
+ *             every line.
  * Returns     0 (also for n = 0); otherwise nothing was taken, and the value is one of lk_acquire()'s.
  *             LK_E_INVAL also for a name_hash in `o`.  `tag` is kept with each grant.
  */

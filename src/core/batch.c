@@ -2,64 +2,24 @@
 /*
  * Batches: several names, all or nothing.
  *
+ * All are tried without waiting; if somebody is in the way, all is given back and waited for together.
+ *
  * The names are taken in one order, that of paths: a name before all that is below it.  And each name,
  * an ancestor too, is at once taken in the supremum of all that the batch will need there: of a name
  * that is asked for twice the modes together, of an ancestor the intents of all that is below it.  So
- * nothing becomes stronger later, and two batches never wait for each other in a ring.
+ * nothing becomes stronger later.
  *
  *   db S, db/a S, db/b X     reserve db in SIX; db S; db/a: implied; reserve …; db/b X; forget the reserves
  *
  * What is taken in advance is a count on a hold, as ancestors have (H6): a *reserve*.  When all grants are
  * there they need the same, and it goes.
  */
-#include "core/acquire.h"
+#include "core/batch.h"
 #include "core/ancestors.h"
 #include "core/implied.h"
 #include "core/release.h"
-#include "index/path.h"
 
-enum { ITEMS_ON_STACK = 16, ITEMS_AHEAD = 64 };
-
-/* One element of a batch, as it will be taken. */
-struct item {
-	struct name name;
-	lk_mode mode;
-	bool is_simple; /* a short name without ancestors, or a number */
-	size_t index;   /* in the caller's array */
-	lk_grant grant;
-};
-
-/* An element on its way to its place, and what mostly says where that is. */
-struct ranked {
-	uint64_t rank;
-	struct item *item;
-};
-
-/* A count that was taken in advance. */
-struct reserve {
-	struct lk_resource *r;
-	lk_mode mode;
-};
-
-struct batch {
-	struct lk_owner *w;
-	struct index *x;
-	struct request *q;
-	struct item *item; /* as the caller gave them */
-	struct ranked *at; /* in the order of paths; and room for as many again */
-	size_t n;
-	bool is_simple; /* all are, and no name comes twice: so no reserves */
-	size_t taken;
-	struct reserve *reserve;
-	size_t n_reserves;
-	struct reserve few[ITEMS_ON_STACK];
-};
-
-static struct item *
-item_at(const struct batch *b, size_t i)
-{
-	return b->at[i].item;
-}
+enum { ITEMS_AHEAD = 64 };
 
 static uint64_t
 first_bytes(const struct name *n, uint32_t len)
@@ -241,9 +201,14 @@ need_of(const struct batch *b, size_t first, size_t n, uint32_t len)
 	return need;
 }
 
-/* Is this the first element that is, or is below, the first `len` bytes of its name? */
-static bool
-comes_first(const struct batch *b, size_t i, uint32_t len)
+lk_mode
+batch_need(const struct batch *b, size_t i, uint32_t len)
+{
+	return need_of(b, i, family(b, i, len), len);
+}
+
+bool
+batch_comes_first(const struct batch *b, size_t i, uint32_t len)
 {
 	return i == 0 || !path_shares(b->x, &item_at(b, i)->name, len, &item_at(b, i - 1)->name);
 }
@@ -255,12 +220,11 @@ comes_first(const struct batch *b, size_t i, uint32_t len)
 static bool
 wants_reserve(const struct batch *b, size_t i, uint32_t len)
 {
-	return comes_first(b, i, len) && family(b, i, len) > 1;
+	return batch_comes_first(b, i, len) && family(b, i, len) > 1;
 }
 
-/* The lengths of a name's ancestors and its own, from the root down: 0 after the last. */
-static uint32_t
-next_level(const struct batch *b, size_t i, uint32_t len)
+uint32_t
+batch_next_level(const struct batch *b, size_t i, uint32_t len)
 {
 	const struct name *n = &item_at(b, i)->name;
 
@@ -269,13 +233,14 @@ next_level(const struct batch *b, size_t i, uint32_t len)
 	return path_is_flat(b->x, n) ? n->len : path_child(b->x, n, len);
 }
 
-static size_t
-count_reserves(const struct batch *b)
+size_t
+batch_count_reserves(const struct batch *b)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; !b->is_simple && i < b->n; i++) {
-		for (uint32_t len = next_level(b, i, 0); len != 0; len = next_level(b, i, len))
+		for (uint32_t len = batch_next_level(b, i, 0); len != 0;
+		     len = batch_next_level(b, i, len))
 			n += wants_reserve(b, i, len);
 	}
 	return n;
@@ -313,19 +278,26 @@ is_covered(const struct batch *b, const struct lk_resource *r, lk_mode mode)
 	return hold_is(s, HEAD_IMPLIED) && implied_covers(b->w, s, mode);
 }
 
+int
+batch_enter(struct batch *b, size_t i, uint32_t len, struct lk_resource **r)
+{
+	const bool patient = (b->q->flags & LK_NOWAIT) == 0;
+	struct name n = item_at(b, i)->name;
+
+	if (len < n.len)
+		path_ancestor(b->x, &item_at(b, i)->name, len, &n);
+	return result_of_index(path_enter(b->x, &b->w->cache, &n, patient, r));
+}
+
 static int
 reserve(struct batch *b, size_t i, uint32_t len)
 {
 	struct lk_owner *w = b->w;
-	lk_mode mode = need_of(b, i, family(b, i, len), len);
-	struct name n = item_at(b, i)->name;
+	lk_mode mode = batch_need(b, i, len);
 	struct lk_resource *r;
 	bool covered;
-	int rc;
+	int rc = batch_enter(b, i, len, &r);
 
-	if (len < n.len)
-		path_ancestor(b->x, &item_at(b, i)->name, len, &n);
-	rc = result_of_index(path_enter(b->x, &w->cache, &n, (b->q->flags & LK_NOWAIT) == 0, &r));
 	if (rc != 0)
 		return rc;
 	covered = is_covered(b, r, mode);
@@ -343,15 +315,16 @@ reserve_for(struct batch *b, size_t i)
 {
 	int rc = 0;
 
-	for (uint32_t len = next_level(b, i, 0); rc == 0 && len != 0; len = next_level(b, i, len)) {
+	for (uint32_t len = batch_next_level(b, i, 0); rc == 0 && len != 0;
+	     len = batch_next_level(b, i, len)) {
 		if (wants_reserve(b, i, len))
 			rc = reserve(b, i, len);
 	}
 	return rc;
 }
 
-static void
-forget_reserves(struct batch *b)
+void
+batch_forget_reserves(struct batch *b)
 {
 	while (b->n_reserves > 0) {
 		const struct reserve *r = &b->reserve[--b->n_reserves];
@@ -400,8 +373,8 @@ expect_items(const struct batch *b, size_t from)
 		index_expect_entry(b->x, item_at(b, i)->name.hash);
 }
 
-static int
-take_all(struct batch *b)
+int
+batch_take(struct batch *b)
 {
 	int rc = 0;
 
@@ -414,9 +387,64 @@ take_all(struct batch *b)
 		roll_back(b);
 	else
 		b->w->made_real = 0; /* what the batch made real stays so (H10) */
-	forget_reserves(b);
+	batch_forget_reserves(b);
 	b->w->made_real = 0;
 	return rc;
+}
+
+/* What a first attempt counts that nobody is told of. */
+struct counted {
+	uint64_t drawn;
+	uint64_t busy;
+	uint64_t implied;
+	uint64_t intents;
+	uint64_t reentries;
+};
+
+static struct counted
+counted_now(const struct lk_owner *w)
+{
+	return (struct counted){
+		.drawn = shim_load(&w->drawn, SHIM_RELAXED),
+		.busy = shim_load(&w->count.busy, SHIM_RELAXED),
+		.implied = shim_load(&w->count.implied, SHIM_RELAXED),
+		.intents = shim_load(&w->count.intents, SHIM_RELAXED),
+		.reentries = shim_load(&w->count.reentries, SHIM_RELAXED),
+	};
+}
+
+static LK_COLD void
+uncount(struct lk_owner *w, const struct counted *before)
+{
+	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
+	const uint64_t stamps = shim_load(&w->drawn, SHIM_RELAXED) - before->drawn;
+	struct undone *u = &w->undone;
+
+	shim_store(&w->count.busy, before->busy, SHIM_RELAXED);
+	shim_store(&w->count.implied, before->implied, SHIM_RELAXED);
+	shim_store(&w->count.intents, before->intents, SHIM_RELAXED);
+	shim_store(&w->count.reentries, before->reentries, SHIM_RELAXED);
+	shim_store(&u->ever, shim_load(&u->ever, SHIM_RELAXED) + stamps, SHIM_RELAXED);
+	u->since = stamps + (u->opening == id ? u->since : 0);
+	u->opening = id;
+}
+
+/* Without waiting; then, if that is what was asked for and somebody is in the way, with. */
+static int
+take_or_wait(struct batch *b)
+{
+	const struct counted before = counted_now(b->w);
+	int rc;
+
+	if ((b->q->flags & LK_NOWAIT) != 0)
+		return batch_take(b);
+	b->q->flags |= LK_NOWAIT;
+	rc = batch_take(b);
+	b->q->flags &= ~(uint32_t)LK_NOWAIT;
+	if (likely(rc != LK_E_BUSY))
+		return rc;
+	uncount(b->w, &before);
+	return batch_take_together(b);
 }
 
 static int
@@ -428,7 +456,7 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 
 	if (rc != 0)
 		return rc;
-	reserves = count_reserves(b);
+	reserves = batch_count_reserves(b);
 	b->reserve = b->few;
 	if (reserves > ITEMS_ON_STACK)
 		b->reserve = env_alloc(env, reserves * sizeof(*b->reserve), sizeof(void *));
@@ -436,7 +464,7 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		return LK_E_NOMEM;
 	rc = owner_enter(b->w);
 	if (rc == 0)
-		rc = take_all(b);
+		rc = take_or_wait(b);
 	owner_leave(b->w);
 	if (b->reserve != b->few)
 		env_free(env, b->reserve, reserves * sizeof(*b->reserve));

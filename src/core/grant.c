@@ -132,9 +132,12 @@ hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, b
 	  struct request *q)
 {
 	uint32_t lost = 0;
-	bool taken = line_try_take(r, from, to, &lost); /* not what is in a slot: that is SPREAD */
+	bool taken;
 	int rc;
 
+	if (unlikely(q->adopts == r))
+		return 0;                          /* (K7) */
+	taken = line_try_take(r, from, to, &lost); /* not what is in a slot: that is SPREAD */
 	if (unlikely(lost != 0))
 		seat_note_lost(w, r, to, lost);
 	if (likely(taken))

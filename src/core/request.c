@@ -167,21 +167,31 @@ look_for_ring(void *owner, struct waiter *q)
 	return detector_look(&w->manager->detector, w, q);
 }
 
+/* What bounds a wait that begins now. */
+static struct wait_limits
+limits_of(struct lk_owner *w, struct request *q, uint64_t since_ns)
+{
+	struct wait_limits limits = w->manager->limits;
+
+	limits.deadline_ns = deadline_of(w, q, since_ns);
+	if (w->manager->deadlock_delay_ns != LK_OFF)
+		limits.watch =
+			(struct wait_watch){ w->manager->deadlock_delay_ns, look_for_ring, w };
+	q->deadline_ns = limits.deadline_ns; /* of all waits of this request, however many */
+	q->timeout_ns = LK_FOREVER;
+	return limits;
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
 {
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
-	struct wait_limits limits = m->limits;
+	const struct wait_limits limits = limits_of(w, q, waiter->since_ns);
 	int rc;
 
 	tally(&w->count.waits);
-	limits.deadline_ns = deadline_of(w, q, waiter->since_ns);
-	if (m->deadlock_delay_ns != LK_OFF)
-		limits.watch = (struct wait_watch){ m->deadlock_delay_ns, look_for_ring, w };
-	q->deadline_ns = limits.deadline_ns; /* of all waits of this request, however many */
-	q->timeout_ns = LK_FOREVER;
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
@@ -238,6 +248,51 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	if (outcome == LINE_JOINED)
 		return sleep_in_line(w, &waiter, q, head);
 	return result_of_outcome(w, outcome);
+}
+
+/* In all its lines: until granted or not. */
+static int
+sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
+{
+	struct lk_manager *m = w->manager;
+	const struct line_tally t = owner_line_tally(w);
+	const struct wait_limits limits = limits_of(w, q, c->since_ns);
+
+	tally(&w->count.waits);
+	return result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+}
+
+/* All parts show the same, and stand by the same priority. */
+static void
+set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
+	  char label[LK_LABEL_MAX + 1])
+{
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		set_face(&c->part[i].face, w, q, label);
+		c->part[i].priority = q->priority != 0 ? q->priority : w->party.priority;
+	}
+}
+
+int
+request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
+{
+	struct lk_manager *m = w->manager;
+	const struct line_tally t = owner_line_tally(w);
+	char label[LK_LABEL_MAX + 1];
+	enum line_outcome outcome;
+	bool spun;
+	int rc;
+
+	spun = m->limits.many_cpus && m->limits.spin_ns != LK_OFF && (m->flags & LK_STRICT) == 0 &&
+	       wait_spin_for_all(&m->env, &w->spinner, &m->limits, c);
+	set_faces(w, c, q, label);
+	c->since_ns = env_now(&m->env);
+	outcome = composite_join(&m->lot, c);
+	if (spun && outcome == LINE_GRANTED)
+		tally(&w->count.spun);
+	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
+	composite_look_after(&m->lot, c, &t); /* whatever became of it (K2) */
+	return rc;
 }
 
 LK_NOINLINE void

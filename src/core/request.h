@@ -17,6 +17,8 @@ struct request {
 	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
 	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
 	bool spun;           /* it was had by spinning */
+	const struct lk_resource
+		*adopts; /* its word counts already what is asked for: write it down */
 };
 
 /* From the caller's options (not NULL). */
@@ -51,6 +53,9 @@ void request_drop(struct lk_owner *w, struct request *q);
  */
 int request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want,
 		 struct request *q);
+
+/* The same for all parts of a composite at once: 0, and all words say so, or the code to return. */
+int request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q);
 
 /* Try for a while without a line: true, taken (and, by name, to be confirmed: R3). */
 bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,

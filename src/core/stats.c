@@ -32,7 +32,7 @@ add_owner(void *object, void *arg)
 
 	add_counters(s, &w->count);
 	add_cache(s, &w->cache);
-	s->grants += grants_of(w);
+	s->grants += grants_of(w) - shim_load(&w->undone.ever, SHIM_RELAXED);
 	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
 	s->holds += holds_n(&w->holds);
 	return true;
@@ -83,6 +83,8 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 #define SUBTRACT(name, text) s.name -= before.name;
 		LK_COUNTER_LIST(SUBTRACT)
 #undef SUBTRACT
+		if (w->undone.opening == shim_load(&w->id, SHIM_RELAXED))
+			s.grants -= w->undone.since;
 		s.owners = 1;
 		s.holds = holds_n(&w->holds);
 		copy_struct(out, &s, sizeof(s));

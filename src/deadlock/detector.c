@@ -199,7 +199,8 @@ is_waited_for(const struct detector *d, const struct lk_owner *w, const struct w
 {
 	struct follower f = { .q = q };
 
-	if (holds_n(&w->holds) != 0 || shim_load(&d->n_outside, SHIM_ACQUIRE) != 0)
+	if (holds_n(&w->holds) != 0 || q->together != NULL ||
+	    shim_load(&d->n_outside, SHIM_ACQUIRE) != 0)
 		return true;
 	line_each(d->lot, q->r, look_behind, &f);
 	return f.follows;

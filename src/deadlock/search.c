@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "deadlock/search.h"
+#include "wait/composite.h"
 
-enum { HOLDS_AT_ONCE = 16 };
+enum { HOLDS_AT_ONCE = 16, PARTS_AT_ONCE = 16 };
 
 /* `q` was seen to wait for `p`, on `r` (NULL: outside), where `p` holds `blocked` (LK_NL: is ahead). */
 static void
@@ -21,6 +22,14 @@ note_edge(struct ring_search *s, struct party *q, struct wait_edge edge)
 	}
 }
 
+/* Some of the names for which a batch waits: those from `first` on. */
+struct parts {
+	struct party *of;
+	uint32_t first;
+	uint32_t n;
+	struct lk_resource *r[PARTS_AT_ONCE];
+};
+
 struct line_search {
 	struct ring_search *s;
 	struct lk_resource *r;
@@ -28,6 +37,7 @@ struct line_search {
 	lk_mode held;                /* … is in the way */
 	struct party *ahead[MODE_N]; /* or: of those met so far, by what they wait for */
 	uint32_t passed[MODE_N];
+	struct parts *parts; /* to be copied on the way */
 };
 
 static struct wait_edge
@@ -72,11 +82,26 @@ search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mo
 		line_each(s->lot, r, look_for_held, &l);
 }
 
-/* One that was found stands in the way of those behind it. */
+/* Under the latch of a line that it is in: the composite is there (K1). */
+static void
+copy_parts(struct parts *parts, const struct composite *c)
+{
+	while (parts->n < PARTS_AT_ONCE && parts->first + parts->n < c->n_parts) {
+		parts->r[parts->n] = c->part[parts->first + parts->n].r;
+		parts->n++;
+	}
+}
+
+/* One that was found stands in the way of those behind it; a part of a batch if that keeps back others (K4). */
 static void
 stand_ahead(struct line_search *l, const struct waiter *q)
 {
-	q->party->edge.order_seen = true;
+	if (q->together == NULL)
+		q->party->edge.order_seen = true;
+	else if (l->parts->of == q->party)
+		copy_parts(l->parts, q->together);
+	if (!waiter_holds_back(q))
+		return;
 	if (l->s->edges == EDGES_ALL || RD(q->passed) >= PASSED_MOST) {
 		l->ahead[q->want] = q->party;
 		l->passed[q->want] = RD(q->passed);
@@ -105,11 +130,29 @@ look_for_order(void *arg, const struct waiter *q)
 
 /* Who waits in the line of `r` behind those that were found in it? */
 static void
-search_order(struct ring_search *s, struct lk_resource *r)
+search_order(struct ring_search *s, struct lk_resource *r, struct parts *parts)
 {
-	struct line_search l = { .s = s, .r = r };
+	struct line_search l = { .s = s, .r = r, .parts = parts };
 
 	line_each(s->lot, r, look_for_order, &l);
+}
+
+/* … and, if `p` waits for others together with `r`, in their lines? */
+static void
+search_orders(struct ring_search *s, struct party *p, struct lk_resource *r)
+{
+	struct parts none = { .of = NULL };
+	struct parts parts = { .of = p };
+
+	do {
+		parts.first += parts.n;
+		parts.n = 0;
+		search_order(s, r, &parts);
+		for (uint32_t i = 0; i < parts.n && !s->found; i++) {
+			if (parts.r[i] != r)
+				search_order(s, parts.r[i], &none);
+		}
+	} while (parts.n == PARTS_AT_ONCE && !s->found);
 }
 
 struct held {
@@ -194,7 +237,7 @@ search_party(struct ring_search *s, struct party *p, struct lk_resource *waits_o
 {
 	search_holds(s, p);
 	if (waits_on != NULL && !p->edge.order_seen && !s->found)
-		search_order(s, waits_on);
+		search_orders(s, p, waits_on);
 	if (!s->found)
 		search_outside(s, p);
 }

@@ -45,6 +45,13 @@ struct outside {
 	bool is_listed;
 };
 
+/* Stamps that were drawn for what was undone in the same call, and told to nobody. */
+struct undone {
+	a64 ever;
+	uint64_t opening; /* the owner's id when … */
+	uint64_t since;   /* … so many of them were drawn */
+};
+
 enum owner_state { OWNER_FREE, OWNER_OPEN, OWNER_OF_THREAD };
 
 struct lk_owner {
@@ -73,6 +80,7 @@ struct lk_owner {
 	uint32_t n_extras;
 	struct owner_counters count;
 	struct owner_counters at_open; /* for lk_owner_stats() */
+	struct undone undone;
 
 	struct outside outside;
 	uint64_t opened_ns; /* 0: nobody asked for it */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Joining, leaving, giving up: all under the latch of one bucket of the lot.  (Q1-Q9) */
 #include "wait/line.h"
-#include "wait/plan.h"
+#include "wait/composite.h"
+#include "wait/inside.h"
 
 bool
 lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a32 *gate)
@@ -15,6 +16,10 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 	l->strict = strict;
 	l->gate = gate;
 	l->spread = NULL;
+	latch_init(&l->age);
+	CDS_INIT_LIST_HEAD(&l->composites);
+	CDS_INIT_LIST_HEAD(&l->unused);
+	l->last_number = 0;
 	l->bucket = env_zalloc(env, n * sizeof(struct lot_bucket), LK_LINE);
 	if (l->bucket == NULL)
 		return false;
@@ -28,11 +33,12 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 void
 lot_fini(struct lot *l)
 {
+	composite_free_unused(l);
 	env_free(l->env, l->bucket, (l->mask + (size_t)1) * sizeof(struct lot_bucket));
 }
 
-static struct lot_bucket *
-bucket_of(const struct lot *l, const struct lk_resource *r)
+struct lot_bucket *
+lot_bucket_of(const struct lot *l, const struct lk_resource *r)
 {
 	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -45,6 +51,7 @@ entry(struct cds_list_head *node)
 	return container_of(node, struct waiter, node);
 }
 
+/* The first that waits for `r` alone: a part of a composite is never woken to look.  (K3) */
 static struct waiter *
 head_of(struct lot_bucket *b, const struct lk_resource *r)
 {
@@ -52,7 +59,7 @@ head_of(struct lot_bucket *b, const struct lk_resource *r)
 
 	cds_list_for_each(node, &b->waiters)
 	{
-		if (entry(node)->r == r)
+		if (entry(node)->r == r && entry(node)->together == NULL)
 			return entry(node);
 	}
 	return NULL;
@@ -83,8 +90,8 @@ place_by_priority(struct lot_bucket *b, const struct waiter *q)
 }
 
 /* Where `q` belongs: the node to stand before.  `ahead`: what those before it want.  (Q7) */
-static struct cds_list_head *
-place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
+struct cds_list_head *
+line_place(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 {
 	struct cds_list_head *place = place_by_priority(b, q);
 	struct cds_list_head *node;
@@ -97,7 +104,8 @@ place_of(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 			continue;
 		if ((mode_conflicts(other->want) & MODE_BIT(q->held)) != 0)
 			return node;
-		*ahead |= mode_conflicts(other->want);
+		if (waiter_holds_back(other))
+			*ahead |= mode_conflicts(other->want);
 	}
 	return place;
 }
@@ -137,8 +145,9 @@ conversion_deadlock(struct lot_bucket *b, const struct waiter *q)
 }
 
 /* May `q` be granted now, with the word `w`?  In an open line it may overtake. */
-static enum line_outcome
-judge(const struct lot *l, struct lot_bucket *b, const struct waiter *q, uint64_t w, mode_set ahead)
+enum line_outcome
+line_judge(const struct lot *l, struct lot_bucket *b, const struct waiter *q, uint64_t w,
+	   mode_set ahead)
 {
 	const bool in_turn = (w & WORD_CLOSED) == 0 || (ahead & MODE_BIT(q->want)) == 0;
 	const struct others others = plan_others(l, q, w);
@@ -168,8 +177,8 @@ take_now(struct lot *l, struct lot_bucket *b, struct waiter *q, uint64_t w, stru
  * Under the latch: the word as it is to be judged by; of a name that is spread, closed, so that the slots
  * can be summed (C1).  Whoever does not join plans the line, which opens it again.
  */
-static uint64_t
-close_slots(const struct lot *l, const struct waiter *q)
+uint64_t
+line_close_slots(const struct lot *l, const struct waiter *q)
 {
 	const uint64_t closed = WORD_WAITERS | WORD_CLOSED;
 	struct lk_resource *r = q->r;
@@ -188,8 +197,8 @@ close_slots(const struct lot *l, const struct waiter *q)
 	return w;
 }
 
-static void
-enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
+void
+line_enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
 {
 	shim_init(&q->state, (uint32_t)WAITER_WAITING);
 	shim_init(&q->disturbed, 0u);
@@ -197,25 +206,23 @@ enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before)
 	cds_list_add_tail(&q->node, before);
 	if (q->held == LK_NL)
 		note_passed(b, q, NULL);
-	party_turns(q->party);
-	WR(b->conversions, RD(b->conversions) + (q->held != LK_NL));
+	WR(b->conversions, RD(b->conversions) + waiter_converts(q));
 }
 
-static void
-dequeue(struct lot_bucket *b, struct waiter *q)
+void
+line_dequeue(struct lot_bucket *b, struct waiter *q)
 {
 	cds_list_del(&q->node);
-	WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
-	party_turns(q->party);
+	WR(b->conversions, RD(b->conversions) - waiter_converts(q));
 }
 
 /*
  * Under the latch: make the plan for the line of `r` the word, on top of a change of the caller's
  * own hold.
  */
-static void
-replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from, lk_mode to,
-       struct plan *plan)
+void
+line_replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from, lk_mode to,
+	    struct plan *plan)
 {
 	uint64_t w;
 
@@ -228,8 +235,8 @@ replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from,
  * For those who came before (Q7): a conversion for whose hold `q`, also a conversion, will wait goes ahead
  * of it, as it would if it came now.  Behind `q` it could wait for nothing but the order, and for ever.
  */
-static bool
-let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
+bool
+line_let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
 {
 	struct cds_list_head *node = q->node.next;
 	bool moved = false;
@@ -243,7 +250,7 @@ let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
 		cds_list_del(&p->node);
 		cds_list_add_tail(&p->node, &q->node);
 		party_passes(p->party);
-		shim_store(&p->disturbed, 1u, SHIM_RELAXED);
+		shim_store(waiter_disturbed(p), 1u, SHIM_RELAXED);
 		if (!plan_full(plan))
 			plan_add_wake(plan, &p->party->parker);
 		moved = true;
@@ -254,7 +261,7 @@ let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
 enum line_outcome
 line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struct line_tally *t)
 {
-	struct lot_bucket *b = bucket_of(l, q->r);
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	enum line_outcome outcome;
 	struct plan plan = PLAN_INIT;
 
@@ -264,12 +271,12 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 		return LINE_BUSY;
 	for (;;) {
 		mode_set ahead;
-		struct cds_list_head *before = place_of(b, q, &ahead);
-		uint64_t w = close_slots(l, q);
+		struct cds_list_head *before = line_place(b, q, &ahead);
+		uint64_t w = line_close_slots(l, q);
 		uint64_t flags = WORD_WAITERS;
 
 		outcome = shim_load(l->gate, SHIM_ACQUIRE) != 0 ? LINE_SHUT
-								: judge(l, b, q, w, ahead);
+								: line_judge(l, b, q, w, ahead);
 		if (outcome == LINE_JOINED && !patient)
 			outcome = LINE_BUSY;
 		if (outcome == LINE_GRANTED && !take_now(l, b, q, w, &plan))
@@ -284,9 +291,10 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 		if ((w & WORD_SPREAD) == 0 &&
 		    !shim_cas(&q->r->word, &w, w | flags, SHIM_ACQ_REL)) /* (Q4) */
 			continue;
-		enqueue(b, q, before);
-		if (let_ahead(b, q, &plan))
-			replan(l, b, q->r, LK_NL, LK_NL, &plan);
+		line_enqueue(b, q, before);
+		party_turns(q->party);
+		if (line_let_ahead(b, q, &plan))
+			line_replan(l, b, q->r, LK_NL, LK_NL, &plan);
 		*head = head_of(b, q->r) == q;
 		break;
 	}
@@ -298,13 +306,13 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 enum line_outcome
 line_probe(struct lot *l, const struct waiter *q)
 {
-	struct lot_bucket *b = bucket_of(l, q->r);
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	enum line_outcome outcome;
 	mode_set ahead;
 
 	latch_lock(&b->latch);
-	(void)place_of(b, q, &ahead);
-	outcome = judge(l, b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
+	(void)line_place(b, q, &ahead);
+	outcome = line_judge(l, b, q, shim_load(&q->r->word, SHIM_ACQUIRE), ahead);
 	latch_unlock(&b->latch);
 	return outcome;
 }
@@ -325,7 +333,7 @@ family_for(uint64_t w, lk_mode mode)
 void
 line_spread(struct lot *l, struct lk_resource *r, lk_mode mode)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	uint32_t number;
 	uint64_t family;
 	uint64_t w;
@@ -354,15 +362,14 @@ wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *
 		return true;
 	if (!shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
-	if (likely(head != NULL)) /* WAITERS is set, so there is one (W4) */
-		plan_add_wake(plan, &head->party->parker);
+	plan_add_wake(plan, &head->party->parker);
 	return true;
 }
 
 void
 line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
 	bool done;
 
@@ -372,7 +379,7 @@ line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 
 		if ((w & WORD_WAITERS) == 0)
 			done = true;
-		else if ((w & WORD_CLOSED) != 0)
+		else if ((w & WORD_CLOSED) != 0 || head_of(b, r) == NULL) /* (K3) */
 			done = plan_try(&plan, l, b, r, w, w);
 		else
 			done = wake_head(b, r, w, &plan);
@@ -381,10 +388,22 @@ line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 	plan_finish(&plan, l, b, r, t);
 }
 
+void
+line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t)
+{
+	struct lot_bucket *b = lot_bucket_of(l, r);
+	struct plan plan = PLAN_INIT;
+
+	latch_lock(&b->latch);
+	line_replan(l, b, r, LK_NL, LK_NL, &plan);
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, r, t);
+}
+
 bool
 line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struct line_tally *t)
 {
-	struct lot_bucket *b = bucket_of(l, q->r);
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	struct plan plan = PLAN_INIT;
 	bool waiting;
 
@@ -395,7 +414,7 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 			WR(q->overdue, true);
 			tally(t->closings);
 		}
-		replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q6) */
+		line_replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q6) */
 		waiting = waiter_state(q) == WAITER_WAITING;
 		*head = waiting && head_of(b, q->r) == q;
 	}
@@ -407,23 +426,24 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 bool
 line_leave(struct lot *l, struct waiter *q, enum waiter_state state, const struct line_tally *t)
 {
-	struct lot_bucket *b = bucket_of(l, q->r);
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	struct plan plan = PLAN_INIT;
 	bool waiting;
 
 	latch_lock(&b->latch);
 	waiting = waiter_state(q) == WAITER_WAITING; /* (Q1) */
 	if (waiting) {
-		dequeue(b, q);
+		line_dequeue(b, q);
+		party_turns(q->party);
 		shim_store(&q->state, (uint32_t)state, SHIM_RELAXED);
-		replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q5) */
+		line_replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q5) */
 	}
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, q->r, t);
 	return waiting;
 }
 
-/* Under the latch: everybody in the line of `r` leaves with WAITER_CLOSED, as many as fit. */
+/* Under the latch: who waits for `r` alone leaves with WAITER_CLOSED, as many as fit. */
 static void
 close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct plan *plan)
 {
@@ -432,32 +452,76 @@ close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct pl
 	while (!plan_full(plan) && (q = head_of(b, r)) != NULL) {
 		struct parker *p = &q->party->parker;
 
-		dequeue(b, q);
+		line_dequeue(b, q);
+		party_turns(q->party);
 		shim_store(&q->state, (uint32_t)WAITER_CLOSED, SHIM_RELEASE); /* (Q2) */
 		plan_add_wake(plan, p);
 	}
 	if (head_of(b, r) ==
 	    NULL) /* all gone: the flags go too (W4), for which a full plan has room */
-		replan(l, b, r, LK_NL, LK_NL, plan);
+		line_replan(l, b, r, LK_NL, LK_NL, plan);
 }
 
+/* The first in a bucket that waits for one name alone, or the first part of a composite. */
+static struct waiter *
+first_of(struct lot_bucket *b, bool part)
+{
+	struct cds_list_head *node;
+
+	cds_list_for_each(node, &b->waiters)
+	{
+		if ((entry(node)->together != NULL) == part)
+			return entry(node);
+	}
+	return NULL;
+}
+
+/* False: nobody is left there who waits for one name alone. */
+static bool
+close_one(struct lot *l, struct lot_bucket *b)
+{
+	struct plan plan = PLAN_INIT;
+	struct waiter *q;
+
+	latch_lock(&b->latch);
+	q = first_of(b, false);
+	if (q != NULL)
+		close_line(l, b, q->r, &plan);
+	latch_unlock(&b->latch);
+	plan_wake(&plan, l->env, NULL); /* what would be ripe is ended too */
+	return q != NULL;
+}
+
+/* False: there is no part of a composite. */
+static bool
+close_composite(struct lot *l, struct lot_bucket *b)
+{
+	struct composite *c = NULL;
+	struct waiter *q;
+
+	latch_lock(&b->latch);
+	q = first_of(b, true);
+	if (q != NULL)
+		c = composite_pin_of(q);
+	latch_unlock(&b->latch);
+	if (c == NULL)
+		return false;
+	composite_close(l, c);
+	composite_unpin(l, c);
+	return true;
+}
+
+/* Composites last: when one leaves its lines, nobody is left there who could come in. */
 void
 lot_close(struct lot *l)
 {
 	for (uint32_t i = 0; i <= l->mask; i++) {
-		struct lot_bucket *b = &l->bucket[i];
-		bool empty;
-
-		do {
-			struct plan plan = PLAN_INIT;
-
-			latch_lock(&b->latch);
-			empty = cds_list_empty(&b->waiters);
-			if (!empty)
-				close_line(l, b, entry(b->waiters.next)->r, &plan);
-			latch_unlock(&b->latch);
-			plan_wake(&plan, l->env, NULL);
-		} while (!empty);
+		while (close_one(l, &l->bucket[i]))
+			;
+	}
+	for (uint32_t i = 0; i <= l->mask; i++) {
+		while (close_composite(l, &l->bucket[i]))
+			;
 	}
 }
 
@@ -495,7 +559,7 @@ lot_each(struct lot *l, uint32_t bucket,
 uint32_t
 line_length(struct lot *l, const struct lk_resource *r)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct cds_list_head *node;
 	uint32_t n = 0;
 
@@ -509,7 +573,7 @@ void
 line_each(struct lot *l, const struct lk_resource *r,
 	  void (*look)(void *arg, const struct waiter *q), void *arg)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct cds_list_head *node;
 
 	latch_lock(&b->latch);
@@ -550,7 +614,7 @@ is_before(struct lot_bucket *b, const struct waiter *p, const struct waiter *q)
 bool
 line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, struct sighting ahead)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
 	struct waiter *q;
 	struct waiter *p;
@@ -567,10 +631,10 @@ line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, stru
 		cds_list_add_tail(&q->node, &p->node);
 		note_passed(b, q, was);
 		party_passes(q->party); /* (Y2) */
-		shim_store(&q->disturbed, 1u, SHIM_RELAXED);
+		shim_store(waiter_disturbed(q), 1u, SHIM_RELAXED);
 		plan_add_wake(&plan, &q->party->parker);
-		(void)let_ahead(b, q, &plan); /* (Q7) */
-		replan(l, b, r, LK_NL, LK_NL, &plan);
+		(void)line_let_ahead(b, q, &plan); /* (Q7) */
+		line_replan(l, b, r, LK_NL, LK_NL, &plan);
 	}
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, NULL);
@@ -580,22 +644,32 @@ line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, stru
 bool
 line_expel(struct lot *l, struct lk_resource *r, struct sighting who, uint64_t verdict)
 {
-	struct lot_bucket *b = bucket_of(l, r);
+	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
+	struct composite *c = NULL;
 	struct waiter *q;
+	bool expelled;
 
 	latch_lock(&b->latch);
 	q = sighted(b, r, who);
-	if (q != NULL) {
-		dequeue(b, q);
+	expelled = q != NULL;
+	if (q != NULL)
+		c = composite_pin_of(q);
+	if (q != NULL && c == NULL) {
+		line_dequeue(b, q);
+		party_turns(q->party);
 		WR(who.party->verdict, verdict);
 		shim_store(&q->state, (uint32_t)WAITER_DEADLOCK, SHIM_RELEASE); /* (Q1, Q2) */
 		plan_add_wake(&plan, &who.party->parker);
-		replan(l, b, r, LK_NL, LK_NL, &plan); /* (Q5) */
+		line_replan(l, b, r, LK_NL, LK_NL, &plan); /* (Q5) */
 	}
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, NULL);
-	return q != NULL;
+	if (c != NULL) {
+		expelled = composite_expel(l, c, who, verdict);
+		composite_unpin(l, c);
+	}
+	return expelled;
 }
 
 static void

@@ -82,6 +82,8 @@ struct waiter {
 	lk_mode held;
 	lk_mode want;
 	int32_t priority;
+	struct composite
+		*together; /* of which it is a part (composite.h); NULL: it waits for `r` alone */
 	a64 *seat;         /* where `held` is counted; NULL: in the word (C5) */
 	uint64_t since_ns; /* when it joined */
 	uint32_t passed;   /* under the latch: how often others went past it */
@@ -108,8 +110,12 @@ struct lot {
 	struct lot_bucket *bucket;
 	uint32_t mask;
 	bool strict;
-	const a32 *gate;       /* not 0: nobody joins any more */
-	struct spread *spread; /* NULL: nothing is ever spread */
+	const a32 *gate;                 /* not 0: nobody joins any more */
+	struct spread *spread;           /* NULL: nothing is ever spread */
+	struct latch age;                /* of what follows; taken last, below buckets */
+	struct cds_list_head composites; /* that wait, the oldest first */
+	struct cds_list_head unused;     /* composites whose memory may go (K6) */
+	uint64_t last_number;            /* of a composite */
 };
 
 enum line_outcome { LINE_GRANTED, LINE_JOINED, LINE_BUSY, LINE_LIMIT, LINE_DEADLOCK, LINE_SHUT };
@@ -135,6 +141,9 @@ void line_spread(struct lot *l, struct lk_resource *r, lk_mode mode);
 
 /* See to it that whoever may come in now does: the slow half of a weakening.  (Q10) */
 void line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t);
+
+/* Plan the line of `r`, whatever its flags say. */
+void line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
 /*
  * Plan the line of a waiter that was woken, or whose time as the head is up (`overdue`: close the

@@ -68,7 +68,8 @@ party_turns(struct party *p)
 LK_HOT void
 party_passes(struct party *p)
 {
-	shim_store(&p->sequence, shim_load(&p->sequence, SHIM_RELAXED) + 2, SHIM_RELEASE);
+	shim_add(&p->sequence, (uint64_t)2,
+		 SHIM_RELEASE); /* two lines of a composite may do so at once */
 }
 
 #endif /* LK_WAIT_PARTY_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Deciding who is next, and telling them. */
 #include "wait/plan.h"
+#include "wait/composite.h"
 
 static struct waiter *
 entry(struct cds_list_head *node)
@@ -28,14 +29,22 @@ plan_unseat(struct plan *p, const struct waiter *q)
 	p->more = true; /* what it gave up there was not planned with */
 }
 
-/* The flags of a line whose first waiter is `head` once the chosen are gone; the word will be `w`. */
+/* Who is left in a line once the chosen are gone. */
+struct left {
+	const struct waiter *head; /* that waits for this name alone */
+	bool parts;                /* there are parts of composites */
+	bool held_back;            /* … of the one that holds back others (K4) */
+};
+
+/* The flags of such a line; the word will be `w`. */
 static uint64_t
-flags_of(const struct lot *l, const struct waiter *head, uint32_t conversions, uint64_t w)
+flags_of(const struct lot *l, const struct left *left, uint32_t conversions, uint64_t w)
 {
-	if (head == NULL)
+	if (left->head == NULL && !left->parts)
 		return 0;
 	return WORD_WAITERS |
-	       (l->strict || RD(head->overdue) || conversions > 0 || (w & WORD_SPREAD) != 0
+	       (l->strict || conversions > 0 || (w & WORD_SPREAD) != 0 || left->held_back ||
+				(left->head != NULL && RD(left->head->overdue))
 			? WORD_CLOSED
 			: 0);
 }
@@ -69,7 +78,21 @@ struct choice {
 	uint64_t word;
 	unsigned n;
 	bool more;
+	bool ripe;
 };
+
+/* A waiter that stays where it is. */
+static void
+leave_in_line(struct left *left, const struct waiter *q, mode_set *blocked)
+{
+	if (q->together == NULL && left->head == NULL)
+		left->head = q;
+	left->parts |= q->together != NULL;
+	if (!waiter_holds_back(q))
+		return;
+	left->held_back |= q->together != NULL;
+	*blocked |= mode_conflicts(q->want);
+}
 
 /* Choose whom to grant, from the head to the end.  (Q8)  Marks the waiters, changes nothing else. */
 static struct choice
@@ -77,8 +100,8 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
        unsigned room)
 {
 	const uint64_t fold = fold_of(l, r, base);
-	struct choice c = { base & ~(WORD_WAITERS | WORD_AWAKE | WORD_CLOSED | fold), 0, false };
-	const struct waiter *head = NULL; /* of those who are left */
+	struct choice c = { .word = base & ~(WORD_WAITERS | WORD_AWAKE | WORD_CLOSED | fold) };
+	struct left left = { .head = NULL };
 	uint32_t conversions = RD(b->conversions);
 	mode_set blocked = 0;
 	struct cds_list_head *node;
@@ -92,21 +115,20 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 			continue;
 		fits = (blocked & MODE_BIT(q->want)) == 0 &&
 		       others_admit(plan_others(l, q, c.word), q->want);
-		WR(q->chosen, fits && c.n < room);
-		c.more |= fits && !RD(q->chosen);
+		WR(q->chosen, fits && q->together == NULL && c.n < room);
+		c.ripe |= fits && q->together != NULL; /* (K2) */
+		c.more |= fits && q->together == NULL && !RD(q->chosen);
 		if (RD(q->chosen)) {
 			c.word = word_change(c.word, waiter_in_word(q), q->want);
-			conversions -= q->held != LK_NL;
+			conversions -= waiter_converts(q);
 			c.n++;
 			continue;
 		}
-		if (head == NULL)
-			head = q;
-		blocked |= mode_conflicts(q->want);
+		leave_in_line(&left, q, &blocked);
 		if (blocked == MODE_ALL)
 			break; /* nobody further back can be granted */
 	}
-	c.word |= flags_of(l, head, conversions, c.word);
+	c.word |= flags_of(l, &left, conversions, c.word);
 	return c;
 }
 
@@ -126,7 +148,7 @@ grant_chosen(struct plan *p, struct lot_bucket *b, const struct lk_resource *r, 
 		n--;
 		p->n_granted++;
 		plan_add_wake(p, &q->party->parker);
-		WR(b->conversions, RD(b->conversions) - (q->held != LK_NL));
+		WR(b->conversions, RD(b->conversions) - waiter_converts(q));
 		cds_list_del(node);
 		party_turns(q->party);
 		plan_unseat(p, q);
@@ -146,6 +168,7 @@ plan_try(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_resource
 	if (unlikely((w & ~c.word & WORD_SPREAD) != 0))
 		note_fold(l, r);
 	p->more = c.more;
+	p->ripe |= c.ripe;
 	grant_chosen(p, b, r, c.n);
 	return true;
 }
@@ -179,4 +202,6 @@ plan_finish(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_resou
 		latch_unlock(&b->latch);
 		plan_wake(p, l->env, t);
 	}
+	if (unlikely(p->ripe))
+		composite_ripen(l, r, t);
 }

@@ -18,11 +18,12 @@ struct plan {
 	unsigned n_wake;
 	unsigned n_granted;
 	bool more; /* there may be more to grant than fitted */
+	bool ripe; /* a part of a composite fits in this line (K2) */
 };
 
-#define PLAN_INIT                                          \
-	{                                                  \
-		.n_wake = 0, .n_granted = 0, .more = false \
+#define PLAN_INIT                                                         \
+	{                                                                 \
+		.n_wake = 0, .n_granted = 0, .more = false, .ripe = false \
 	}
 
 LK_HOT bool
@@ -81,7 +82,8 @@ bool plan_try(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_res
 void plan_wake(struct plan *p, const struct env *e, const struct line_tally *t);
 
 /*
- * Once the latch is open: wake, and as long as there was more than fitted, take the latch and go on.
+ * Once the latch is open: wake, and as long as there was more than fitted, take the latch and go on; then
+ * try the composites of which a part fits (K2).
  * `r` may be another name's by then: no waiter of ours is left in its line, and nothing changes.
  */
 void plan_finish(struct plan *p, struct lot *l, struct lot_bucket *b, struct lk_resource *r,

@@ -163,3 +163,108 @@ wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, 
 			   earlier(line_due(&turn, q, limits), turn.watch_at));
 	}
 }
+
+/* When a composite that is not held up otherwise begins to hold back others, should it be the oldest.  (K4) */
+static uint64_t
+holding_due(const struct lot *l, const struct composite *c, const struct wait_limits *limits)
+{
+	return l->strict ? c->since_ns : c->since_ns + limits->fair_after_ns;
+}
+
+/* When it is to look at that, at the latest: not again before it is woken, as the oldest has ended. */
+static uint64_t
+composite_due(const struct lot *l, const struct composite *c, const struct wait_limits *limits,
+	      uint64_t now)
+{
+	const uint64_t due = holding_due(l, c, limits);
+
+	return now < due ? earlier(limits->deadline_ns, due) : limits->deadline_ns;
+}
+
+static void
+spin_for_grant(const struct composite *c, const struct wait_limits *limits)
+{
+	if (!limits->many_cpus || limits->spin_ns == LK_OFF)
+		return;
+	for (int i = 0; i < SPIN_LEAST * 8; i++) {
+		if (composite_state(c) != WAITER_WAITING || park_has_news(&c->party->parker))
+			return;
+		shim_pause();
+	}
+}
+
+enum waiter_state
+wait_in_lines(struct lot *l, struct composite *c, const struct wait_limits *limits,
+	      const struct line_tally *t, a64 *parks)
+{
+	struct parker *parker = &c->party->parker;
+	struct waiter *q = &c->part[0]; /* for all: they have one party */
+	struct turn turn = turn_begin(q, limits, false);
+
+	spin_for_grant(c, limits);
+	for (;;) {
+		uint64_t now;
+
+		(void)park_take(parker);
+		if (composite_state(c) != WAITER_WAITING)
+			return composite_state(c);
+		if (park_canceled(parker) && composite_leave(l, c, WAITER_CANCELED)) {
+			park_clear_cancel(parker);
+			return WAITER_CANCELED;
+		}
+		composite_look_after(l, c, t);
+		now = env_now(l->env);
+		if (now >= holding_due(l, c, limits))
+			(void)composite_look(l, c, t);
+		watch(q, limits, &turn, now);
+		if (composite_state(c) != WAITER_WAITING)
+			return composite_state(c);
+		if (now >= limits->deadline_ns && composite_leave(l, c, WAITER_TIMEDOUT))
+			return WAITER_TIMEDOUT;
+		tally(parks);
+		park_sleep(l->env, parker,
+			   earlier(composite_due(l, c, limits, now), turn.watch_at));
+	}
+}
+
+/* Do the holders of all names admit it, as far as can be seen without a latch? */
+static bool
+seems_free(const struct composite *c, bool *fair)
+{
+	bool is_free = true;
+
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		const struct waiter *q = &c->part[i];
+		uint64_t w = shim_load(&q->r->word, SHIM_RELAXED);
+
+		*fair &= (w & WORD_STOP) == 0;
+		is_free &= word_admits(w, q->held, q->want);
+	}
+	return is_free;
+}
+
+bool
+wait_spin_for_all(const struct env *e, struct spinner *s, const struct wait_limits *limits,
+		  const struct composite *c)
+{
+	bool timed = limits->spin_ns != 0;
+	uint64_t until = timed ? env_now(e) + limits->spin_ns : 0;
+	uint32_t budget = timed ? UINT32_MAX : s->budget < SPIN_LEAST ? SPIN_LEAST : s->budget;
+	bool fair = true;
+
+	for (uint32_t round = 0; round < budget; round++) {
+		bool is_free = seems_free(c, &fair);
+
+		if (!fair || park_canceled(&c->party->parker))
+			return false;
+		if (is_free) {
+			s->budget = budget < SPIN_MOST / 2 ? budget * 2 : SPIN_MOST;
+			return true;
+		}
+		pause_for(BACKOFF_MOST);
+		if (timed && round % ROUNDS_PER_LOOK == 0 && env_now(e) >= until)
+			break;
+	}
+	s->budget = budget / 2;
+	return false;
+}

@@ -3,7 +3,7 @@
 #ifndef LK_WAIT_WAIT_H
 #define LK_WAIT_WAIT_H
 
-#include "wait/line.h"
+#include "wait/composite.h"
 
 /* How one owner spins: learns from its own last waits, shares nothing. */
 struct spinner {
@@ -44,5 +44,14 @@ void wait_for_rival(const struct lk_resource *r);
  */
 enum waiter_state wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits,
 			       bool head, const struct line_tally *t, a64 *parks);
+
+/* The same of a composite, which has joined. */
+enum waiter_state wait_in_lines(struct lot *l, struct composite *c,
+				const struct wait_limits *limits, const struct line_tally *t,
+				a64 *parks);
+
+/* Spin for a while until a composite, which has not joined, looks as if it could be granted.  False: in vain. */
+bool wait_spin_for_all(const struct env *e, struct spinner *s, const struct wait_limits *limits,
+		       const struct composite *c);
 
 #endif /* LK_WAIT_WAIT_H */

@@ -286,7 +286,8 @@ Test(batchpath, refused_at_any_level_of_any_name_leaves_all_as_it_was)
 	close_all(m, w, 2);
 }
 
-Test(batchpath, cancelled_or_out_of_time_gives_back_and_lets_others_in)
+/* While it waits it holds nothing; once it has waited for long enough it keeps others out all the same. */
+Test(batchpath, cancelled_or_out_of_time_leaves_all_as_it_was_and_lets_others_in)
 {
 	struct lk_options o = { .size = sizeof(o), .timeout_ns = 1000000000 };
 	static struct state before, after;
@@ -300,7 +301,7 @@ Test(batchpath, cancelled_or_out_of_time_gives_back_and_lets_others_in)
 	open_owners(m, w, 3);
 	take(w[1], "r/m/l", LK_S);
 	state_read(&before, m, w, 3);
-	for (int cancel = 0; cancel < 2; cancel++) {
+	for (uint64_t cancel = 0; cancel < 2; cancel++) {
 		struct batch b = {
 			.owner = w[0], .r = four, .n = 4, .options = cancel ? NULL : &o
 		};
@@ -308,11 +309,16 @@ Test(batchpath, cancelled_or_out_of_time_gives_back_and_lets_others_in)
 
 		batch_start(&b);
 		wait_until(line(m, "r/m/l") == 1);
-		ask(m, &a, w[2], "b", LK_X); /* kept out by the U on "b/c" */
+		cr_expect_eq(line(m, "b/c"), 1);
+		cr_expect_eq(stats_of(m).holds, 3);
+		ok(lk_release(w[2], take(w[2], "b", LK_X))); /* nothing is in its way yet */
+		test_world_advance(&world, 2000000);
+		wait_until(stats_of(m).closings == cancel + 1);
+		ask(m, &a, w[2], "b", LK_X); /* kept out by the U that is wanted on "b/c" */
 		if (cancel)
 			ok(lk_owner_cancel(w[0]));
 		else
-			test_world_advance(&world, 1000000000);
+			test_world_advance(&world, 998000000);
 		is(batch_answer(&b), cancel ? LK_E_CANCELED : LK_E_TIMEDOUT);
 		granted(&a);
 		ok(lk_release_all(w[2]));
@@ -360,8 +366,8 @@ Test(batchpath, has_one_deadline_for_all_levels_of_all_names)
 
 /* ---------------------------------------------------------------------------- order */
 
-/* Before it waits for anything below, the batch has its ancestors as strongly as it will need them. */
-Test(batchpath, has_its_ancestors_in_full_before_it_waits_below)
+/* It waits in the lines of all its names, and of all their ancestors, for all that it will need there. */
+Test(batchpath, waits_in_all_lines_and_holds_nothing)
 {
 	static const struct lk_request r[] = { { "r/a", LK_S, 0, 0 },
 					       { "r/m/b", LK_X, 0, 0 },
@@ -378,40 +384,49 @@ Test(batchpath, has_its_ancestors_in_full_before_it_waits_below)
 	g = take(w[1], "r/m/b", LK_S);
 	batch_start(&b);
 	wait_until(line(m, "r/m/b") == 1);
-	cr_expect_eq(holders(m, "r", LK_SIX), 1);
-	cr_expect_eq(holders(m, "r/m", LK_IX), 1);
+	cr_expect_eq(line(m, "r"), 1);
+	cr_expect_eq(line(m, "r/m"), 1);
+	cr_expect_eq(line(m, "r/a"), 0); /* what "r" will give anyway */
+	cr_expect_eq(holders(m, "r", LK_SIX), 0);
+	cr_expect_eq(stats_of(m).holds, 3);
 	ok(lk_release(w[1], g));
 	ok(batch_answer(&b));
+	cr_expect_eq(holders(m, "r", LK_SIX), 1);
+	cr_expect_eq(holders(m, "r/m", LK_IX), 1);
+	cr_expect_eq(holders(m, "r/a", LK_S), 0);
 	close_all(m, w, 2);
 }
 
-/* In the order of paths: "r-x" sorts before "r/a" by bytes, but "r" comes before what is below it. */
-Test(batchpath, waits_for_an_ancestor_before_what_is_below)
+/* It is granted when all is free, whichever came free first. */
+Test(batchpath, is_granted_when_the_last_is_free)
 {
 	static const struct lk_request r[] = { { "r/a", LK_X, 0, 0 },
 					       { "r-x", LK_X, 0, 0 },
 					       { "r", LK_S, 0, 0 },
 					       { "r/a/b", LK_S, 0, 0 } };
-	struct lk_manager *m = open_manager(NULL);
-	struct batch b = { .r = r, .n = countof(r) };
-	struct lk_owner *w[3];
 
-	open_owners(m, w, 3);
-	b.owner = w[0];
-	take(w[1], "r", LK_IX);
-	take(w[2], "r/a", LK_IS);
-	batch_start(&b);
-	wait_until(line(m, "r") == 1);
-	cr_expect_eq(line(m, "r/a"), 0);
-	cr_expect_eq(holders(m, "r/a", LK_X), 0);
-	ok(lk_release_all(w[1]));
-	wait_until(line(m, "r/a") == 1);
-	cr_expect_eq(holders(m, "r", LK_SIX), 1);
-	ok(lk_release_all(w[2]));
-	ok(batch_answer(&b));
-	cr_expect_eq(holders(m, "r/a", LK_X), 1);
-	cr_expect_eq(holds(w[0], "r-x"), LK_X);
-	close_all(m, w, 3);
+	for (int first = 1; first <= 2; first++) {
+		struct lk_manager *m = open_manager(NULL);
+		struct batch b = { .r = r, .n = countof(r) };
+		struct lk_owner *w[3];
+
+		open_owners(m, w, 3);
+		b.owner = w[0];
+		take(w[1], "r", LK_IX);
+		take(w[2], "r/a", LK_IS);
+		batch_start(&b);
+		wait_until(line(m, "r") == 1);
+		ok(lk_release_all(w[first]));
+		cr_expect_eq(line(m, "r"), 1);
+		cr_expect_eq(line(m, "r/a"), 1);
+		cr_expect_eq(stats_of(m).holds, (uint64_t)(3 - first));
+		ok(lk_release_all(w[3 - first]));
+		ok(batch_answer(&b));
+		cr_expect_eq(holders(m, "r", LK_SIX), 1);
+		cr_expect_eq(holders(m, "r/a", LK_X), 1);
+		cr_expect_eq(holds(w[0], "r-x"), LK_X);
+		close_all(m, w, 3);
+	}
 }
 
 /* --------------------------------------------------------------------------- sizes */

@@ -5,7 +5,7 @@
  */
 #include "core/grant.h"
 #include "play.h"
-#include "wait/line.h"
+#include "wait/composite.h"
 
 enum { ENTRIES_MAX = 128 };
 
@@ -199,6 +199,24 @@ fits(const struct waiter *q, uint64_t word)
 	return (others & word_row[q->want].conflict) == 0;
 }
 
+/* Parts that fit in their places, of each composite. */
+static struct {
+	const struct composite *c;
+	unsigned n;
+} ripe[FIBERS_MAX];
+
+static void
+note_ripe(const struct composite *c)
+{
+	unsigned i = 0;
+
+	while (ripe[i].c != NULL && ripe[i].c != c)
+		i++;
+	ripe[i].c = c;
+	if (++ripe[i].n == c->n_parts)
+		fail("a lost wake-up: everybody sleeps, and a batch could have all its names (K2)");
+}
+
 static void
 check_line(struct lot_bucket *b, struct account *a)
 {
@@ -221,11 +239,14 @@ check_line(struct lot_bucket *b, struct account *a)
 		if (waiter_state(q) != WAITER_WAITING)
 			fail("who waits for %s is told otherwise, and in the line (Q3)",
 			     name_of(a->r));
-		if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word))
+		if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word) && q->together != NULL)
+			note_ripe(q->together);
+		else if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word))
 			fail("a lost wake-up: everybody sleeps, and waiter %u of %s could have its "
 			     "%s",
 			     n, name_of(a->r), lk_modename(q->want));
-		ahead |= mode_conflicts(q->want);
+		if (waiter_holds_back(q))
+			ahead |= mode_conflicts(q->want);
 	}
 	if ((n > 0) != ((word & WORD_WAITERS) != 0))
 		fail("%s has %u waiters, and WAITERS says otherwise (W4)", name_of(a->r), n);
@@ -249,6 +270,7 @@ check_lines(void)
 
 	for (uint32_t i = 0; i <= l->mask; i++)
 		need_open(&l->bucket[i].latch, "a line");
+	memset(ripe, 0, sizeof(ripe));
 	for (unsigned i = 0; i < n_accounts; i++)
 		check_line(check_lot_bucket(account[i].r), &account[i]);
 }

@@ -11,6 +11,22 @@ size_t ref_path(const char *name, const char *all[REF_NAMES]);
 /* `name` in `mode` or more, whatever its ancestors: 0, or the code to return. */
 int ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q);
 
+/*
+ * `n` names at once, each from `held` to `want`, with a claim of `need`: all of them or none, and none while it
+ * waits.  0: the claims are there.
+ */
+int ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_request *q);
+
+/* What one grant needs on `name`. */
+lk_mode ref_need_of(const struct ref *m, const struct ref_grant *g, const char *name);
+
+/* The weakest mode that is at least all that the owner needs on `name`; `but` counts as `as`. */
+lk_mode ref_effective_with(const struct ref *m, int owner, const char *name,
+			   const struct ref_grant *but, lk_mode as);
+
+/* Is the owner's hold on `name` an implied one? */
+bool ref_is_implied(const struct ref *m, int owner, const char *name);
+
 /* One claim, or one grant, less; ref_settle() is the caller's. */
 void ref_drop_claim(struct ref *m, int owner, const char *name, lk_mode mode);
 void ref_remove_grant(struct ref *m, int owner, lk_grant id);

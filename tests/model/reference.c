@@ -29,145 +29,10 @@ writes(const struct ref *m, lk_mode mode)
 	return mode == LK_X || mode == LK_SIX || (mode == LK_U && m->fault != REF_LATE_FENCE);
 }
 
-/* ------------------------------------------------------------------- names */
-
-bool
-ref_is_below(const char *name, const char *above)
-{
-	size_t len = strlen(above);
-
-	return strncmp(name, above, len) == 0 && name[len] == '/';
-}
-
-/* The names of a path, root first; the last is the name itself.  All names are known in advance. */
-size_t
-ref_path(const char *name, const char *all[REF_NAMES])
-{
-	static char part[REF_NAMES][32]; /* names are compared by bytes, so a copy will do */
-	static size_t n_parts;
-	size_t n = 0;
-
-	for (size_t i = 1; i <= strlen(name); i++) {
-		size_t k = 0;
-
-		if (name[i] != '/' && name[i] != '\0')
-			continue;
-		while (k < n_parts && (strlen(part[k]) != i || strncmp(part[k], name, i) != 0))
-			k++;
-		if (k == n_parts) {
-			assert(n_parts < REF_NAMES && i < sizeof(part[0]));
-			memcpy(part[n_parts++], name, i);
-		}
-		all[n++] = part[k];
-	}
-	return n;
-}
-
-/* ------------------------------------------------------------ what is held */
-
-const struct ref_hold *
-ref_hold_of(const struct ref *m, int owner, const char *name)
-{
-	for (size_t i = 0; i < m->n_holds; i++) {
-		if (m->hold[i].owner == owner && same(m->hold[i].name, name))
-			return &m->hold[i];
-	}
-	return NULL;
-}
-
 static struct ref_hold *
 hold_of(struct ref *m, int owner, const char *name)
 {
 	return (struct ref_hold *)(uintptr_t)ref_hold_of(m, owner, name);
-}
-
-static bool
-is_implied(const struct ref *m, int owner, const char *name)
-{
-	const struct ref_hold *h = ref_hold_of(m, owner, name);
-
-	return h != NULL && h->cover != NULL;
-}
-
-/* What one grant needs on `name`. */
-static lk_mode
-need_of(const struct ref *m, const struct ref_grant *g, const char *name)
-{
-	const struct ref_hold *h = ref_hold_of(m, g->owner, g->name);
-
-	if (same(g->name, name))
-		return g->mode;
-	if (h->cover != NULL && same(h->cover, name))
-		return at_cover(g->mode);
-	if (!ref_is_below(h->cover != NULL ? h->cover : g->name, name))
-		return LK_NL;
-	return g->parents ? g->mode : intent(g->mode);
-}
-
-/* The weakest mode that is at least all that the owner needs on `name`; `but` counts as `as`. */
-static lk_mode
-effective_with(const struct ref *m, int owner, const char *name, const struct ref_grant *but,
-	       lk_mode as)
-{
-	lk_mode all = but != NULL ? as : LK_NL;
-
-	for (size_t i = 0; i < m->n_grants; i++) {
-		if (m->grant[i].owner == owner && &m->grant[i] != but)
-			all = supremum[all][need_of(m, &m->grant[i], name)];
-	}
-	for (size_t i = 0; i < m->n_claims; i++) {
-		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
-			all = supremum[all][m->claim[i].mode];
-	}
-	return all;
-}
-
-lk_mode
-ref_effective(const struct ref *m, int owner, const char *name)
-{
-	return effective_with(m, owner, name, NULL, LK_NL);
-}
-
-/* What stands in the way of others. */
-lk_mode
-ref_in_word(const struct ref *m, int owner, const char *name)
-{
-	const struct ref_owner *o = &m->owner[owner];
-
-	if (o->given != NULL && same(o->given, name))
-		return o->mode;
-	return is_implied(m, owner, name) ? LK_NL : ref_effective(m, owner, name);
-}
-
-lk_mode
-ref_holds(const struct ref *m, int owner, const char *name)
-{
-	const char *path[REF_NAMES];
-	lk_mode mode = ref_effective(m, owner, name);
-
-	for (size_t n = ref_path(name, path) - 1; n > 0; n--)
-		mode = supremum[mode][below(ref_effective(m, owner, path[n - 1]))];
-	return mode;
-}
-
-const struct ref_grant *
-ref_grant_of(const struct ref *m, int owner, lk_grant id)
-{
-	for (size_t i = 0; i < m->n_grants; i++) {
-		if (m->grant[i].owner == owner && m->grant[i].id == id)
-			return &m->grant[i];
-	}
-	return NULL;
-}
-
-uint32_t
-ref_grants_on(const struct ref *m, int owner, const char *name)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < m->n_grants; i++)
-		n += m->grant[i].owner == owner && same(m->grant[i].name, name);
-	return n;
 }
 
 static struct ref_grant *
@@ -192,6 +57,17 @@ next_fence(struct ref *m, const char *name)
 
 /* ----------------------------------------------------------------- the line */
 
+/* Of the batches that wait only the oldest keeps others back. */
+static bool
+holds_back(const struct ref *m, const struct ref_waiter *w)
+{
+	for (size_t i = 0; i < m->n_waiters && w->age != 0; i++) {
+		if (m->waiter[i].age != 0 && m->waiter[i].age < w->age)
+			return false;
+	}
+	return true;
+}
+
 /* May the owner have `want`, with the first `ahead` waiters before it? */
 static bool
 fits(const struct ref *m, int owner, const char *name, lk_mode want, size_t ahead)
@@ -201,7 +77,8 @@ fits(const struct ref *m, int owner, const char *name, lk_mode want, size_t ahea
 			return false;
 	}
 	for (size_t i = 0; i < ahead && m->fault != REF_OVERTAKES; i++) {
-		if (same(m->waiter[i].name, name) && conflict(m, m->waiter[i].want, want))
+		if (same(m->waiter[i].name, name) && conflict(m, m->waiter[i].want, want) &&
+		    holds_back(m, &m->waiter[i]))
 			return false;
 	}
 	return true;
@@ -233,13 +110,76 @@ give(struct ref *m, int owner, const char *name, lk_mode mode)
 	m->owner[owner].outcome = 0;
 }
 
-/* Something was given up: grant whoever fits the holders and all before it that are left. */
+static void ensure_hold(struct ref *m, int owner, const char *name, const char *cover);
+static void add_claim(struct ref *m, int owner, const char *name, lk_mode mode);
+static void update_holds(struct ref *m);
+
+/* All parts of a batch are granted: their claims are there at once, and only then what was implied is not. */
 static void
-scan(struct ref *m)
+give_parts(struct ref *m, const struct ref_waiter *part, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		add_claim(m, part[i].owner, part[i].name, part[i].need);
+		ensure_hold(m, part[i].owner, part[i].name, NULL);
+		m->owner[part[i].owner].outcome = 0;
+	}
+	update_holds(m);
+	for (size_t i = 0; i < n; i++)
+		hold_of(m, part[i].owner, part[i].name)->cover = NULL;
+}
+
+/* The batch of that age: does every part of it fit in its place? */
+static bool
+batch_fits(const struct ref *m, uint64_t age)
+{
+	for (size_t i = 0; i < m->n_waiters; i++) {
+		const struct ref_waiter *w = &m->waiter[i];
+
+		if (w->age == age && !fits(m, w->owner, w->name, w->want, i))
+			return false;
+	}
+	return true;
+}
+
+static void
+give_batch(struct ref *m, uint64_t age)
+{
+	struct ref_waiter part[REF_NAMES];
+	size_t n = 0;
+
+	for (size_t i = m->n_waiters; i-- > 0;) {
+		if (m->waiter[i].age == age)
+			part[n++] = take_out(m, i);
+	}
+	give_parts(m, part, n);
+}
+
+/* The oldest batch that can be granted; false: none can. */
+static bool
+scan_batches(struct ref *m)
+{
+	for (uint64_t age = 1; age <= m->last_age; age++) {
+		bool waits = false;
+
+		for (size_t i = 0; i < m->n_waiters; i++)
+			waits |= m->waiter[i].age == age;
+		if (waits && batch_fits(m, age)) {
+			give_batch(m, age);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Grant whoever waits for one name and fits the holders and all before it that are left. */
+static void
+scan_singles(struct ref *m)
 {
 	for (size_t i = 0; i < m->n_waiters; i++) {
 		struct ref_waiter w = m->waiter[i];
 
+		if (w.age != 0)
+			continue;
 		if (!fits(m, w.owner, w.name, w.want, i)) {
 			if (m->fault == REF_STOPS)
 				return;
@@ -249,6 +189,15 @@ scan(struct ref *m)
 		give(m, w.owner, w.name, w.want);
 		i = (size_t)-1; /* from the head again */
 	}
+}
+
+/* Something was given up. */
+static void
+scan(struct ref *m)
+{
+	do {
+		scan_singles(m);
+	} while (scan_batches(m));
 }
 
 /* After all that have its priority or more, were passed often enough, or hold what it waits for. */
@@ -297,7 +246,7 @@ is_deadlock(const struct ref *m, const struct ref_waiter *q)
 }
 
 static void
-join(struct ref *m, size_t at, struct ref_waiter q)
+join_line(struct ref *m, size_t at, struct ref_waiter q)
 {
 	insert(m, at, q);
 	for (size_t i = at + 1; i < m->n_waiters && q.held == LK_NL; i++)
@@ -308,13 +257,12 @@ join(struct ref *m, size_t at, struct ref_waiter q)
 		if (same(p->name, q.name) && conflict(m, q.want, p->held) && m->fault != REF_STAY)
 			insert(m, at++, take_out(m, i));
 	}
-	scan(m);
 }
 
 static int
 leave(struct ref *m, int owner, int rc)
 {
-	for (size_t i = 0; i < m->n_waiters; i++) {
+	for (size_t i = m->n_waiters; i-- > 0;) {
 		if (m->waiter[i].owner == owner)
 			(void)take_out(m, i);
 	}
@@ -348,6 +296,15 @@ ref_is_due(const struct ref *m, int owner)
 	return o->outcome != 1 || o->canceled || m->now >= o->deadline;
 }
 
+static void
+begin_wait(struct ref *m, int owner, struct ref_request *q)
+{
+	if (q->deadline == 0 || m->fault == REF_KEEPS_DEADLINE)
+		q->deadline = q->timeout != 0 ? m->now + q->timeout : UINT64_MAX;
+	m->owner[owner].outcome = 1;
+	m->owner[owner].deadline = q->deadline;
+}
+
 /*
  * From what the owner holds on `name` to `want`: at once, after a wait, or not at all.  After 0 the name
  * is given; the caller writes down for what, and calls ref_settle().
@@ -355,7 +312,7 @@ ref_is_due(const struct ref *m, int owner)
 static int
 change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
 {
-	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want, 0, 0 };
+	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want, 0, 0, 0, LK_NL };
 	size_t at;
 
 	w.priority = q->priority != 0 ? q->priority : m->owner[owner].priority;
@@ -369,23 +326,48 @@ change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_requ
 		return LK_E_CONVERSION_DEADLOCK;
 	if (q->nowait)
 		return LK_E_BUSY;
-	if (q->deadline == 0 || m->fault == REF_KEEPS_DEADLINE)
-		q->deadline = q->timeout != 0 ? m->now + q->timeout : UINT64_MAX;
-	m->owner[owner].outcome = 1;
-	m->owner[owner].deadline = q->deadline;
-	join(m, at, w);
+	begin_wait(m, owner, q);
+	join_line(m, at, w);
+	scan(m);
 	return wait_for_turn(m, owner);
+}
+
+int
+ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_request *q)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ref_waiter *w = &part[i];
+
+		w->priority = q->priority != 0 ? q->priority : m->owner[w->owner].priority;
+		if (is_deadlock(m, w))
+			return LK_E_CONVERSION_DEADLOCK;
+		all &= fits(m, w->owner, w->name, w->want, place_of(m, w));
+	}
+	m->last_age++;
+	for (size_t i = 0; i < n; i++) {
+		part[i].age = m->last_age;
+	}
+	if (all) {
+		give_parts(m, part, n);
+		return 0;
+	}
+	begin_wait(m, part[0].owner, q);
+	for (size_t i = 0; i < n; i++)
+		join_line(m, place_of(m, &part[i]), part[i]);
+	scan(m);
+	return wait_for_turn(m, part[0].owner);
 }
 
 /* ---------------------------------------------------------- grants, claims */
 
-/* The lists have changed: holds end, fences begin, others come in. */
-void
-ref_settle(struct ref *m, int owner)
+/* Holds end, fences begin. */
+static void
+update_holds(struct ref *m)
 {
 	size_t left = 0;
 
-	m->owner[owner].given = NULL;
 	for (size_t i = 0; i < m->n_holds; i++) {
 		struct ref_hold h = m->hold[i];
 		lk_mode mode = ref_effective(m, h.owner, h.name);
@@ -397,6 +379,14 @@ ref_settle(struct ref *m, int owner)
 			m->hold[left++] = h;
 	}
 	m->n_holds = left;
+}
+
+/* The lists have changed: holds end, fences begin, others come in. */
+void
+ref_settle(struct ref *m, int owner)
+{
+	m->owner[owner].given = NULL;
+	update_holds(m);
 	scan(m);
 }
 
@@ -450,7 +440,7 @@ is_needed_below(const struct ref *m, int owner, const char *name)
 	for (size_t i = 0; i < m->n_grants; i++) {
 		const struct ref_grant *g = &m->grant[i];
 
-		if (g->owner == owner && !same(g->name, name) && need_of(m, g, name) != LK_NL)
+		if (g->owner == owner && !same(g->name, name) && ref_need_of(m, g, name) != LK_NL)
 			return true;
 	}
 	for (size_t i = 0; i < m->n_claims; i++) {
@@ -543,7 +533,7 @@ ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_r
 	lk_mode want = supremum[ref_effective(m, owner, name)][mode];
 	int rc;
 
-	if (is_implied(m, owner, name))
+	if (ref_is_implied(m, owner, name))
 		rc = make_real(m, owner, name, want, q);
 	else
 		rc = change(m, owner, name, want, q);
@@ -628,14 +618,45 @@ ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct
 	return rc;
 }
 
+/* What a grant needs above its name, from the nearest up, as claims, so that they can go one by one. */
+static size_t
+keep_above(struct ref *m, const struct ref_grant *g, struct ref_claim kept[REF_NAMES])
+{
+	const char *cover = ref_hold_of(m, g->owner, g->name)->cover;
+	const char *path[REF_NAMES];
+	size_t n = 0;
+
+	for (size_t above = ref_path(g->name, path) - 1; above > 0; above--) {
+		lk_mode need = ref_need_of(m, g, path[above - 1]);
+
+		if (cover != NULL && ref_is_below(path[above - 1], cover))
+			continue;
+		kept[n++] = (struct ref_claim){ g->owner, path[above - 1], need };
+	}
+	for (size_t i = 0; i < n; i++)
+		add_claim(m, kept[i].owner, kept[i].name, kept[i].mode);
+	return n;
+}
+
+/* The leaf has given up: now what is above it, and each time others may come in. */
+static void
+drop_above(struct ref *m, const struct ref_claim *kept, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ref_settle(m, kept[i].owner);
+		ref_drop_claim(m, kept[i].owner, kept[i].name, kept[i].mode);
+	}
+}
+
 static int
 convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q)
 {
 	struct ref_grant *g = grant_of(m, owner, id);
 	const char *path[REF_NAMES];
+	struct ref_claim kept[REF_NAMES];
 	const char *name, *cover;
 	lk_mode was, is, need;
-	size_t above;
+	size_t above, n;
 	int rc;
 
 	if (g == NULL)
@@ -644,20 +665,22 @@ convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q
 	above = ref_path(name, path) - 1;
 	cover = ref_hold_of(m, owner, name)->cover;
 	was = ref_effective(m, owner, name);
-	is = effective_with(m, owner, name, g, to);
+	is = ref_effective_with(m, owner, name, g, to);
 	need = g->parents ? to : intent(to);
 	if (m->closed && !(covers(was, is) && covers(g->mode, to)))
 		return LK_E_CLOSED;
 	if (cover != NULL ? covers(below(ref_effective(m, owner, cover)), to)
 			  : covers(g->mode, to)) { /* nothing to wait for */
+		n = keep_above(m, g, kept);
 		g->mode = to;
+		drop_above(m, kept, n);
 		ref_settle(m, owner);
 		return 0;
 	}
 	rc = claim_path(m, owner, path, above, need, q);
 	if (rc != 0)
 		return rc;
-	if (is_implied(m, owner, name))
+	if (ref_is_implied(m, owner, name))
 		rc = make_real(m, owner, name, is, q);
 	else
 		rc = change(m, owner, name, is, q);
@@ -715,7 +738,7 @@ ref_undo_grant(struct ref *m, int owner, lk_grant id)
 	const struct ref_grant g = *ref_grant_of(m, owner, id);
 	const lk_mode need = g.parents ? g.mode : intent(g.mode);
 	const char *path[REF_NAMES];
-	size_t above = is_implied(m, owner, g.name) ? 0 : ref_path(g.name, path) - 1;
+	size_t above = ref_is_implied(m, owner, g.name) ? 0 : ref_path(g.name, path) - 1;
 
 	for (size_t i = 0; i < above; i++)
 		add_claim(m, owner, path[i], need);
@@ -728,9 +751,15 @@ ref_undo_grant(struct ref *m, int owner, lk_grant id)
 int
 ref_release(struct ref *m, int owner, lk_grant id)
 {
-	if (ref_grant_of(m, owner, id) == NULL)
+	const struct ref_grant *g = ref_grant_of(m, owner, id);
+	struct ref_claim kept[REF_NAMES];
+	size_t n;
+
+	if (g == NULL)
 		return LK_E_STALE;
+	n = keep_above(m, g, kept);
 	ref_remove_grant(m, owner, id);
+	drop_above(m, kept, n);
 	ref_settle(m, owner);
 	return 0;
 }
@@ -746,37 +775,13 @@ ref_release_name(struct ref *m, int owner, const char *name)
 }
 
 void
-ref_release_all(struct ref *m, int owner)
+ref_release_all(struct ref *m, int owner, const lk_grant *id, size_t n)
 {
-	for (size_t i = m->n_grants; i-- > 0;) {
-		if (m->grant[i].owner == owner)
-			ref_remove_grant(m, owner, m->grant[i].id);
-	}
-	ref_settle(m, owner);
+	for (size_t i = 0; i < n; i++)
+		(void)ref_release(m, owner, id[i]);
 }
 
 /* ----------------------------------------------------------------- the rest */
-
-void
-ref_init(struct ref *m, uint64_t max_reentry, enum ref_fault fault, void (*sleep)(void))
-{
-	memset(m, 0, offsetof(struct ref, grant));
-	m->max_reentry = max_reentry;
-	m->fault = fault;
-	m->sleep = sleep;
-}
-
-void
-ref_cancel(struct ref *m, int owner)
-{
-	m->owner[owner].canceled = true;
-}
-
-void
-ref_forget_cancel(struct ref *m, int owner)
-{
-	m->owner[owner].canceled = false;
-}
 
 /* Nobody comes in any more, nobody waits; and if nobody was in a call, nothing is held. */
 int
@@ -787,7 +792,9 @@ ref_shutdown(struct ref *m)
 	m->closed = true;
 	while (m->n_waiters > 0)
 		m->owner[take_out(m, 0).owner].outcome = LK_E_CLOSED;
-	for (int owner = 0; rc == 0 && owner < REF_OWNERS; owner++)
-		ref_release_all(m, owner);
+	if (rc == 0)
+		m->n_grants = 0; /* nobody waits for it */
+	for (int owner = 0; owner < REF_OWNERS; owner++)
+		ref_settle(m, owner);
 	return rc;
 }

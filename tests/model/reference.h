@@ -66,6 +66,8 @@ struct ref_waiter {
 	lk_mode want;
 	int32_t priority;
 	unsigned passed; /* by such as have a higher one */
+	uint64_t age;    /* of the batch that waits here and elsewhere, from 1 up; 0: it is none */
+	lk_mode need;    /* … its claim, once it is granted */
 };
 
 struct ref_owner {
@@ -98,7 +100,8 @@ struct ref {
 	size_t n_grants, n_claims, n_holds, n_waiters, n_fences;
 	struct ref_claim claim[REF_CLAIMS];
 	struct ref_hold hold[REF_OWNERS * REF_NAMES];
-	struct ref_waiter waiter[REF_OWNERS]; /* every line in its order */
+	struct ref_waiter waiter[REF_OWNERS * REF_NAMES]; /* every line in its order */
+	uint64_t last_age;
 	struct ref_owner owner[REF_OWNERS];
 	struct ref_before before[REF_OWNERS];
 	struct ref_fence fence[REF_NAMES];
@@ -132,7 +135,8 @@ int ref_downgrade(struct ref *m, int owner, lk_grant id);
 int ref_can_convert(const struct ref *m, int owner, lk_grant id, lk_mode to);
 int ref_release(struct ref *m, int owner, lk_grant id);
 int ref_release_name(struct ref *m, int owner, const char *name);
-void ref_release_all(struct ref *m, int owner);
+/* In the order of `id`, which are all that the owner has: who comes in may depend on it. */
+void ref_release_all(struct ref *m, int owner, const lk_grant *id, size_t n);
 void ref_cancel(struct ref *m, int owner);
 void ref_forget_cancel(struct ref *m, int owner);
 int ref_shutdown(struct ref *m);
