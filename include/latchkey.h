@@ -307,6 +307,7 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *                               chosen to end (lk_config.victim).  Release, and begin again
  *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
  *                               S or IX (2^15 in IS) of one name, or ancestor, at a time
+ *               LK_E_PERM       lk_config.on_event refused it
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
  *               LK_E_CLOSED     lk_shutdown()
  *               LK_E_NOMEM, LK_E_UNSUPPORTED, LK_E_VERSION
@@ -722,5 +723,7 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 
 #include <latchkey/deadlock.h>
 #include <latchkey/text.h>
+
+#include <latchkey/events.h>
 
 #endif /* LATCHKEY_H */

@@ -19,6 +19,29 @@
 #define LK_STRICT 0x1u /* no barging: a free lock always goes to the head of the line */
 #define LK_TIMED  0x2u /* note the time of every grant (one clock reading each) */
 
+/*
+ * Learn in which order classes of names are taken, and report it when two are taken in either order in modes
+ * that do not agree, before anything hangs: as an `order` event, once for each pair.  A class is a path in
+ * which runs of digits, and of hexadecimal digits with a digit among them, are '#': "db/orders/42" is of class
+ * "db/orders/#".  All numbers (lk_acquire_id) are one class.  See lock-order in latchkey(7).  Every lock is slower;
+ * half a megabyte.  In a URL: "debug_order=1".
+ */
+#define LK_DEBUG_ORDER 0x4u
+
+/* Which events are remembered and told: bits, see LK_EVENT_LIST in events.h. */
+#define LK_EVENTS_SLOW 0x45cu /* what waited, was refused, or was found out */
+#define LK_EVENTS_ALL  0x7ffu
+
+/* Which lines a log has: each level those before it too. */
+enum lk_log_level {
+	LK_LOG_ERROR = 1, /* what should not happen: deadlocks, no memory */
+	LK_LOG_WARN,      /* timeouts, limits, requests that a hook refused, inversions of order */
+	LK_LOG_INFO,      /* cancelled requests, a manager that shuts down */
+	LK_LOG_DEBUG      /* all kinds of lk_config.events, and whatever waits */
+};
+
+struct lk_event; /* events.h */
+
 /* Which request of a ring ends, of those with the lowest priority.  See lk_deadlock_each() in deadlock.h. */
 enum lk_victim {
 	LK_VICTIM_REQUESTER = 1, /* the one in whose thread the ring was found */
@@ -50,6 +73,14 @@ enum lk_victim {
  *                LK_OFF: nobody looks.
  * victim         whose request of a ring ends with LK_E_DEADLOCK, of those with the lowest priority: one of
  *                enum lk_victim.  In a URL its number, or "requester", "youngest", "oldest", "fewest", "most".
+ * event_ring     events that are kept for lk_event_each().  They take a quarter of a kilobyte each, from
+ *                the first event on.  LK_OFF: none; a hook is called all the same.
+ * events         the kinds of events that are kept and told: bits, see events.h.  In a URL a number, or names
+ *                with '+' between them: "events=wait+grant+release", "events=slow+busy", "events=all".
+ *                before_acquire, acquired, before_convert, convert or release among them: as LK_TIMED, and every
+ *                lock is slower.  LK_OFF: none.
+ * log_level      which lines on_log gets: one of enum lk_log_level.  In a URL its number, or "error", "warn",
+ *                "info", "debug".  Default LK_OFF: none.
  * separator      the byte between the segments of a path: see Hierarchy in latchkey.h.  Any byte that
  *                lk_name_escape() does not use.  In a URL the byte itself or its number: "separator=.",
  *                "separator=38".  Default '/'.  LK_OFF: names have no ancestors.
@@ -68,6 +99,9 @@ enum lk_victim {
 	X(spin_ns, 0, 100, 1000000000, 1)                     \
 	X(deadlock_delay_ns, 1000000, 1000, 3600000000000, 1) \
 	X(victim, LK_VICTIM_REQUESTER, 1, LK_VICTIM_MOST, 0)  \
+	X(event_ring, 1000, 1, 1u << 20, 1)                   \
+	X(events, LK_EVENTS_SLOW, 1, LK_EVENTS_ALL, 1)        \
+	X(log_level, LK_OFF, LK_LOG_ERROR, LK_LOG_DEBUG, 1)   \
 	X(separator, '/', 1, 255, 1)                          \
 	X(spread_after, 16, 1, 1u << 20, 1)                   \
 	X(index_buckets, 64, 1, 1u << 24, 0)                  \
@@ -119,7 +153,7 @@ typedef uint32_t lk_victim_fn(void *arg, const struct lk_deadlock *d);
  */
 struct lk_config {
 	uint32_t size;
-	uint32_t flags; /* LK_STRICT, LK_TIMED */
+	uint32_t flags; /* LK_STRICT, LK_TIMED, LK_DEBUG_ORDER */
 #define LK_SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
 	LK_SETTING_LIST(LK_SETTING_FIELD)
 #undef LK_SETTING_FIELD
@@ -129,6 +163,15 @@ struct lk_config {
 	size_t report_cap;       /* bytes at `report` */
 	lk_victim_fn *on_victim; /* NULL: as `victim` says */
 	void *on_victim_arg;
+	/* A hook, see events.h; NULL: none. */
+	int (*on_event)(void *arg, const struct lk_event *event);
+	void *on_event_arg;
+	/*
+	 * Gets a log, line by line without a newline, in the thread that acted and with nothing latched.  All but
+	 * printable ASCII is escaped.  May do what on_event may; NULL: no log.
+	 */
+	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
+	void *on_log_arg;
 };
 
 #define LK_CONFIG_INIT                                     \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said in words: the forms, and where they go. */
+#include <latchkey.h> /* all parts, in their order, whichever is asked for first */
+
 #ifndef LATCHKEY_TEXT_H
 #define LATCHKEY_TEXT_H
-
-#include <latchkey.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,6 +13,7 @@
 #include "core/acquire.h"
 #include "core/ancestors.h"
 #include "core/below.h"
+#include "core/events.h"
 #include "core/implied.h"
 #include "core/reentry.h"
 #include "core/release.h"
@@ -242,8 +243,8 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 	return acquire_entered(w, n, q, out);
 }
 
-int
-acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+static int
+acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
 	int rc = grant_reserve(w);
@@ -256,6 +257,34 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 	}
+	return rc;
+}
+
+/* The same, told. */
+static int
+acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+	     lk_grant *out)
+{
+	lk_grant g = 0;
+	int rc = event_request_begins(w, n, r, q);
+
+	if (likely(rc == 0))
+		rc = acquire_untold(w, n, r, q, &g);
+	event_request_ends(w, q, g, rc);
+	if (rc == 0 && out != NULL)
+		*out = g;
+	return rc;
+}
+
+int
+acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+	       lk_grant *out)
+{
+	int rc = events_want(w, EVENTS_OF_REQUESTS) ? acquire_told(w, n, r, q, out)
+						    : acquire_untold(w, n, r, q, out);
+
+	if (unlikely(rc != 0))
+		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing the mode of a grant in place, and with it what the grant needs above. */
 #include "core/ancestors.h"
+#include "core/events.h"
 #include "core/implied.h"
 #include "core/release.h"
 
@@ -166,6 +167,30 @@ convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
 	return rc;
 }
 
+/* The same, told. */
+static LK_NOINLINE int
+convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct request *q)
+{
+	const bool weakens = is_weaker(c) && mode_covers(c->was, c->becomes);
+	int rc = weakens ? 0 : event_conversion_begins(w, hold_resource(c->hold), c->was, q);
+
+	if (likely(rc == 0))
+		rc = convert_any(w, c, q);
+	event_conversion_ends(w, hold_resource(c->hold), c->was, q, g, rc);
+	return rc;
+}
+
+static int
+convert_found(struct lk_owner *w, lk_grant g, const struct conversion *c, struct request *q)
+{
+	int rc = events_want(w, EVENTS_OF_CONVERSIONS) ? convert_told(w, g, c, q)
+						       : convert_any(w, c, q);
+
+	if (unlikely(rc != 0))
+		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
+	return rc;
+}
+
 static int
 convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 {
@@ -174,7 +199,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (unlikely(rc != 0))
 		return rc;
-	rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
+	rc = find_conversion(w, g, q->mode, &c) ? convert_found(w, g, &c, q) : LK_E_STALE;
 	if (unlikely(q->extra != NULL))
 		request_drop(w, q);
 	w->made_real = 0; /* (H10) */

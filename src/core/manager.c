@@ -6,7 +6,7 @@
 static void
 apply_settings(struct lk_manager *m, const struct settings *s)
 {
-	m->flags = s->flags;
+	m->flags = s->flags | (tracer_notes(&m->tracer) ? LK_TIMED : 0);
 	m->max_reentry = s->max_reentry;
 	m->timeout_ns = s->timeout_ns;
 	m->limits.deadline_ns = SHIM_NEVER;
@@ -74,6 +74,10 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 	if (m == NULL)
 		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
 	m->env = env;
+	if (!tracer_init(&m->tracer, &m->env, &s, (s.flags & LK_DEBUG_ORDER) != 0)) {
+		env_free(&env, m, sizeof(*m));
+		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
+	}
 	apply_settings(m, &s);
 	init_slabs(m);
 	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
@@ -81,6 +85,7 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 	m->member.thread_ends = owner_thread_ends;
 	rc = init_parts(m, &s);
 	if (rc != 0) {
+		tracer_fini(&m->tracer);
 		env_free(&env, m, sizeof(*m));
 		return settings_refuse(cfg, rc, "out of memory");
 	}
@@ -152,6 +157,7 @@ lk_close(struct lk_manager *m)
 	lot_fini(&m->lot);
 	index_fini(&m->index);
 	spread_fini(&m->spread);
+	tracer_fini(&m->tracer);
 	env = m->env;
 	env_free(&env, m, sizeof(*m));
 	return 0;

@@ -10,16 +10,18 @@
 
 #include "base/process.h"
 #include "base/table.h"
+#include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
 
 struct lk_manager {
 	struct member member; /* its gate: 0, or the code that every call returns */
-	uint32_t flags;       /* LK_STRICT, LK_TIMED */
+	uint32_t flags;       /* LK_STRICT, LK_TIMED: also if events need the owners noted (V2) */
 	uint64_t max_reentry;
 	uint64_t timeout_ns; /* of requests that say nothing; LK_OFF: none */
 	struct wait_limits limits;
 	struct env env;
+	struct tracer tracer;
 	struct lot lot;
 	struct index index;
 	struct spread spread;
@@ -45,6 +47,10 @@ struct settings {
 	LK_SETTING_LIST(SETTING_FIELD)
 #undef SETTING_FIELD
 	uint32_t flags;
+	int (*on_event)(void *arg, const struct lk_event *event);
+	void *on_event_arg;
+	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
+	void *on_log_arg;
 	struct lk_allocator allocator;
 	struct lk_environment environment;
 	lk_victim_fn *on_victim;

@@ -57,7 +57,10 @@ end_owner(struct lk_owner *w, bool died)
 {
 	struct slab *home = &w->manager->owners;
 
-	release_everything(w, died);
+	if (unlikely(died))
+		release_quietly(w, true); /* the registry's lock is held */
+	else
+		release_everything(w, false);
 	owner_end(w);
 	owner_leave(w);
 	slab_put(home, w);

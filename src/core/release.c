@@ -3,6 +3,7 @@
 #include "core/release.h"
 #include "core/ancestors.h"
 #include "core/below.h"
+#include "core/events.h"
 #include "core/implied.h"
 
 int
@@ -161,12 +162,26 @@ release_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 }
 
 static void
-release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
+release_untold(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
 	if (unlikely(hold_is(s, HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)))
 		release_counted(w, s, slot);
 	else
 		end_hold(w, s, slot);
+}
+
+static void
+release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	struct lk_event e;
+
+	if (likely(!events_want(w, LK_EVENT_RELEASE))) {
+		release_untold(w, s, slot);
+		return;
+	}
+	event_release(w, s, slot, &e);
+	release_untold(w, s, slot);
+	(void)tracer_tell(&w->manager->tracer, &e, w->is_quiet);
 }
 
 /*
@@ -372,6 +387,14 @@ release_everything(struct lk_owner *w, bool died)
 		left = (UINT32_C(1) << slot) - 1;
 		release_slot(w, slot);
 	}
+}
+
+void
+release_quietly(struct lk_owner *w, bool died)
+{
+	w->is_quiet = true;
+	release_everything(w, died);
+	w->is_quiet = false;
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Options, and the conductor of a request that cannot be granted at once. */
-#include "core/request.h"
+#include "core/events.h"
 
 enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
 
@@ -150,6 +150,7 @@ result_of_state(struct lk_owner *w, enum waiter_state state)
 		return LK_E_CANCELED;
 	case WAITER_DEADLOCK:
 		tally(&w->count.deadlocks);
+		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_DEADLOCK;
 	case WAITER_CLOSED:
 	case WAITER_WAITING:
@@ -182,19 +183,37 @@ limits_of(struct lk_owner *w, struct request *q, uint64_t since_ns)
 	return limits;
 }
 
+static void
+probe_wait_begins(const struct lk_owner *w, const struct waiter *waiter)
+{
+	size_t len;
+	bool is_id;
+	const void *name = resource_name(waiter->r, &len, &is_id);
+
+	PROBE4(wait_begin, shim_load(&w->id, SHIM_RELAXED), name, len, waiter->want);
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
 {
+	const bool told = events_want(w, EVENTS_OF_WAITS);
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
 	const struct wait_limits limits = limits_of(w, q, waiter->since_ns);
+	uint64_t now;
 	int rc;
 
 	tally(&w->count.waits);
+	if (told)
+		event_wait_begins(w, waiter, q);
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
+	now = told || (rc == 0 && q->extra != NULL) ? env_now(&m->env) : 0;
 	if (rc == 0 && q->extra != NULL)
-		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+		shim_store(&q->extra->since_ns, now, SHIM_RELEASE);
+	if (told)
+		event_wait_ends(w, waiter, q, rc, now);
 	return rc;
 }
 
@@ -213,6 +232,7 @@ result_of_outcome(struct lk_owner *w, enum line_outcome outcome)
 		return LK_E_LIMIT;
 	case LINE_DEADLOCK:
 		tally(&w->count.conversion_deadlocks);
+		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_CONVERSION_DEADLOCK;
 	case LINE_SHUT:
 		break;
@@ -237,6 +257,7 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	};
 	enum line_outcome outcome;
 	bool head = false;
+	int rc;
 
 	if (is_patient(q)) {
 		waiter.since_ns = env_now(&m->env);
@@ -245,9 +266,14 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 			q->extra = owner_extra(w, &m->extras); /* for the time; we can do without */
 	}
 	outcome = line_join(&m->lot, &waiter, is_patient(q), &head, &t);
-	if (outcome == LINE_JOINED)
+	if (outcome == LINE_JOINED) {
+		probe_wait_begins(w, &waiter);
 		return sleep_in_line(w, &waiter, q, head);
-	return result_of_outcome(w, outcome);
+	}
+	rc = result_of_outcome(w, outcome);
+	if (unlikely(rc != 0))
+		event_barred(w, &waiter, q, rc);
+	return rc;
 }
 
 /* In all its lines: until granted or not. */

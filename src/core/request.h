@@ -18,7 +18,11 @@ struct request {
 	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
 	bool spun;           /* it was had by spinning */
 	const struct lk_resource
-		*adopts; /* its word counts already what is asked for: write it down */
+		*adopts;          /* its word counts already what is asked for: write it down */
+	bool told;                /* that it was refused */
+	const struct name *name;  /* what the caller asked for, if that is told to anybody */
+	struct lk_resource *leaf; /* … by its entry; both NULL: it is what stands in a line */
+	uint64_t waited_ns;       /* in lines so far, if that is told */
 };
 
 /* From the caller's options (not NULL). */

@@ -8,7 +8,7 @@
 
 #include "core/manager.h"
 
-enum { FLAGS_KNOWN = LK_STRICT | LK_TIMED, NAME_ROOM = 64 };
+enum { FLAGS_KNOWN = LK_STRICT | LK_TIMED | LK_DEBUG_ORDER, NAME_ROOM = 64 };
 
 /* One row of the table of settings. */
 struct setting {
@@ -32,7 +32,9 @@ enum { ROW_N = sizeof(rows) / sizeof(rows[0]) };
 static const struct {
 	const char *name;
 	uint32_t bit;
-} flag_rows[] = { { "strict", LK_STRICT }, { "timed", LK_TIMED } };
+} flag_rows[] = { { "strict", LK_STRICT },
+		  { "timed", LK_TIMED },
+		  { "debug_order", LK_DEBUG_ORDER } };
 
 enum { FLAG_N = sizeof(flag_rows) / sizeof(flag_rows[0]) };
 
@@ -126,12 +128,69 @@ parse_victim(const char *text, uint64_t *x)
 	return false;
 }
 
+/* The names of enum lk_log_level, from 1. */
+static bool
+parse_level(const char *text, uint64_t *x)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		*x = i + 1;
+		if (strcmp(text, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The bits of one kind of events, or of a family of them; 0: there is no such kind. */
+static uint32_t
+kinds_named(const char *text, size_t len)
+{
+	static const struct {
+		const char *name;
+		uint32_t kinds;
+	} names[] = {
+#define KIND(name, bit, text) { #name, (bit) },
+		LK_EVENT_LIST(KIND)
+#undef KIND
+			{ "slow", LK_EVENTS_SLOW },
+		{ "all", LK_EVENTS_ALL },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i].name) == len && memcmp(names[i].name, text, len) == 0)
+			return names[i].kinds;
+	}
+	return 0;
+}
+
+/* "wait+grant" */
+static bool
+parse_kinds(const char *text, uint64_t *x)
+{
+	for (*x = 0;; text++) {
+		size_t len = strcspn(text, "+");
+		uint32_t kinds = kinds_named(text, len);
+
+		if (kinds == 0)
+			return false;
+		*x |= kinds;
+		text += len;
+		if (*text == '\0')
+			return true;
+	}
+}
+
 static bool
 parse_value(const char *name, const char *text, uint64_t *x)
 {
 	if (strcmp(name, "separator") == 0 && parse_byte(text, x))
 		return true;
 	if (strcmp(name, "victim") == 0 && parse_victim(text, x))
+		return true;
+	if (strcmp(name, "events") == 0 && parse_kinds(text, x))
+		return true;
+	if (strcmp(name, "log_level") == 0 && parse_level(text, x))
 		return true;
 	return parse_number(text, x);
 }
@@ -260,6 +319,10 @@ read_config(struct settings *s, const struct lk_config *cfg)
 	}
 	s->on_victim = cfg->on_victim;
 	s->on_victim_arg = cfg->on_victim_arg;
+	s->on_event = cfg->on_event;
+	s->on_event_arg = cfg->on_event_arg;
+	s->on_log = cfg->on_log;
+	s->on_log_arg = cfg->on_log_arg;
 	return read_tables(s, cfg);
 }
 

@@ -23,7 +23,7 @@ look_at_owner(struct lk_owner *w, void *arg)
 	if (owner_inside(w))
 		l->in_calls = true;
 	else if (l->force)
-		release_everything(w, false);
+		release_quietly(w, false);
 	latch_unlock(&w->latch);
 	l->holds += holds_n(&w->holds);
 }
@@ -95,12 +95,25 @@ take_back(struct lk_manager *m)
 	return !look(m, false).in_calls && is_drained(m, true);
 }
 
+/* Requests are refused from now on; the rest of it, by the deadline of `q`. */
+static int
+shut_down(struct lk_manager *m, const struct request *q)
+{
+	bool seen = shim_barrier_all(); /* (O2) */
+
+	lot_close(&m->lot);
+	if (!seen)
+		nap(m, env_now(&m->env), SHIM_NEVER); /* time for what is on its way to memory */
+	if (drain(m, deadline_of(m, q, env_now(&m->env))))
+		return 0;
+	return seen && take_back(m) ? 0 : LK_E_TIMEDOUT;
+}
+
 int
 lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 {
 	struct request q;
 	uint32_t open = 0;
-	bool seen;
 	int rc;
 
 	if (m == NULL)
@@ -113,11 +126,10 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 	if (!shim_cas(&m->member.gate, &open, (uint32_t)LK_E_CLOSED, SHIM_SEQ_CST) &&
 	    open == (uint32_t)LK_E_FORKED)
 		return LK_E_FORKED;
-	seen = shim_barrier_all(); /* (O2) */
-	lot_close(&m->lot);
-	if (!seen)
-		nap(m, env_now(&m->env), SHIM_NEVER); /* time for what is on its way to memory */
-	if (drain(m, deadline_of(m, &q, env_now(&m->env))))
-		return 0;
-	return seen && take_back(m) ? 0 : LK_E_TIMEDOUT;
+	tracer_say(&m->tracer, LK_LOG_INFO, "shutdown: new requests are refused");
+	rc = shut_down(m, &q);
+	tracer_say(&m->tracer, LK_LOG_INFO,
+		   rc == 0 ? "shutdown: nothing is held"
+			   : "shutdown: something is still held at its deadline");
+	return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The tour of all buckets that insertions make, and what a retired entry leaves behind. */
+#include "base/probe.h"
 #include "index/evict.h"
 
 bool
@@ -41,6 +42,7 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 				continue;
 			r = retire(x, c, b, place);
 			if (r != NULL) {
+				PROBE1(evict, r);
 				evict_keep_spare(x, c, r);
 				done++;
 			}

@@ -72,6 +72,7 @@ struct lk_owner {
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
 	uint32_t flags; /* LK_TIMED for every grant (HOLDS_NOTED) */
+	bool is_quiet;  /* whoever releases for it must call nobody (V1) */
 	struct heat heat[HEAT_CELLS];
 
 	/* What it keeps for itself. */

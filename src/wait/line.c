@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Joining, leaving, giving up: all under the latch of one bucket of the lot.  (Q1-Q9) */
+#include "base/probe.h"
 #include "wait/line.h"
 #include "wait/composite.h"
 #include "wait/inside.h"
@@ -348,6 +349,7 @@ line_spread(struct lot *l, struct lk_resource *r, lk_mode mode)
 		do {
 			family = family_for(w, mode);
 		} while (family != 0 && !shim_cas(&r->word, &w, w | family, SHIM_SEQ_CST));
+		PROBE2(spread, r, mode);
 	}
 	latch_unlock(&b->latch);
 }

@@ -173,6 +173,27 @@ provoke_NAME(struct lk_manager *m, struct lk_owner **w)
 	return lk_acquire(w[0], "", LK_S, NULL, NULL);
 }
 
+static int
+say_no(void *arg, const struct lk_event *event)
+{
+	(void)arg;
+	return event->kind == LK_EVENT_BEFORE_ACQUIRE;
+}
+
+static int
+provoke_PERM(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_config cfg = LK_CONFIG_INIT;
+	int rc;
+
+	(void)w;
+	cfg.on_event = say_no;
+	ok(lk_open("memory:?events=before_acquire", &cfg, &m));
+	rc = lk_acquire(lk_self(m), "n", LK_S, NULL, NULL);
+	ok(lk_close(m));
+	return rc;
+}
+
 static const struct code {
 	int number;
 	int listed;

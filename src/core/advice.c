@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What to do about each code.  A code without its line here does not compile. */
+#include <latchkey.h>
+
+#define ADVICE_BUSY "do something else, or ask again with a timeout: a wait takes its turn"
+#define ADVICE_TIMEDOUT                                                          \
+	"release what you hold and begin again; if it happens often, look with " \
+	"lk_snapshot() for who holds it, and hold it for a shorter time"
+#define ADVICE_CANCELED "stop the work of this owner, or ask again: one cancel ends one wait"
+#define ADVICE_DEADLOCK                                                              \
+	"release what you hold and begin again; take names in one order, or all at " \
+	"once with lk_acquire_many()"
+#define ADVICE_IO          "look at errno, and write elsewhere"
+#define ADVICE_PERM        "the program's own hook said no: ask it why"
+#define ADVICE_INVAL       "correct the call; lk_config.report says which setting"
+#define ADVICE_NOMEM       "release what is not needed, or fail this piece of work"
+#define ADVICE_UNSUPPORTED "leave the option 0, or do without"
+#define ADVICE_STALE                                                                            \
+	"drop the write, if it is a fence that is stale; else find out who released the grant " \
+	"before"
+#define ADVICE_CONVERSION_DEADLOCK \
+	"release the grant and begin again; take U instead of S if you may write later"
+#define ADVICE_LIMIT   "release some grants, or lock an ancestor instead of its parts"
+#define ADVICE_CLOSED  "stop: release what you hold and close the owner"
+#define ADVICE_FORKED  "open a manager of its own in the child"
+#define ADVICE_VERSION "build against the header of the library that is installed"
+#define ADVICE_NAME    "use a name of 1 to 4096 bytes"
+
+const char *
+lk_advice(int rc)
+{
+	switch (rc) {
+	case LK_OK:
+		return "go on";
+#define CASE(name, number, text) \
+	case LK_E_##name:        \
+		return ADVICE_##name;
+		LK_ERROR_LIST(CASE)
+#undef CASE
+	default:
+		return "look where the number comes from: it is not Latchkey's";
+	}
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens to requests and grants, made into events. */
+#ifndef LK_CORE_EVENTS_H
+#define LK_CORE_EVENTS_H
+
+#include "base/probe.h"
+#include "core/request.h"
+
+#define EVENTS_OF_WAITS    (LK_EVENT_WAIT | LK_EVENT_GRANT | EVENTS_OF_REFUSALS)
+#define EVENTS_OF_REFUSALS (LK_EVENT_REFUSED | LK_EVENT_BUSY | LK_EVENT_DEADLOCK)
+#define EVENTS_OF_REQUESTS \
+	(LK_EVENT_BEFORE_ACQUIRE | LK_EVENT_ACQUIRED | LK_EVENT_ORDER | EVENTS_OF_WAITS)
+#define EVENTS_OF_CONVERSIONS \
+	(LK_EVENT_BEFORE_CONVERT | LK_EVENT_CONVERT | LK_EVENT_ORDER | EVENTS_OF_WAITS)
+
+/* Does anybody want one of these kinds?  (V2) */
+LK_HOT bool
+events_want(const struct lk_owner *w, uint32_t kinds)
+{
+	return (w->manager->tracer.wanted & kinds) != 0;
+}
+
+/* Of a request for the name `n`, or if that is NULL for `r`.  0; LK_E_PERM: it is not to be made. */
+int event_request_begins(struct lk_owner *w, const struct name *n, struct lk_resource *r,
+			 struct request *q);
+
+/* … which came to `rc`, 0: the grant `g`. */
+void event_request_ends(struct lk_owner *w, struct request *q, lk_grant g, int rc);
+
+/* The same of a conversion of a grant on `r`, in `was`; one that only weakens does not begin. */
+int event_conversion_begins(struct lk_owner *w, struct lk_resource *r, lk_mode was,
+			    struct request *q);
+void event_conversion_ends(struct lk_owner *w, struct lk_resource *r, lk_mode was,
+			   struct request *q, lk_grant g, int rc);
+
+/* It stands in a line; it does no longer, with `rc`; it could not join. */
+void event_wait_begins(struct lk_owner *w, const struct waiter *waiter, struct request *q);
+void event_wait_ends(struct lk_owner *w, const struct waiter *waiter, struct request *q, int rc,
+		     uint64_t now);
+void event_barred(struct lk_owner *w, const struct waiter *waiter, struct request *q, int rc);
+
+/* What there will be to tell of the grant in a slot, once it is released. */
+void event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_event *e);
+
+/* `w` is about to make `q`, which may wait: learn what it wants while it holds what. */
+void events_learn_order(struct lk_owner *w, const struct request *q);
+
+/* An event of `w`, as far as every event has it. */
+void event_begin(struct lk_event *e, const struct lk_owner *w, uint32_t kind);
+
+#endif /* LK_CORE_EVENTS_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where events go: into the ring, to the hook, into the log.
+ *
+ * V1  hook and log are called with no latch of ours held, in the thread that acted; not at all by who releases
+ *     for others (`quiet`), as that is done under the owner's latch or the registry's lock.
+ * V2  what no kind in `wanted` asks for costs one look at `wanted`, and that only off the plain ways: kinds that
+ *     are seen on plain ways make all owners noted (HOLDS_NOTED), so that they go none of them.
+ */
+#ifndef LK_CORE_TRACER_H
+#define LK_CORE_TRACER_H
+
+#include "trace/order.h"
+#include "trace/ring.h"
+
+/* Kinds that plain ways know nothing of.  (V2) */
+#define EVENTS_NOTED                                                             \
+	(LK_EVENT_BEFORE_ACQUIRE | LK_EVENT_ACQUIRED | LK_EVENT_BEFORE_CONVERT | \
+	 LK_EVENT_CONVERT | LK_EVENT_RELEASE)
+
+struct tracer {
+	uint32_t wanted;         /* kinds that go anywhere at all */
+	uint32_t kinds;          /* those of the ring and the hook */
+	uint32_t logged;         /* those that may make a line */
+	enum lk_log_level level; /* 0: no log */
+	int (*hook)(void *arg, const struct lk_event *event);
+	void *hook_arg;
+	void (*log)(void *arg, enum lk_log_level level, const char *line);
+	void *log_arg;
+	struct order *order; /* NULL: not learnt */
+	const struct env *env;
+	struct ring ring;
+};
+
+struct settings;
+
+/* `order`: orders are to be learnt.  False: no memory, and nothing to undo. */
+bool tracer_init(struct tracer *t, struct env *env, const struct settings *s, bool order);
+void tracer_fini(struct tracer *t);
+
+/* Must the owners be noted? */
+bool tracer_notes(const struct tracer *t);
+
+/* Take an event to where it is wanted; what the hook returned.  (V1) */
+int tracer_tell(struct tracer *t, struct lk_event *e, bool quiet);
+
+/* A line that is no event. */
+void tracer_say(struct tracer *t, enum lk_log_level level, const char *line);
+
+#endif /* LK_CORE_TRACER_H */
