@@ -266,11 +266,17 @@ acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	     lk_grant *out)
 {
 	lk_grant g = 0;
-	int rc = event_request_begins(w, n, r, q);
+	int rc = 0;
 
+	event_request_is(q, n, r);
+	if (events_want(w, EVENTS_BEFORE_REQUESTS))
+		rc = event_request_begins(w, q);
 	if (likely(rc == 0))
 		rc = acquire_untold(w, n, r, q, &g);
-	event_request_ends(w, q, g, rc);
+	if (rc != 0 || events_want(w, LK_EVENT_ACQUIRED))
+		event_request_ends(w, q, g, rc);
+	else
+		event_request_is(q, NULL, NULL);
 	if (rc == 0 && out != NULL)
 		*out = g;
 	return rc;

@@ -168,26 +168,21 @@ convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
 }
 
 /* The same, told. */
-static LK_NOINLINE int
+static int
 convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct request *q)
 {
 	const bool weakens = is_weaker(c) && mode_covers(c->was, c->becomes);
-	int rc = weakens ? 0 : event_conversion_begins(w, hold_resource(c->hold), c->was, q);
+	int rc = 0;
 
+	event_request_is(q, NULL, hold_resource(c->hold));
+	if (!weakens && events_want(w, EVENTS_BEFORE_CONVERSIONS))
+		rc = event_conversion_begins(w, q, c->was);
 	if (likely(rc == 0))
 		rc = convert_any(w, c, q);
-	event_conversion_ends(w, hold_resource(c->hold), c->was, q, g, rc);
-	return rc;
-}
-
-static int
-convert_found(struct lk_owner *w, lk_grant g, const struct conversion *c, struct request *q)
-{
-	int rc = events_want(w, EVENTS_OF_CONVERSIONS) ? convert_told(w, g, c, q)
-						       : convert_any(w, c, q);
-
-	if (unlikely(rc != 0))
+	if (rc != 0)
 		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
+	if (rc != 0 || events_want(w, LK_EVENT_CONVERT))
+		event_conversion_ends(w, q, c->was, g, rc);
 	return rc;
 }
 
@@ -199,7 +194,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (unlikely(rc != 0))
 		return rc;
-	rc = find_conversion(w, g, q->mode, &c) ? convert_found(w, g, &c, q) : LK_E_STALE;
+	rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q) : LK_E_STALE;
 	if (unlikely(q->extra != NULL))
 		request_drop(w, q);
 	w->made_real = 0; /* (H10) */

@@ -178,24 +178,11 @@ ask(struct lk_owner *w, const struct request *q, uint32_t kind, lk_mode from)
 	return tell(w, &e) == 0 ? 0 : LK_E_PERM;
 }
 
-static void
-end(struct request *q)
-{
-	q->name = NULL;
-	q->leaf = NULL;
-}
-
 int
-event_request_begins(struct lk_owner *w, const struct name *n, struct lk_resource *r,
-		     struct request *q)
+event_request_begins(struct lk_owner *w, struct request *q)
 {
-	int rc;
+	int rc = ask(w, q, LK_EVENT_BEFORE_ACQUIRE, LK_NL);
 
-	q->name = n;
-	q->leaf = r;
-	q->told = false;
-	q->waited_ns = 0;
-	rc = ask(w, q, LK_EVENT_BEFORE_ACQUIRE, LK_NL);
 	if (rc == 0)
 		events_learn_order(w, q);
 	return rc;
@@ -264,36 +251,29 @@ event_request_ends(struct lk_owner *w, struct request *q, lk_grant g, int rc)
 	if (unlikely(rc != 0)) {
 		if (!q->told && rc != LK_E_INVAL)
 			tell_refused(w, q, NULL, LK_NL, q->mode, rc, 0);
-	} else if (events_want(w, LK_EVENT_ACQUIRED)) {
+	} else {
 		tell_acquired(w, q, g);
 	}
-	end(q);
+	event_request_is(q, NULL, NULL);
 }
 
 int
-event_conversion_begins(struct lk_owner *w, struct lk_resource *r, lk_mode was, struct request *q)
+event_conversion_begins(struct lk_owner *w, struct request *q, lk_mode was)
 {
-	int rc;
+	int rc = ask(w, q, LK_EVENT_BEFORE_CONVERT, was);
 
-	q->leaf = r;
-	rc = ask(w, q, LK_EVENT_BEFORE_CONVERT, was);
 	if (rc == 0)
 		events_learn_order(w, q);
 	return rc;
 }
 
 void
-event_conversion_ends(struct lk_owner *w, struct lk_resource *r, lk_mode was, struct request *q,
-		      lk_grant g, int rc)
+event_conversion_ends(struct lk_owner *w, struct request *q, lk_mode was, lk_grant g, int rc)
 {
-	q->leaf = r;
-	if (rc != 0) {
-		if (!q->told)
-			tell_refused(w, q, NULL, was, q->mode, rc, 0);
-	} else if (events_want(w, LK_EVENT_CONVERT)) {
+	if (rc == 0)
 		tell_converted(w, q, was, g);
-	}
-	end(q);
+	else if (!q->told)
+		tell_refused(w, q, NULL, was, q->mode, rc, 0);
 }
 
 void

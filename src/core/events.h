@@ -6,12 +6,11 @@
 #include "base/probe.h"
 #include "core/request.h"
 
-#define EVENTS_OF_WAITS    (LK_EVENT_WAIT | LK_EVENT_GRANT | EVENTS_OF_REFUSALS)
-#define EVENTS_OF_REFUSALS (LK_EVENT_REFUSED | LK_EVENT_BUSY | LK_EVENT_DEADLOCK)
-#define EVENTS_OF_REQUESTS \
-	(LK_EVENT_BEFORE_ACQUIRE | LK_EVENT_ACQUIRED | LK_EVENT_ORDER | EVENTS_OF_WAITS)
-#define EVENTS_OF_CONVERSIONS \
-	(LK_EVENT_BEFORE_CONVERT | LK_EVENT_CONVERT | LK_EVENT_ORDER | EVENTS_OF_WAITS)
+#define EVENTS_OF_WAITS           (LK_EVENT_WAIT | LK_EVENT_GRANT | EVENTS_OF_REFUSALS)
+#define EVENTS_OF_REFUSALS        (LK_EVENT_REFUSED | LK_EVENT_BUSY | LK_EVENT_DEADLOCK)
+#define EVENTS_BEFORE_REQUESTS    (LK_EVENT_BEFORE_ACQUIRE | LK_EVENT_ORDER)
+#define EVENTS_OF_REQUESTS        (EVENTS_BEFORE_REQUESTS | LK_EVENT_ACQUIRED | EVENTS_OF_WAITS)
+#define EVENTS_BEFORE_CONVERSIONS (LK_EVENT_BEFORE_CONVERT | LK_EVENT_ORDER)
 
 /* Does anybody want one of these kinds?  (V2) */
 LK_HOT bool
@@ -20,18 +19,25 @@ events_want(const struct lk_owner *w, uint32_t kinds)
 	return (w->manager->tracer.wanted & kinds) != 0;
 }
 
-/* Of a request for the name `n`, or if that is NULL for `r`.  0; LK_E_PERM: it is not to be made. */
-int event_request_begins(struct lk_owner *w, const struct name *n, struct lk_resource *r,
-			 struct request *q);
+/* A request for the name `n`, or if that is NULL for `r`: what will be told is about that, until it ends. */
+LK_HOT void
+event_request_is(struct request *q, const struct name *n, struct lk_resource *r)
+{
+	q->name = n;
+	q->leaf = r;
+	q->told = false;
+	q->waited_ns = 0;
+}
 
-/* … which came to `rc`, 0: the grant `g`. */
+/* 0; LK_E_PERM: it is not to be made. */
+int event_request_begins(struct lk_owner *w, struct request *q);
+
+/* It came to `rc`, 0: the grant `g`. */
 void event_request_ends(struct lk_owner *w, struct request *q, lk_grant g, int rc);
 
-/* The same of a conversion of a grant on `r`, in `was`; one that only weakens does not begin. */
-int event_conversion_begins(struct lk_owner *w, struct lk_resource *r, lk_mode was,
-			    struct request *q);
-void event_conversion_ends(struct lk_owner *w, struct lk_resource *r, lk_mode was,
-			   struct request *q, lk_grant g, int rc);
+/* The same of the conversion of a grant that is in `was`; one that only weakens does not begin. */
+int event_conversion_begins(struct lk_owner *w, struct request *q, lk_mode was);
+void event_conversion_ends(struct lk_owner *w, struct request *q, lk_mode was, lk_grant g, int rc);
 
 /* It stands in a line; it does no longer, with `rc`; it could not join. */
 void event_wait_begins(struct lk_owner *w, const struct waiter *waiter, struct request *q);

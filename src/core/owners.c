@@ -53,14 +53,11 @@ lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct
 
 /* Nobody is in a call with it any more; its memory becomes another owner's. */
 static void
-end_owner(struct lk_owner *w, bool died)
+end_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
-	if (unlikely(died))
-		release_quietly(w, true); /* the registry's lock is held */
-	else
-		release_everything(w, false);
+	release_everything(w, false);
 	owner_end(w);
 	owner_leave(w);
 	slab_put(home, w);
@@ -78,7 +75,7 @@ lk_owner_close(struct lk_owner *w)
 		return rc;
 	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
 		process_forget_owner(&w->manager->member, w);
-	end_owner(w, false);
+	end_owner(w);
 	return 0;
 }
 
@@ -87,8 +84,10 @@ owner_thread_ends(struct member *me, void *owner)
 {
 
 	(void)me;
-	if (release_enter(owner) == 0)
-		end_owner(owner, true);
+	if (release_enter(owner) != 0)
+		return;
+	release_quietly(owner, true); /* the registry's lock is held (V1) */
+	end_owner(owner);
 }
 
 int
@@ -119,6 +118,6 @@ lk_self(struct lk_manager *m)
 	if (process_set_owner(&m->member, w))
 		return w;
 	owner_enter(w);
-	end_owner(w, false);
+	end_owner(w);
 	return NULL;
 }

@@ -26,8 +26,7 @@ static void
 set_kinds(struct tracer *t, const struct settings *s, bool order)
 {
 	t->kinds = s->events != LK_OFF ? (uint32_t)s->events : 0;
-	if (order)
-		t->kinds |= LK_EVENT_ORDER;
+	t->kinds = order ? t->kinds | LK_EVENT_ORDER : t->kinds & ~LK_EVENT_ORDER;
 	if (t->log != NULL && s->log_level != LK_OFF)
 		t->level = (enum lk_log_level)s->log_level;
 	t->logged = kinds_of_level(t->level, t->kinds);
