@@ -73,8 +73,8 @@ enum lk_victim {
  *                LK_OFF: nobody looks.
  * victim         whose request of a ring ends with LK_E_DEADLOCK, of those with the lowest priority: one of
  *                enum lk_victim.  In a URL its number, or "requester", "youngest", "oldest", "fewest", "most".
- * event_ring     events that are kept for lk_event_each().  They take a quarter of a kilobyte each, from
- *                the first event on.  LK_OFF: none; a hook is called all the same.
+ * event_ring     events that are kept for lk_event_each().  They take a quarter of a kilobyte each, as
+ *                they come.  LK_OFF: none; a hook is called all the same.
  * events         the kinds of events that are kept and told: bits, see events.h.  In a URL a number, or names
  *                with '+' between them: "events=wait+grant+release", "events=slow+busy", "events=all".
  *                before_acquire, acquired, before_convert, convert or release among them: as LK_TIMED, and every

@@ -50,9 +50,9 @@ tracer_init(struct tracer *t, struct env *env, const struct settings *s, bool or
 		if (t->order == NULL)
 			return false;
 	}
-	/* A release cannot make the entries. */
+	/* A release makes no entries. */
 	if ((t->kinds & EVENTS_NOTED) != 0 && !ring_prepare(&t->ring)) {
-		order_destroy(t->order);
+		tracer_fini(t);
 		return false;
 	}
 	return true;

@@ -4,49 +4,98 @@
 
 #include "trace/ring.h"
 
+_Static_assert(RING_MOST >= 1 << 20, "there are segments for the largest setting");
+
 void
 ring_init(struct ring *r, struct env *env, uint64_t n)
 {
 	r->env = env;
 	r->n = n;
-	shim_init(&r->entry, NULL);
+	for (int k = 0; k < RING_SEGMENTS; k++)
+		shim_init(&r->segment[k], NULL);
 	shim_init(&r->tickets, (uint64_t)0);
 	shim_init(&r->dropped, (uint64_t)0);
 }
 
-static struct ring_entry *
-entries(const struct ring *r)
+/* Segment k has the entries from RING_FIRST * (2^k - 1) on. */
+static uint64_t
+segment_first(int k)
 {
-	return shim_load(&r->entry, SHIM_ACQUIRE);
+	return ((UINT64_C(1) << k) - 1) * RING_FIRST;
+}
+
+static int
+segment_of(uint64_t i)
+{
+	return 63 - __builtin_clzll(i / RING_FIRST + 1);
+}
+
+/* The last one is cut off where the ring ends. */
+static size_t
+segment_bytes(const struct ring *r, int k)
+{
+	uint64_t first = segment_first(k);
+	uint64_t end = segment_first(k + 1);
+
+	return (size_t)((end < r->n ? end : r->n) - first) * sizeof(struct ring_entry);
 }
 
 void
 ring_fini(struct ring *r)
 {
-	if (entries(r) != NULL)
-		env_free(r->env, entries(r), r->n * sizeof(struct ring_entry));
+	for (int k = 0; k < RING_SEGMENTS; k++) {
+		struct ring_entry *segment = shim_load(&r->segment[k], SHIM_ACQUIRE);
+
+		if (segment != NULL)
+			env_free(r->env, segment, segment_bytes(r, k));
+	}
+}
+
+/* NULL: no memory. */
+static struct ring_entry *
+make_segment(struct ring *r, int k)
+{
+	struct ring_entry *made = env_zalloc(r->env, segment_bytes(r, k), LK_LINE);
+	void *there = NULL;
+
+	if (made == NULL || shim_cas(&r->segment[k], &there, (void *)made, SHIM_ACQ_REL))
+		return made;
+	env_free(r->env, made, segment_bytes(r, k)); /* somebody was faster */
+	return shim_load(&r->segment[k], SHIM_ACQUIRE);
 }
 
 bool
 ring_prepare(struct ring *r)
 {
-	struct ring_entry *made;
-	void *none = NULL;
-
-	if (r->n == 0 || entries(r) != NULL)
-		return true;
-	made = env_zalloc(r->env, r->n * sizeof(*made), LK_LINE);
-	if (made == NULL)
-		return false;
-	if (!shim_cas(&r->entry, &none, (void *)made, SHIM_ACQ_REL))
-		env_free(r->env, made, r->n * sizeof(*made)); /* somebody was faster */
+	for (int k = 0; segment_first(k) < r->n; k++) {
+		if (shim_load(&r->segment[k], SHIM_ACQUIRE) == NULL && make_segment(r, k) == NULL)
+			return false;
+	}
 	return true;
 }
 
+/* NULL: it is not there yet. */
 static struct ring_entry *
-entry_of(const struct ring *r, uint64_t ticket)
+find_entry(const struct ring *r, uint64_t ticket)
 {
-	return entries(r) + (ticket - 1) % r->n;
+	const uint64_t i = (ticket - 1) % r->n;
+	const int k = segment_of(i);
+	struct ring_entry *segment = shim_load(&r->segment[k], SHIM_ACQUIRE);
+
+	return segment != NULL ? segment + (i - segment_first(k)) : NULL;
+}
+
+/* The same, made if need be; NULL: no memory. */
+static struct ring_entry *
+entry_of(struct ring *r, uint64_t ticket)
+{
+	struct ring_entry *e = find_entry(r, ticket);
+
+	if (likely(e != NULL))
+		return e;
+	if (make_segment(r, segment_of((ticket - 1) % r->n)) == NULL)
+		return NULL;
+	return find_entry(r, ticket);
 }
 
 /* False: somebody else is at it, or has a later event there already.  (E1) */
@@ -79,16 +128,14 @@ ring_put(struct ring *r, struct lk_event *event)
 	if (r->n == 0)
 		return;
 	ticket = shim_add(&r->tickets, (uint64_t)1, SHIM_RELAXED) + 1;
-	if (ring_prepare(r)) {
-		e = entry_of(r, ticket);
-		if (likely(claim(e, ticket))) {
-			event->sequence = ticket;
-			fill(e, event);
-			shim_store(&e->turn, 2 * ticket, SHIM_RELEASE);
-			return;
-		}
+	e = entry_of(r, ticket);
+	if (unlikely(e == NULL) || unlikely(!claim(e, ticket))) {
+		shim_add(&r->dropped, (uint64_t)1, SHIM_RELAXED); /* (E3) */
+		return;
 	}
-	shim_add(&r->dropped, (uint64_t)1, SHIM_RELAXED); /* (E3) */
+	event->sequence = ticket;
+	fill(e, event);
+	shim_store(&e->turn, 2 * ticket, SHIM_RELEASE);
 }
 
 uint64_t
@@ -111,10 +158,10 @@ ring_get(const struct ring *r, uint64_t ticket, struct lk_event *out)
 	uint64_t word[EVENT_WORDS];
 	const struct ring_entry *e;
 
-	if (entries(r) == NULL)
+	if (r->n == 0)
 		return false;
-	e = entry_of(r, ticket);
-	if (shim_load(&e->turn, SHIM_ACQUIRE) != 2 * ticket)
+	e = find_entry(r, ticket);
+	if (e == NULL || shim_load(&e->turn, SHIM_ACQUIRE) != 2 * ticket)
 		return false;
 	for (int i = 0; i < EVENT_WORDS; i++)
 		word[i] = shim_load(&e->word[i], SHIM_ACQUIRE);

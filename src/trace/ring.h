@@ -14,7 +14,8 @@
  *     brought that one's odd turn with it (words are stored with release and loaded with acquire).
  * E3  tickets count from 1 and are an event's `sequence`.  Each ticket is put down or counted in `dropped`.
  *
- * The entries come with the first event, as most managers never have one.
+ * Entries come as they are needed, in segments each of which is twice the one before: most managers have few
+ * events, and who has the first one should not wait for room for a thousand.
  */
 #ifndef LK_TRACE_RING_H
 #define LK_TRACE_RING_H
@@ -23,7 +24,12 @@
 
 #include "base/env.h"
 
-enum { EVENT_WORDS = sizeof(struct lk_event) / 8 };
+enum {
+	EVENT_WORDS = sizeof(struct lk_event) / 8,
+	RING_FIRST = 16, /* entries of segment 0 */
+	RING_SEGMENTS = 17,
+	RING_MOST = RING_FIRST * ((1 << RING_SEGMENTS) - 1)
+};
 
 _Static_assert(sizeof(struct lk_event) % 8 == 0, "an event is whole words");
 
@@ -34,8 +40,8 @@ struct ring_entry {
 
 struct ring {
 	struct env *env;
-	uint64_t n; /* entries; 0: none, nothing is kept */
-	aptr entry; /* the array; NULL: not yet */
+	uint64_t n;                  /* entries; 0: none, nothing is kept */
+	aptr segment[RING_SEGMENTS]; /* NULL: not yet */
 	a64 tickets LK_ALIGNED;
 	a64 dropped;
 };
@@ -43,10 +49,10 @@ struct ring {
 void ring_init(struct ring *r, struct env *env, uint64_t n);
 void ring_fini(struct ring *r);
 
-/* Have the entries now, for those who must not allocate later.  False: no memory. */
+/* Have all entries now, for those who must not allocate later.  False: no memory. */
 bool ring_prepare(struct ring *r);
 
-/* Put an event down; its `sequence` is set, or 0 if it was dropped.  Allocates if nothing is there yet. */
+/* Put an event down; its `sequence` is set, or 0 if it was dropped.  May allocate. */
 void ring_put(struct ring *r, struct lk_event *event);
 
 /* The latest ticket that was drawn; 0: none. */

@@ -101,7 +101,7 @@ Test(events, cost_nothing_until_there_is_one)
 	cr_expect_eq(atomic_load(&world.nows), 0, "a try that is refused reads no clock");
 	bytes = atomic_load(&heap.bytes);
 	is(lk_acquire(w[1], "a", LK_X, &o, NULL), LK_E_TIMEDOUT);
-	cr_expect_gt(atomic_load(&heap.bytes), bytes + 1000 * sizeof(struct lk_event));
+	cr_expect_ge(atomic_load(&heap.bytes), bytes + 2 * sizeof(struct lk_event));
 	close_all(m, w, 2);
 	cr_expect_eq(atomic_load(&heap.bytes), 0);
 }
@@ -120,6 +120,7 @@ Test(events, of_a_wait_that_ends_with_a_grant)
 	ok(lk_owner_open(m, &o, &w[1]));
 	g = take(w[0], "a", LK_X);
 	ask(m, &a, w[1], "a", LK_S);
+	wait_until(counts_of(m).recorded == 1);
 	ok(lk_release(w[0], g));
 	granted(&a);
 	expect_events(m, "wait a, grant a");
@@ -199,6 +200,7 @@ Test(events, of_a_cancel_and_of_a_ring)
 	take(w[0], "a", LK_S);
 	g = take(w[1], "a", LK_S);
 	ask(m, &a, w[0], "a", LK_X);
+	wait_until(counts_of(m).recorded == 1);
 	is(lk_upgrade(w[1], g, NULL), LK_E_CONVERSION_DEADLOCK);
 	ok(lk_owner_cancel(w[0]));
 	is(answer(&a), LK_E_CANCELED);
@@ -356,6 +358,7 @@ Test(events, know_how_long_it_was_held_and_waited_for)
 	g = take(w[0], "a", LK_X);
 	test_world_advance(&world, 50);
 	ask(m, &a, w[1], "a", LK_X);
+	wait_until(counts_of(m).recorded == 2);
 	test_world_advance(&world, 700);
 	ok(lk_release(w[0], g));
 	g = granted(&a);

@@ -141,6 +141,49 @@ Test(ring, drops_and_counts_what_there_is_no_memory_for)
 	finish(&f);
 }
 
+/* Entry after entry, over all segments, and the last of them cut off. */
+Test(ring, takes_memory_as_it_fills)
+{
+	static const uint64_t sizes[] = { 15, 16, 17, 48, 49, 300 };
+
+	for (size_t s = 0; s < countof(sizes); s++) {
+		uint64_t blocks = 0;
+		struct fixture f;
+		struct lk_event e;
+
+		begin(&f, sizes[s]);
+		for (uint64_t x = 1; x <= sizes[s] + 5; x++) {
+			cr_assert_eq(put(&f, x), x);
+			if (x == 1 || x == 17 || x == 49 || x == 113 || x == 241)
+				blocks += x <= sizes[s];
+			cr_assert_eq(atomic_load(&f.heap.blocks), blocks, "%u of %u", (unsigned)x,
+				     (unsigned)sizes[s]);
+		}
+		for (uint64_t x = 6; x <= sizes[s] + 5; x++) {
+			cr_assert(ring_get(&f.ring, x, &e));
+			cr_expect_eq(made_from(&e), x);
+		}
+		cr_expect_eq(atomic_load(&f.heap.bytes), sizes[s] * sizeof(struct ring_entry));
+		finish(&f);
+	}
+}
+
+Test(ring, can_have_all_its_memory_at_once)
+{
+	struct fixture f;
+
+	begin(&f, 300);
+	test_heap_fail(&f.heap, 3, false);
+	cr_expect_not(ring_prepare(&f.ring));
+	cr_expect(ring_prepare(&f.ring));
+	cr_expect(ring_prepare(&f.ring));
+	cr_expect_eq(atomic_load(&f.heap.bytes), 300 * sizeof(struct ring_entry));
+	test_heap_fail(&f.heap, 1, true);
+	for (uint64_t x = 1; x <= 301; x++)
+		cr_assert_eq(put(&f, x), x);
+	finish(&f);
+}
+
 /* (E1) A writer that stopped half-way is in nobody's way, and nobody reads what it left. */
 Test(ring, drops_what_meets_a_writer_that_stopped)
 {
@@ -150,7 +193,7 @@ Test(ring, drops_what_meets_a_writer_that_stopped)
 
 	begin(&f, 1);
 	put(&f, 5);
-	entry = shim_load(&f.ring.entry, SHIM_RELAXED);
+	entry = shim_load(&f.ring.segment[0], SHIM_RELAXED);
 	shim_store(&entry->turn, (uint64_t)3, SHIM_RELAXED); /* ticket 2 is at it */
 	shim_store(&f.ring.tickets, (uint64_t)2, SHIM_RELAXED);
 	cr_expect_eq(put(&f, 7), 0);
@@ -169,7 +212,7 @@ Test(ring, does_not_go_back)
 
 	begin(&f, 1);
 	put(&f, 5);
-	entry = shim_load(&f.ring.entry, SHIM_RELAXED);
+	entry = shim_load(&f.ring.segment[0], SHIM_RELAXED);
 	shim_store(&entry->turn, (uint64_t)20, SHIM_RELAXED); /* ticket 10 was put down */
 	cr_expect_eq(put(&f, 7), 0);
 	cr_expect_eq(shim_load(&f.ring.dropped, SHIM_RELAXED), 1);
