@@ -134,6 +134,23 @@ event_wait_begins(struct lk_owner *w, const struct waiter *waiter, struct reques
 	(void)tell(w, &e);
 }
 
+/* The latest ring that ended with a request of this owner, if it is still kept. */
+static LK_NOINLINE void
+say_ring(struct lk_owner *w)
+{
+	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
+	struct lk_deadlock d;
+	struct lk_deadlock mine = { 0 };
+
+	for (uint64_t after = 0; detector_copy(&w->manager->detector, after, &d);
+	     after = d.number) {
+		if (d.member[d.victim].owner_id == id)
+			mine = d;
+	}
+	if (mine.number != 0)
+		tracer_say_ring(&w->manager->tracer, &mine);
+}
+
 void
 event_wait_ends(struct lk_owner *w, const struct waiter *waiter, struct request *q, int rc,
 		uint64_t now)
@@ -143,6 +160,8 @@ event_wait_ends(struct lk_owner *w, const struct waiter *waiter, struct request 
 	q->waited_ns += now > waiter->since_ns ? now - waiter->since_ns : 0;
 	if (rc != 0) {
 		tell_refused(w, q, waiter->r, waiter->held, waiter->want, rc, now);
+		if (rc == LK_E_DEADLOCK && w->manager->tracer.level >= LK_LOG_ERROR)
+			say_ring(w);
 		return;
 	}
 	if (!events_want(w, LK_EVENT_GRANT))

@@ -180,8 +180,9 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 		return;
 	}
 	event_release(w, s, slot, &e);
+	tracer_record(&w->manager->tracer, &e); /* or the next one's grant could come before it */
 	release_untold(w, s, slot);
-	(void)tracer_tell(&w->manager->tracer, &e, w->is_quiet);
+	(void)tracer_call(&w->manager->tracer, &e, w->is_quiet);
 }
 
 /*

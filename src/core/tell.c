@@ -128,3 +128,34 @@ tell_event(struct out *o, const struct lk_event *e)
 		tell_request(o, e);
 	tell_owner(o, e);
 }
+
+static void
+tell_member(struct out *o, const struct lk_deadlock_member *m)
+{
+	out_format(o, "owner %llu", (unsigned long long)m->owner_id);
+	if (m->owner_label[0] != '\0') {
+		out_text(o, " (");
+		out_plain(o, m->owner_label, strnlen(m->owner_label, LK_LABEL_MAX));
+		out_text(o, ")");
+	}
+	if ((m->flags & LK_EXTERNAL) != 0) {
+		out_text(o, " waits outside for ");
+		return;
+	}
+	out_text(o, " wants ");
+	tell_name(o, m->name, m->name_len, (m->flags & LK_NAME_IS_ID) != 0);
+	out_format(o, " in %s, ", lk_modename(m->wanted));
+	if (m->blocked != LK_NL)
+		out_format(o, "held in %s by ", lk_modename(m->blocked));
+	else
+		out_text(o, "behind ");
+}
+
+void
+tell_ring(struct out *o, const struct lk_deadlock *d)
+{
+	out_format(o, "deadlock %llu of %u: ", (unsigned long long)d->number, d->n);
+	for (uint32_t i = 0; i < d->kept; i++)
+		tell_member(o, &d->member[i]);
+	out_text(o, d->kept < d->n ? "others" : "the first");
+}

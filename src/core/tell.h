@@ -11,6 +11,9 @@ enum lk_log_level tell_level(const struct lk_event *e);
 /* One line without its newline, number and time. */
 void tell_event(struct out *o, const struct lk_event *e);
 
+/* A ring: who waits for what, which the next one holds. */
+void tell_ring(struct out *o, const struct lk_deadlock *d);
+
 /* A name, or what is kept of it, in words: a number is "id 42". */
 void tell_name(struct out *o, const unsigned char *name, uint32_t len, bool is_id);
 

@@ -5,7 +5,7 @@
 #include "base/guest.h"
 #include "core/tell.h"
 
-enum { LINE_ROOM = 512 };
+enum { LINE_ROOM = 1024 };
 
 /* A log's kinds: at every level those that may matter so much. */
 static uint32_t
@@ -119,17 +119,34 @@ tracer_say(struct tracer *t, enum lk_log_level level, const char *line)
 	guest_leave(&g);
 }
 
+void
+tracer_say_ring(struct tracer *t, const struct lk_deadlock *d)
+{
+	struct line l = { 0 };
+	struct out o;
+
+	out_begin(&o, add_to_line, &l);
+	tell_ring(&o, d);
+	(void)out_end(&o);
+	tracer_say(t, LK_LOG_ERROR, l.text);
+}
+
+void
+tracer_record(struct tracer *t, struct lk_event *e)
+{
+	if (e->at_ns == 0)
+		e->at_ns = env_now(t->env);
+	if ((t->kinds & e->kind) != 0)
+		ring_put(&t->ring, e);
+}
+
 int
-tracer_tell(struct tracer *t, struct lk_event *e, bool quiet)
+tracer_call(struct tracer *t, const struct lk_event *e, bool quiet)
 {
 	const bool logs = (t->logged & e->kind) != 0 && tell_level(e) <= t->level;
 	struct guest g;
 	int rc = 0;
 
-	if (e->at_ns == 0)
-		e->at_ns = env_now(t->env);
-	if ((t->kinds & e->kind) != 0)
-		ring_put(&t->ring, e);
 	if (quiet)
 		return 0;
 	guest_enter(&g);
@@ -139,4 +156,11 @@ tracer_tell(struct tracer *t, struct lk_event *e, bool quiet)
 		log_event(t, e);
 	guest_leave(&g);
 	return rc;
+}
+
+int
+tracer_tell(struct tracer *t, struct lk_event *e, bool quiet)
+{
+	tracer_record(t, e);
+	return tracer_call(t, e, quiet);
 }

@@ -41,10 +41,17 @@ void tracer_fini(struct tracer *t);
 /* Must the owners be noted? */
 bool tracer_notes(const struct tracer *t);
 
-/* Take an event to where it is wanted; what the hook returned.  (V1) */
+/* Take an event to the ring; to the hook and the log.  What the hook returned.  (V1) */
+void tracer_record(struct tracer *t, struct lk_event *e);
+int tracer_call(struct tracer *t, const struct lk_event *e, bool quiet);
+
+/* Both. */
 int tracer_tell(struct tracer *t, struct lk_event *e, bool quiet);
 
 /* A line that is no event. */
 void tracer_say(struct tracer *t, enum lk_log_level level, const char *line);
+
+/* The line of a ring. */
+void tracer_say_ring(struct tracer *t, const struct lk_deadlock *d);
 
 #endif /* LK_CORE_TRACER_H */

@@ -162,7 +162,7 @@ Test(history, through_a_filter_and_a_writer_that_fails)
 
 struct log {
 	unsigned n[LK_LOG_DEBUG + 1];
-	char last[512];
+	char last[1100];
 };
 
 static void
@@ -265,6 +265,64 @@ Test(log, says_who_is_in_the_way_and_what_to_do)
 	cr_expect_not_null(strstr(log.last, lk_advice(LK_E_TIMEDOUT)), "%s", log.last);
 	ok(lk_owner_close(other));
 	close_all(m, &w, 1);
+}
+
+struct lines {
+	unsigned n;
+	char line[4][1100];
+};
+
+static void
+keep_line(void *arg, enum lk_log_level level, const char *line)
+{
+	struct lines *l = arg;
+
+	must(level == LK_LOG_ERROR && l->n < 4);
+	snprintf(l->line[l->n++], sizeof(l->line[0]), "%s", line);
+}
+
+static int
+find_deadlock(void *arg, const struct lk_event *event)
+{
+	*(bool *)arg |= event->kind == LK_EVENT_DEADLOCK && event->code == LK_E_DEADLOCK;
+	return 0;
+}
+
+/* Two owners in a ring: the one that ends says so, and the other's name and lock. */
+Test(log, names_the_ring_of_a_deadlock)
+{
+	struct lk_config cfg = LK_CONFIG_INIT;
+	struct lk_manager *m = NULL;
+	struct lines lines = { 0 };
+	struct lk_owner *w[2];
+	struct asker a;
+	bool found = false;
+	int rc;
+
+	cfg.on_log = keep_line;
+	cfg.on_log_arg = &lines;
+	cfg.log_level = LK_LOG_ERROR;
+	ok(lk_open("memory:?deadlock_delay_ns=1000", &cfg, &m));
+	w[0] = open_labelled(m, "anna");
+	w[1] = open_labelled(m, "ben");
+	take(w[0], "a", LK_X);
+	take(w[1], "b", LK_X);
+	ask(m, &a, w[0], "b", LK_X);
+	rc = lk_acquire(w[1], "a", LK_S, NULL, NULL);
+	ok(lk_release_all(w[1]));
+	cr_expect_eq(answer(&a) == LK_E_DEADLOCK, rc == 0);
+	cr_expect(rc == 0 || rc == LK_E_DEADLOCK);
+	cr_assert_eq(lines.n, 2, "%u", lines.n);
+	cr_expect_eq(strncmp(lines.line[0], "deadlock ", 9), 0, "%s", lines.line[0]);
+	cr_expect_not_null(strstr(lines.line[0], lk_advice(LK_E_DEADLOCK)));
+	cr_expect_eq(strncmp(lines.line[1], "deadlock 1 of 2: owner ", 23), 0, "%s", lines.line[1]);
+	cr_expect_not_null(strstr(lines.line[1], "(anna) wants b in X, held in X by "), "%s",
+			   lines.line[1]);
+	cr_expect_not_null(strstr(lines.line[1], "(ben) wants a in S, held in X by "), "%s",
+			   lines.line[1]);
+	ok(lk_event_each(m, NULL, find_deadlock, &found));
+	cr_expect(found);
+	close_all(m, w, 2);
 }
 
 /* A line that is too long is cut off, not lost. */

@@ -287,6 +287,36 @@ look_at_name(unsigned name)
 	return rc;
 }
 
+/* Whole: a name and a mode of the script, of the fiber that asks for them; and in order. */
+static int
+look_at_event(void *arg, const struct lk_event *e)
+{
+	uint64_t *last = arg;
+	lk_mode mode = e->to != LK_NL ? e->to : e->from;
+
+	if (e->size != sizeof(*e) || e->sequence <= *last || e->owner_id == 0 ||
+	    lk_eventname(e->kind)[0] == '?' ||
+	    !script_makes((const char *)e->name, e->name_len, mode))
+		fail("an event that never was: %u, %.*s in %s", e->kind, (int)e->name_len,
+		     (const char *)e->name, lk_modename(mode));
+	for (unsigned f = 0; f < play_script->n_fibers; f++) {
+		bool mine = shim_load(&play.owner[f]->id, SHIM_RELAXED) == e->owner_id;
+
+		if (mine != (strcmp(e->owner_label, play_script->fiber[f]) == 0))
+			fail("an event of %s and another", e->owner_label);
+	}
+	*last = e->sequence;
+	return 0;
+}
+
+static int
+look_at_events(void)
+{
+	uint64_t last = 0;
+
+	return lk_event_each(play.m, NULL, look_at_event, &last);
+}
+
 static int
 look_inside(const struct step *t)
 {
@@ -296,6 +326,8 @@ look_inside(const struct step *t)
 		return lk_snapshot(play.m, look_at_row, NULL);
 	if (t->verb == VERB_STATS)
 		return lk_stats(play.m, &stats);
+	if (t->verb == VERB_EVENTS)
+		return look_at_events();
 	return look_at_name(t->name[0]);
 }
 
@@ -464,6 +496,7 @@ do_step(const struct step *t)
 	case VERB_SNAPSHOT:
 	case VERB_INFO:
 	case VERB_STATS:
+	case VERB_EVENTS:
 		return look_inside(t);
 	case VERB_PASS:
 		return lk_fence_pass(play.m, name_of(t->name[0]), strlen(name_of(t->name[0])),
@@ -518,6 +551,7 @@ play_setup(const struct script *s)
 {
 	static const struct lk_allocator memory = { take_memory, give_memory, NULL };
 	struct lk_config config = LK_CONFIG_INIT;
+	struct lk_owner_options options = LK_OWNER_OPTIONS_INIT;
 	char report[128] = "";
 	unsigned seen[STEPS_OF_LINE];
 
@@ -534,7 +568,8 @@ play_setup(const struct script *s)
 		fail("the manager was not opened: %s", report);
 	for (unsigned i = 0; i < s->n_fibers; i++) {
 		world.fiber[i].name = s->fiber[i];
-		if (lk_owner_open(play.m, NULL, &play.owner[i]) != 0)
+		options.label = s->fiber[i];
+		if (lk_owner_open(play.m, &options, &play.owner[i]) != 0)
 			fail("an owner was not opened");
 		if (!s->cold)
 			grant_stamps_refill(

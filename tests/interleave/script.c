@@ -276,6 +276,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SWEEP:
 	case VERB_SNAPSHOT:
 	case VERB_STATS:
+	case VERB_EVENTS:
 	case VERB_SHUTDOWN:
 	case VERB_GROWS:
 	case VERB_YIELD:
@@ -314,22 +315,26 @@ read_steps(struct reader *r, struct steps *steps, unsigned fiber)
 		refuse(r, "what is \"%.20s\"?", r->rest);
 }
 
+static void
+add_setting(struct script *s, const char *name, const char *value)
+{
+	size_t used = strlen(s->url);
+
+	(void)snprintf(s->url + used, sizeof(s->url) - used, "%c%s=%s",
+		       strchr(s->url, '?') ? '&' : '?', name, value);
+}
+
 /* config NAME=VALUE …: as in the URL. */
 static void
 read_config(struct reader *r)
 {
-	char *url = r->s->url;
-	size_t room = sizeof(r->s->url);
-
 	while (next_word(r)) {
-		size_t used = strlen(url);
 		char name[WORD_MAX];
 
 		memcpy(name, r->word, sizeof(name));
 		if (!next_is(r, '=') || !next_word(r))
 			refuse(r, "NAME=VALUE is wanted");
-		(void)snprintf(url + used, room - used, "%c%s=%s", strchr(url, '?') ? '&' : '?',
-			       name, r->word);
+		add_setting(r->s, name, r->word);
 	}
 }
 
@@ -447,4 +452,6 @@ script_read(struct script *s, const char *path)
 		read_line(&r);
 	}
 	(void)fclose(f);
+	if (strstr(s->url, "events=") == NULL) /* what a script does not look at makes no steps */
+		add_setting(s, "events", "off");
 }

@@ -41,6 +41,7 @@ enum {
 	X(SNAPSHOT, snapshot)         \
 	X(INFO, info)                 \
 	X(STATS, stats)               \
+	X(EVENTS, events)             \
 	X(SHUTDOWN, shutdown)         \
 	X(PASS, pass)                 \
 	X(FILL, fill)                 \
