@@ -23,7 +23,7 @@
  * Learn in which order classes of names are taken, and report it when two are taken in either order in modes
  * that do not agree, before anything hangs: as an `order` event, once for each pair.  A class is a path in
  * which runs of digits, and of hexadecimal digits with a digit among them, are '#': "db/orders/42" is of class
- * "db/orders/#".  All numbers (lk_acquire_id) are one class.  See lock-order in latchkey(7).  Every lock is slower;
+ * "db/orders/#".  All numbers (lk_acquire_id) are one class.  See lk_event_each(3).  Every lock is slower;
  * half a megabyte.  In a URL: "debug_order=1".
  */
 #define LK_DEBUG_ORDER 0x4u

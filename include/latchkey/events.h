@@ -4,7 +4,7 @@
  *
  * What cannot be seen from outside costs nothing: by default only what waits or is refused is remembered
  * (LK_EVENTS_SLOW), and that is slow already.  Whoever asks for the other kinds (lk_config.events) pays for
- * them with every lock: one that meets nobody then takes about ten times as long, and reads the clock.
+ * them with every lock: one that meets nobody then takes 200 to 600 ns instead of 20, and reads the clock.
  */
 #include <latchkey.h> /* all parts, in their order, whichever is asked for first */
 
