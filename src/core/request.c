@@ -276,16 +276,26 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	return rc;
 }
 
-/* In all its lines: until granted or not. */
+/* In all its lines: until granted or not.  What is told of it is told of its first name. */
 static int
 sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 {
+	const bool told = events_want(w, EVENTS_OF_WAITS);
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
 	const struct wait_limits limits = limits_of(w, q, c->since_ns);
+	const struct waiter *part = &c->part[0];
+	int rc;
 
 	tally(&w->count.waits);
-	return result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	probe_wait_begins(w, part);
+	if (told)
+		event_wait_begins(w, part, q);
+	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
+	if (told)
+		event_wait_ends(w, part, q, rc, env_now(&m->env));
+	return rc;
 }
 
 /* All parts show the same, and stand by the same priority. */
@@ -316,7 +326,13 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	outcome = composite_join(&m->lot, c);
 	if (spun && outcome == LINE_GRANTED)
 		tally(&w->count.spun);
-	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
+	if (outcome == LINE_JOINED) {
+		rc = sleep_in_lines(w, c, q);
+	} else {
+		rc = result_of_outcome(w, outcome);
+		if (unlikely(rc != 0))
+			event_barred(w, &c->part[0], q, rc);
+	}
 	composite_look_after(&m->lot, c, &t); /* whatever became of it (K2) */
 	return rc;
 }

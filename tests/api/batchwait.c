@@ -58,7 +58,7 @@ Test(batchwait, without_memory_gives_all_back)
 		struct batch b = { .r = r, .n = MANY };
 
 		test_heap_init(&heap);
-		m = open_with("memory:?max_idle=1000", &heap, NULL);
+		m = open_with("memory:?max_idle=1000&event_ring=off", &heap, NULL);
 		open_owners(m, w, 2);
 		b.owner = w[0];
 		take(w[0], "t1", LK_IS);
