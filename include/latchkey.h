@@ -715,6 +715,7 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #endif
 
 #include <latchkey/deadlock.h>
+#include <latchkey/format.h>
 #include <latchkey/text.h>
 
 #endif /* LATCHKEY_H */
