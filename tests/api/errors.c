@@ -373,7 +373,6 @@ Test(errors, options_that_this_version_lacks)
 		{ .retry = (const struct lk_retry *)&o },
 		{ .condition = condition },
 		{ .condition_arg = &o },
-		{ .report = (struct lk_report *)&o },
 	};
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;
