@@ -49,15 +49,30 @@ say_name(struct out *o, const struct said *name)
 	say_rest(o, name);
 }
 
+/* Between quotes, of which the text has none. */
+static void
+quoted(struct out *o, const void *bytes, size_t len)
+{
+	const char *p = bytes;
+
+	out_text(o, "\"");
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == '"')
+			out_text(o, "\\x22");
+		else
+			out_plain(o, p + i, 1);
+	}
+	out_text(o, "\"");
+}
+
 void
 say_owner(struct out *o, uint64_t id, const char *label)
 {
 	out_format(o, "owner %" PRIu64, id);
 	if (label[0] == '\0')
 		return;
-	out_text(o, " \"");
-	out_plain(o, label, strlen(label));
-	out_text(o, "\"");
+	out_text(o, " ");
+	quoted(o, label, strlen(label));
 }
 
 void
@@ -76,10 +91,9 @@ say_tag(struct out *o, const struct said *tag)
 {
 	if (tag->len == 0)
 		return;
-	out_text(o, ", tag \"");
-	out_plain(o, tag->bytes, tag->kept);
+	out_text(o, ", tag ");
+	quoted(o, tag->bytes, tag->kept);
 	say_rest(o, tag);
-	out_text(o, "\"");
 }
 
 void
