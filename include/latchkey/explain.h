@@ -133,13 +133,24 @@ LK_API LK_NODISCARD int lk_tree(struct lk_manager *m, enum lk_format format, lk_
  * lk_graph - who waits for whom: an edge from each owner that waits to each that is in its way.
  *
  * An edge is *hard* if that one holds the name in a mode that conflicts, *soft* if it only is ahead in the
- * line.  Made of what lk_snapshot() tells, so a ring may be seen that never was at one moment: those that were
+ * line, *external* if lk_external_wait_begin() said so.  Made of what lk_snapshot() tells, so a ring may be seen that never was at one moment: those that were
  * are told by lk_deadlocks().
  *
  * Otherwise as lk_tree().
  */
 LK_API LK_NODISCARD int lk_graph(struct lk_manager *m, enum lk_format format, lk_write_fn *write,
 				 void *arg);
+
+/*
+ * lk_deadlocks - the latest deadlocks, as lk_deadlock_each() tells them: whole rings, who waited for whom on
+ * what, and whose request was ended.
+ *
+ * Threads     any.  `write` is called with nothing locked; it may call anything but lk_close().
+ * Blocking    no.
+ * Returns     0, or what `write` returned; LK_E_NOMEM: nothing was written.
+ */
+LK_API LK_NODISCARD int lk_deadlocks(struct lk_manager *m, enum lk_format format,
+				     lk_write_fn *write, void *arg);
 
 #ifdef __cplusplus
 }

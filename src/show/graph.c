@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who waits for whom: from each waiter of a name to its holders in modes that conflict, which is hard, and to
- * those that are ahead of it and want such a mode, which is soft.
+ * those that are ahead of it and want such a mode, which is soft; and what owners said of waits outside.
  */
 #include <latchkey/explain.h>
 
@@ -61,6 +61,16 @@ mark(struct graph *g, struct row *from, struct row *to)
 	to->in_graph = true;
 }
 
+/* Those who wait outside, in rows without a name. */
+static void
+each_outside(struct graph *g, void (*edge)(struct graph *g, struct row *from, struct row *to))
+{
+	for (size_t i = 0; i < g->rows->n && g->o->rc == 0; i++) {
+		if (g->rows->at[i]->outside != NULL)
+			edge(g, g->rows->at[i], g->rows->at[i]->outside);
+	}
+}
+
 static void
 mark_waiter(struct graph *g, struct row *from)
 {
@@ -78,7 +88,8 @@ spread_marks(struct rows *rows, size_t first)
 
 	for (; first + n < rows->n && rows->at[first + n]->is.owner_id == id; n++) {
 		in_graph = in_graph || rows->at[first + n]->in_graph;
-		waits = waits || row_waits(rows->at[first + n]);
+		waits = waits || row_waits(rows->at[first + n]) ||
+			rows->at[first + n]->outside != NULL;
 	}
 	for (size_t i = first; i < first + n; i++) {
 		rows->at[i]->in_graph = in_graph;
@@ -139,11 +150,22 @@ edge_text(struct graph *g, struct row *from, struct row *to)
 }
 
 static void
+outside_text(struct graph *g, struct row *from, struct row *to)
+{
+	g->edges++;
+	say_owner(g->o, from->is.owner_id, from->is.owner_label);
+	out_text(g->o, " waits outside\n  for ");
+	say_owner(g->o, to->is.owner_id, to->is.owner_label);
+	out_text(g->o, to->owner_waits ? ", which waits itself\n" : "\n");
+}
+
+static void
 write_text(struct graph *g)
 {
 	each_node(g, NULL);
 	g->edge = edge_text;
 	each_edge(g, waiter_text);
+	each_outside(g, outside_text);
 	if (g->edges == 0)
 		out_text(g->o, "nobody waits\n");
 }
@@ -180,6 +202,16 @@ edge_json(struct graph *g, struct row *from, struct row *to)
 }
 
 static void
+outside_json(struct graph *g, struct row *from, struct row *to)
+{
+	out_text(g->o, g->edges++ > 0 ? ",{" : "{");
+	out_text(g->o, "\"kind\":\"external\"");
+	say_json_number(g->o, "from", from->is.owner_id);
+	say_json_number(g->o, "to", to->is.owner_id);
+	out_text(g->o, "}");
+}
+
+static void
 write_json(struct graph *g)
 {
 	out_text(g->o, "{\"owners\":[");
@@ -188,6 +220,7 @@ write_json(struct graph *g)
 	g->edges = 0;
 	g->edge = edge_json;
 	each_edge(g, NULL);
+	each_outside(g, outside_json);
 	out_text(g->o, "]}\n");
 }
 
@@ -218,12 +251,20 @@ edge_dot(struct graph *g, struct row *from, struct row *to)
 }
 
 static void
+outside_dot(struct graph *g, struct row *from, struct row *to)
+{
+	out_format(g->o, "\to%llu -> o%llu [label=\"outside\", style=dotted];\n",
+		   (unsigned long long)from->is.owner_id, (unsigned long long)to->is.owner_id);
+}
+
+static void
 write_dot(struct graph *g)
 {
 	out_text(g->o, "digraph waits {\n\trankdir=LR;\n\tnode [shape=box];\n");
 	each_node(g, node_dot);
 	g->edge = edge_dot;
 	each_edge(g, NULL);
+	each_outside(g, outside_dot);
 	out_text(g->o, "}\n");
 }
 
@@ -233,6 +274,7 @@ write_graph(struct out *o, enum lk_format format, struct rows *rows)
 	struct graph g = { .rows = rows, .o = o, .edge = mark };
 
 	each_edge(&g, mark_waiter);
+	each_outside(&g, mark);
 	switch (format) {
 	case LK_TEXT:
 		write_text(&g);
@@ -255,7 +297,7 @@ lk_graph(struct lk_manager *m, enum lk_format format, lk_write_fn *write, void *
 
 	if (rc != 0)
 		return rc;
-	rc = rows_collect(&rows, m);
+	rc = rows_collect(&rows, m, true);
 	if (rc == 0) {
 		rows_sort(&rows, rows_by_name);
 		out_begin(&o, write, arg);

@@ -217,7 +217,6 @@ ring_dot(struct rings *r, const struct lk_deadlock *d)
 void
 rings_begin(struct rings *r)
 {
-	r->n = 0;
 	if (r->format == LK_JSON)
 		out_text(r->o, "{\"deadlocks\":[");
 	else if (r->format == LK_DOT)

@@ -81,6 +81,41 @@ keep(void *arg, const struct lk_snapshot_row *given)
 	return 0;
 }
 
+static struct row *
+keep_owner(struct rows *rows, const struct lk_owner *w)
+{
+	char label[LK_LABEL_MAX + 1];
+	struct lk_snapshot_row is = { .owner_label = label, .name = "", .tag = "" };
+	struct row *r;
+	char *text;
+
+	owner_label(w, label);
+	is.owner_id = shim_load(&w->id, SHIM_ACQUIRE);
+	r = take(rows, sizeof(*r) + strlen(label) + 1);
+	if (r == NULL)
+		return NULL;
+	*r = (struct row){ .is = is, .name.bytes = "" };
+	text = (char *)(r + 1);
+	r->is.owner_label = copy(&text, label, strlen(label) + 1);
+	rows->n++;
+	return r;
+}
+
+static bool
+keep_outside(void *arg, const struct lk_owner *w, const struct lk_owner *on)
+{
+	struct rows *rows = arg;
+	struct row *waits = keep_owner(rows, w);
+	struct row *waited_for = waits != NULL ? keep_owner(rows, on) : NULL;
+
+	if (waited_for == NULL) {
+		rows->rc = LK_E_NOMEM;
+		return false;
+	}
+	waits->outside = waited_for;
+	return true;
+}
+
 static size_t
 row_bytes(const struct row *r)
 {
@@ -110,14 +145,14 @@ list(struct rows *rows)
 }
 
 int
-rows_collect(struct rows *rows, struct lk_manager *m)
+rows_collect(struct rows *rows, struct lk_manager *m, bool outside)
 {
-	int rc;
-
 	*rows = (struct rows){ .m = m };
-	rc = lk_snapshot(m, keep, rows);
-	if (rc != 0 || rows->n == 0)
-		return rc;
+	rows->rc = lk_snapshot(m, keep, rows);
+	if (rows->rc == 0 && outside)
+		detector_each_outside(&m->detector, keep_outside, rows);
+	if (rows->rc != 0 || rows->n == 0)
+		return rows->rc;
 	rows->at = env_alloc(&m->env, 2 * rows->n * sizeof(struct row *), sizeof(struct row *));
 	if (rows->at == NULL)
 		return LK_E_NOMEM;

@@ -10,8 +10,9 @@
 struct row {
 	struct lk_snapshot_row is;
 	struct name name;
-	bool in_graph;    /* its owner waits here, or is waited for */
-	bool owner_waits; /* … somewhere */
+	struct row *outside; /* whose owner it waits for outside; NULL: it does not */
+	bool in_graph;       /* its owner waits here, or is waited for */
+	bool owner_waits;    /* … somewhere */
 };
 
 struct rows_chunk;
@@ -21,12 +22,16 @@ struct rows {
 	struct rows_chunk *chunk; /* the newest */
 	struct row **at;          /* in order; room for as many again follows, for sorting */
 	size_t n;
+	int rc;
 };
 
 typedef int rows_compare(const struct rows *rows, const struct row *a, const struct row *b);
 
-/* 0, or LK_E_NOMEM; rows_free() after either. */
-int rows_collect(struct rows *rows, struct lk_manager *m);
+/*
+ * 0, or LK_E_NOMEM; rows_free() after either.  `outside`: two rows without a name for each wait outside,
+ * of who waits and of who is waited for.
+ */
+int rows_collect(struct rows *rows, struct lk_manager *m, bool outside);
 void rows_free(struct rows *rows);
 
 /* What is equal stays in the order in which it was. */

@@ -289,7 +289,7 @@ lk_tree(struct lk_manager *m, enum lk_format format, lk_write_fn *write, void *a
 
 	if (rc != 0)
 		return rc;
-	rc = rows_collect(&rows, m);
+	rc = rows_collect(&rows, m, false);
 	if (rc == 0) {
 		rows_sort(&rows, rows_by_name);
 		out_begin(&o, write, arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lk_tree() and lk_graph(): whole managers, in each format. */
+/* lk_tree(), lk_graph(), lk_deadlocks(): whole managers, in each format. */
 #include "text.h"
 
 typedef int view_fn(struct lk_manager *m, enum lk_format format, lk_write_fn *write, void *arg);
@@ -365,9 +365,134 @@ Test(graph, a_conversion_does_not_wait_for_itself)
 	close_all(m, w, 2);
 }
 
-/* ---------------------------------------------------------------------------- both */
+/* A wait outside is an edge, until its end, or that of the owner it waits for. */
+Test(graph, shows_waits_outside)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[3] = { open_labelled(m, "a"), open_labelled(m, "b"),
+				  open_labelled(m, "c") };
+	struct page p = { 0 };
 
-static view_fn *const views[] = { lk_tree, lk_graph };
+	take(w[0], "x", LK_S); /* so that they are known by their labels */
+	take(w[1], "x", LK_S);
+	take(w[2], "x", LK_S);
+	ok(lk_external_wait_begin(w[0], w[1]));
+	ok(lk_external_wait_begin(w[1], w[2]));
+	view(lk_graph, m, LK_TEXT, &p);
+	expect_text(plain(m, &p), "owner @a \"a\" waits outside\n"
+				  "  for owner @b \"b\", which waits itself\n"
+				  "owner @b \"b\" waits outside\n"
+				  "  for owner @c \"c\"\n");
+	view(lk_graph, m, LK_JSON, &p);
+	cr_expect_eq(page_count(&p, "\"kind\":\"owner\""), 3);
+	cr_expect_eq(page_count(&p, "{\"kind\":\"external\",\"from\":"), 2);
+	cr_expect_eq(page_count(&p, "\"waits\":true"), 2);
+	view(lk_graph, m, LK_DOT, &p);
+	cr_expect_eq(page_count(&p, "[label=\"outside\", style=dotted];"), 2);
+	cr_expect(!page_has(&p, "on x"));
+	view(lk_tree, m, LK_JSON, &p);
+	cr_expect(page_has(&p, "{\"names\":[{\"name\":\"x\""));
+	ok(lk_owner_close(w[2]));
+	ok(lk_external_wait_end(w[0]));
+	expect_text(view(lk_graph, m, LK_TEXT, &p), "nobody waits\n");
+	ok(lk_external_wait_end(w[1]));
+	page_clear(&p);
+	close_all(m, w, 2);
+}
+
+/* ----------------------------------------------------------------------- deadlocks */
+
+Test(deadlocks, of_nothing)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct page p = { 0 };
+
+	expect_text(view(lk_deadlocks, m, LK_TEXT, &p), "no deadlocks\n");
+	expect_text(view(lk_deadlocks, m, LK_JSON, &p), "{\"deadlocks\":[]}\n");
+	expect_text(view(lk_deadlocks, m, LK_DOT, &p),
+		    "digraph deadlocks {\n\tnode [shape=box];\n}\n");
+	page_clear(&p);
+	ok(lk_close(m));
+}
+
+/* Two owners, each of which holds what the other wants; the one of lower priority is the victim. */
+static void
+make_ring(struct lk_manager *m, struct lk_report *report)
+{
+	struct lk_owner_options low = { .size = sizeof(low), .label = "b", .priority = -1 };
+	struct lk_options o = { .size = sizeof(o), .report = report };
+	struct lk_owner *w[2] = { open_labelled(m, "a"), NULL };
+	struct asker asks[2];
+
+	ok(lk_owner_open(m, &low, &w[1]));
+	take(w[0], "db/x", LK_X);
+	take(w[1], "db/y", LK_S);
+	ask(m, &asks[0], w[0], "db/y", LK_X);
+	asks[1] = (struct asker){ .owner = w[1], .name = "db/x", .mode = LK_S, .options = &o };
+	asker_start(&asks[1]);
+	is(answer(&asks[1]), LK_E_DEADLOCK);
+	ok(lk_release_all(w[1]));
+	(void)granted(&asks[0]);
+	close_owners(w, 2);
+}
+
+Test(deadlocks, are_told_and_the_report_says_which)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_report report = LK_REPORT_INIT;
+	struct page p = { 0 };
+
+	for (uint64_t number = 1; number <= 2; number++) {
+		make_ring(m, &report);
+		cr_expect_eq(report.code, LK_E_DEADLOCK);
+		cr_expect_eq(report.deadlock, number);
+		cr_assert_eq(report.n, 1);
+		cr_expect_eq(report.blocker[0].why, LK_WHY_HELD);
+		cr_expect_str_eq(report.blocker[0].owner_label, "a");
+		cr_expect_eq(report.blocker[0].held, LK_X);
+	}
+	ok(lk_report_text(&report, LK_TEXT, page_write, &p));
+	cr_expect(page_has(&p, "(deadlock 2):\n"), "%s", p.text);
+	view(lk_deadlocks, m, LK_TEXT, &p);
+	cr_expect_eq(page_count(&p, " of 2 owners, "), 2, "%s", p.text);
+	cr_expect_eq(page_count(&p, ": its request was ended\n"), 2);
+	cr_expect_eq(page_count(&p, " \"a\" waited for X on db/y, held by owner "), 2);
+	cr_expect_eq(page_count(&p, " \"b\" waited for S on db/x, held by owner "), 2);
+	cr_expect_eq(page_count(&p, ", priority -1"), 2);
+	view(lk_deadlocks, m, LK_JSON, &p);
+	cr_expect_eq(page_count(&p, "\"kind\":\"deadlock\""), 2);
+	cr_expect_eq(page_count(&p, "\"victim\":true"), 2);
+	page_clear(&p);
+	ok(lk_deadlocks(m, LK_DOT, page_write, &p));
+	cr_expect_eq(page_count(&p, "\tsubgraph cluster_"), 2);
+	cr_expect_eq(page_count(&p, " -> "), 4);
+	page_clear(&p);
+	ok(lk_close(m));
+}
+
+Test(deadlocks, without_memory_say_so)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	struct page p = { 0 };
+	struct page refused = { .refuse_at = 1 };
+
+	test_heap_init(&heap);
+	m = open_with(NULL, &heap, NULL);
+	make_ring(m, NULL);
+	test_heap_fail(&heap, 1, false);
+	is(lk_deadlocks(m, LK_TEXT, page_write, &p), LK_E_NOMEM);
+	cr_expect_eq(p.calls, 0);
+	test_heap_fail(&heap, 0, false);
+	is(lk_deadlocks(m, LK_TEXT, page_write, &refused), PAGE_REFUSED);
+	ok(lk_close(m));
+	cr_expect_eq(heap.blocks, 0);
+}
+
+/* ----------------------------------------------------------------------------- all */
+
+static view_fn *const views[] = { lk_tree, lk_graph, lk_deadlocks };
+enum { LARGE = 2 }; /* so many of them have something to tell of a queue */
 
 Test(views, arguments_are_checked)
 {
@@ -404,7 +529,7 @@ Test(views, without_memory_say_so)
 		take(w[0], name, LK_X);
 	}
 	ask(m, &asks, w[1], "db/row 1", LK_X);
-	for (size_t i = 0; i < countof(views); i++) {
+	for (size_t i = 0; i < LARGE; i++) {
 		for (enum lk_format f = LK_TEXT; f <= LK_DOT; f++) {
 			uint64_t blocks = heap.blocks;
 			uint64_t calls = heap.calls;
@@ -432,6 +557,36 @@ Test(views, without_memory_say_so)
 	cr_expect_eq(heap.blocks, 0);
 }
 
+/* The same of waits outside alone, which are asked for in another way. */
+Test(views, without_memory_for_waits_outside_say_so)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	struct lk_owner *w[2];
+	struct page p = { 0 };
+	uint64_t calls;
+	uint64_t needed;
+
+	test_heap_init(&heap);
+	m = open_with(NULL, &heap, NULL);
+	open_owners(m, w, 2);
+	ok(lk_external_wait_begin(w[0], w[1]));
+	calls = heap.calls;
+	ok(lk_graph(m, LK_TEXT, page_write, &p));
+	cr_expect(page_has(&p, " waits outside\n"));
+	needed = heap.calls - calls;
+	for (uint64_t nth = 1; nth <= needed; nth++) {
+		page_clear(&p);
+		test_heap_fail(&heap, nth, false);
+		is(lk_graph(m, LK_TEXT, page_write, &p), LK_E_NOMEM);
+		test_heap_fail(&heap, 0, false);
+		cr_assert_eq(p.calls, 0);
+	}
+	ok(lk_external_wait_end(w[0]));
+	close_all(m, w, 2);
+	cr_expect_eq(heap.blocks, 0);
+}
+
 Test(views, end_when_the_writer_says_no)
 {
 	struct queue q;
@@ -445,7 +600,7 @@ Test(views, end_when_the_writer_says_no)
 		(void)snprintf(name, sizeof(name), "db/row %d", i);
 		take(w, name, LK_X);
 	}
-	for (size_t i = 0; i < countof(views); i++) {
+	for (size_t i = 0; i < LARGE; i++) {
 		for (enum lk_format f = LK_TEXT; f <= LK_DOT; f++) {
 			struct page p = { .refuse_at = i == 0 ? 2 : 1 };
 
