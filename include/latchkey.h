@@ -135,7 +135,7 @@ typedef enum lk_mode {
 	0x200u /* hold the ancestors in the same mode, not in intents; nothing is implied */
 
 struct lk_retry;  /* not supported yet */
-struct lk_report; /* not supported yet */
+struct lk_report; /* see explain.h */
 
 /*
  * How a request is made.  NULL options, and zero in a field, mean the default.
@@ -157,7 +157,8 @@ struct lk_options {
 	size_t tag_len;               /* at most LK_TAG_MAX */
 	int (*condition)(void *arg);  /* (*) */
 	void *condition_arg;          /* (*) */
-	struct lk_report *report;     /* (*) */
+	struct lk_report
+		*report; /* out: who was in the way; not of lk_shutdown(): LK_E_UNSUPPORTED */
 };
 
 #define LK_OPTIONS_INIT                                     \
@@ -721,6 +722,8 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #endif
 
 #include <latchkey/deadlock.h>
+#include <latchkey/explain.h>
+#include <latchkey/format.h>
 #include <latchkey/text.h>
 
 #endif /* LATCHKEY_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said in words: the forms, and where they go. */
+#include <latchkey.h> /* above the guard: it includes this file, for others that need it */
+
 #ifndef LATCHKEY_TEXT_H
 #define LATCHKEY_TEXT_H
-
-#include <latchkey.h>
 
 #ifdef __cplusplus
 extern "C" {

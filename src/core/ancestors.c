@@ -158,6 +158,9 @@ ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, st
 {
 	struct lk_resource *level[LEVELS];
 	uint32_t left = levels_from(nearest);
+	const bool above = q->above;
+
+	q->above = true;
 
 	while (left > 0) {
 		uint32_t n = left < LEVELS ? left : LEVELS;
@@ -171,9 +174,11 @@ ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, st
 
 			if (rc != 0) {
 				ancestors_give(w, resource_parent(level[n]), mode);
+				q->above = above;
 				return rc;
 			}
 		}
 	}
+	q->above = above;
 	return 0;
 }

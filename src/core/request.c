@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Options, and the conductor of a request that cannot be granted at once. */
+#include "core/report.h"
 #include "core/request.h"
 
 enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
@@ -8,7 +9,7 @@ static bool
 asks_for_later(const struct lk_options *o)
 {
 	return o->lease_ns != 0 || o->max_retries != 0 || o->retry != NULL || o->max_hold_ns != 0 ||
-	       o->condition != NULL || o->condition_arg != NULL || o->report != NULL;
+	       o->condition != NULL || o->condition_arg != NULL;
 }
 
 int
@@ -32,7 +33,10 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->priority = o.priority;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
-	return 0;
+	rc = report_begin(o.report);
+	if (rc == 0)
+		q->report = o.report;
+	return rc;
 }
 
 static struct tag *
@@ -182,17 +186,61 @@ limits_of(struct lk_owner *w, struct request *q, uint64_t since_ns)
 	return limits;
 }
 
+/* Who is in the way of it: as long as `waiter` is in the line (`joined`), by its place there. */
+static LK_COLD void
+fill_report(struct lk_owner *w, const struct waiter *waiter, const struct request *q, bool joined,
+	    bool has_place)
+{
+	const struct blocked what = {
+		.m = w->manager,
+		.who = w,
+		.r = waiter->r,
+		.held = waiter->held,
+		.want = waiter->want,
+		.priority = waiter->priority,
+		.in_line = joined ? waiter : NULL,
+		.above = q->above,
+		.now = env_now(&w->manager->env),
+	};
+
+	report_fill(q->report, &what, has_place);
+}
+
+/* Who waits, for the moment before it leaves the line. */
+struct leaver {
+	struct lk_owner *w;
+	const struct request *q;
+};
+
+static void
+look_back(void *arg, const struct waiter *waiter)
+{
+	const struct leaver *l = arg;
+
+	report_clear(l->q->report);
+	fill_report(l->w, waiter, l->q, true, true);
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
 {
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
-	const struct wait_limits limits = limits_of(w, q, waiter->since_ns);
+	struct wait_limits limits = limits_of(w, q, waiter->since_ns);
+	struct leaver leaver = { w, q };
 	int rc;
 
 	tally(&w->count.waits);
+	if (q->report != NULL)
+		limits.leaving = (struct wait_leaving){ look_back, &leaver };
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	if (rc == LK_E_DEADLOCK && q->report != NULL) {
+		report_clear(q->report);
+		fill_report(w, waiter, q, false,
+			    false); /* of its place nothing is known any more */
+		q->report->deadlock = RD(w->party.verdict);
+	}
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
 	return rc;
@@ -237,6 +285,7 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	};
 	enum line_outcome outcome;
 	bool head = false;
+	int rc;
 
 	if (is_patient(q)) {
 		waiter.since_ns = env_now(&m->env);
@@ -247,7 +296,12 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	outcome = line_join(&m->lot, &waiter, is_patient(q), &head, &t);
 	if (outcome == LINE_JOINED)
 		return sleep_in_line(w, &waiter, q, head);
-	return result_of_outcome(w, outcome);
+	rc = result_of_outcome(w, outcome);
+	if (rc != 0 && q->report != NULL) {
+		report_clear(q->report);
+		fill_report(w, &waiter, q, false, true);
+	}
+	return rc;
 }
 
 /* In all its lines: until granted or not. */
@@ -273,6 +327,17 @@ set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
 	}
 }
 
+/* Who is in the way of any part.  They have left their lines: who would be ahead of them if they came now. */
+static LK_COLD void
+fill_report_of_all(struct lk_owner *w, const struct composite *c, const struct request *q, int rc)
+{
+	report_clear(q->report);
+	for (uint32_t i = 0; i < c->n_parts; i++)
+		fill_report(w, &c->part[i], q, false, rc != LK_E_DEADLOCK);
+	if (rc == LK_E_DEADLOCK)
+		q->report->deadlock = RD(w->party.verdict);
+}
+
 int
 request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 {
@@ -291,6 +356,8 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	if (spun && outcome == LINE_GRANTED)
 		tally(&w->count.spun);
 	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
+	if (rc != 0 && q->report != NULL)
+		fill_report_of_all(w, c, q, rc);
 	composite_look_after(&m->lot, c, &t); /* whatever became of it (K2) */
 	return rc;
 }

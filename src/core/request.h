@@ -14,9 +14,11 @@ struct request {
 	int32_t priority; /* 0: the owner's */
 	const void *tag;
 	size_t tag_len;
-	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
-	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
-	bool spun;           /* it was had by spinning */
+	struct lk_report *report; /* to be filled in if it is refused, or NULL */
+	struct extra *extra;      /* what the grant will keep besides its slot, or NULL */
+	bool seated;              /* the hold that was made is counted in the owner's slot (C5) */
+	bool spun;                /* it was had by spinning */
+	bool above;               /* what is taken now is an ancestor of what was asked for */
 	const struct lk_resource
 		*adopts; /* its word counts already what is asked for: write it down */
 };

@@ -58,11 +58,14 @@ void
 owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
 	    const struct lk_owner_options *o, uint32_t flags)
 {
+	const int32_t priority = o != NULL ? o->priority : 0;
+
 	w->gate = gate;
 	w->flags = flags;
 	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
 	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
-	w->party.priority = o != NULL ? o->priority : 0;
+	if (unlikely(w->party.priority != priority)) /* a line that others write */
+		w->party.priority = priority;
 	w->spinner.budget = 0;
 	park_clear_cancel(&w->party.parker);
 	set_label(w, o != NULL ? o->label : NULL);
