@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
+#include "trace/times.h"
 
 struct lk_manager {
 	struct member member; /* its gate: 0, or the code that every call returns */
@@ -29,14 +30,19 @@ struct lk_manager {
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
+	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
+	uint64_t opened_ns;
+	char label[LK_LABEL_MAX + 1];
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
 	a64 owner_numbers;
 	a64 handles;
-	aptr guards; /* struct table, made by the first lk_fence_pass() */
+	aptr guards;     /* struct table, made by the first lk_fence_pass() */
+	a64 grants_told; /* the most that lk_stats() has said */
 	/* What has no owner (handles, sweeps) shares one cache. */
 	struct latch cache_latch;
 	struct index_cache cache;
 	struct latch guards_latch;
+	struct times times LK_ALIGNED;
 } LK_ALIGNED;
 
 /* Settings, checked. */
@@ -45,6 +51,7 @@ struct settings {
 	LK_SETTING_LIST(SETTING_FIELD)
 #undef SETTING_FIELD
 	uint32_t flags;
+	char label[LK_LABEL_MAX + 1];
 	struct lk_allocator allocator;
 	struct lk_environment environment;
 	lk_victim_fn *on_victim;

@@ -2,6 +2,7 @@
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/report.h"
 #include "core/request.h"
+#include "core/sample.h"
 
 enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
 
@@ -60,6 +61,10 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 	struct lk_manager *m = w->manager;
 	struct tag *tag;
 
+	if (((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL) {
+		sample_prepare(w, q);
+		return 0;
+	}
 	q->extra = owner_extra(w, &m->extras);
 	if (q->extra == NULL)
 		return LK_E_NOMEM;
@@ -71,8 +76,7 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 		}
 		shim_store(&q->extra->tag, (void *)tag, SHIM_RELEASE);
 	}
-	if (((q->flags | w->flags) & LK_TIMED) != 0)
-		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+	sample_time(w, q);
 	return 0;
 }
 
@@ -125,6 +129,8 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 		return false;
 	tally(&w->count.spun);
 	q->spun = true;
+	if (q->extra != NULL) /* it was not held so far */
+		sample_time(w, q);
 	return true;
 }
 
@@ -229,12 +235,14 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	const struct line_tally t = owner_line_tally(w);
 	struct wait_limits limits = limits_of(w, q, waiter->since_ns);
 	struct leaver leaver = { w, q };
+	uint64_t now;
 	int rc;
 
 	tally(&w->count.waits);
 	if (q->report != NULL)
 		limits.leaving = (struct wait_leaving){ look_back, &leaver };
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	now = env_now(&m->env);
 	if (rc == LK_E_DEADLOCK && q->report != NULL) {
 		report_clear(q->report);
 		fill_report(w, waiter, q, false,
@@ -242,7 +250,9 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 		q->report->deadlock = RD(w->party.verdict);
 	}
 	if (rc == 0 && q->extra != NULL)
-		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+		shim_store(&q->extra->since_ns, now, SHIM_RELEASE);
+	times_waited(&m->times, rc, now - waiter->since_ns);
+	times_waited_for(&m->times, waiter->r, now - waiter->since_ns);
 	return rc;
 }
 
@@ -311,9 +321,16 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
 	const struct wait_limits limits = limits_of(w, q, c->since_ns);
+	uint64_t ns;
+	int rc;
 
 	tally(&w->count.waits);
-	return result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	ns = env_now(&m->env) - c->since_ns;
+	times_waited(&m->times, rc, ns);
+	for (uint32_t i = 0; i < c->n_parts; i++) /* it stood in all these lines */
+		times_waited_for(&m->times, c->part[i].r, ns);
+	return rc;
 }
 
 /* All parts show the same, and stand by the same priority. */

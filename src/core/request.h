@@ -35,13 +35,21 @@ request_read(struct request *q, lk_mode mode, const struct lk_options *o)
 	return likely(o == NULL) ? 0 : request_read_options(q, o);
 }
 
+/* May the next grant be one that is timed? */
+LK_HOT bool
+request_may_be_timed(const struct lk_owner *w)
+{
+	return shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end;
+}
+
 /* Does the grant keep more than its slot?  Then get it now, while that can fail. */
 int request_prepare_slow(struct lk_owner *w, struct request *q);
 
 LK_HOT int
 request_prepare(struct lk_owner *w, struct request *q)
 {
-	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL))
+	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL &&
+		   !request_may_be_timed(w)))
 		return 0;
 	return request_prepare_slow(w, q);
 }

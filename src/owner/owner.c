@@ -2,9 +2,6 @@
 /* The life of an owner's memory: made once, opened and closed many times.  (O1, O4) */
 #include "owner/owner.h"
 
-/* Numbers of owners are below it; what is above counts openings. */
-#define OWNER_OPENING (UINT64_C(1) << 24)
-
 /* What a closed owner's calls are told. */
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
 

@@ -29,12 +29,17 @@ outcome_of(int rc)
 }
 
 void
-times_waited(struct times *t, const struct lk_resource *r, int rc, uint64_t ns)
+times_waited(struct times *t, int rc, uint64_t ns)
+{
+	histogram_add(&t->wait[outcome_of(rc)], ns, 1);
+}
+
+void
+times_waited_for(struct times *t, const struct lk_resource *r, uint64_t ns)
 {
 	struct sketch_name name;
 
 	sketch_name(&name, r, t->seed);
-	histogram_add(&t->wait[outcome_of(rc)], ns, 1);
 	sketch_add(&t->waited, &name, ns, 1);
 }
 

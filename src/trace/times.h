@@ -21,8 +21,11 @@ struct times {
 /* The memory is zero. */
 void times_init(struct times *t, uint64_t seed);
 
-/* A wait in the line of `r`, which cannot be retired, ended with `rc`. */
-void times_waited(struct times *t, const struct lk_resource *r, int rc, uint64_t ns);
+/* A wait ended with `rc`. */
+void times_waited(struct times *t, int rc, uint64_t ns);
+
+/* … and was in the line of `r`, which cannot be retired. */
+void times_waited_for(struct times *t, const struct lk_resource *r, uint64_t ns);
 
 /* A grant that is timed was made; it counts as `weight`. */
 void times_granted(struct times *t, lk_mode mode, uint64_t weight);
