@@ -63,9 +63,7 @@ measure(char text[MEASURE_ROOM], uint64_t x, const struct unit *unit, unsigned n
 	for (unsigned i = 1; i < n && x >= unit[i].size; i++)
 		u = &unit[i];
 	whole = x / u->size;
-	hundredths = x % u->size / (u->size >= 100 ? u->size / 100 : 1);
-	if (hundredths > 99)
-		hundredths = 99;
+	hundredths = x % u->size * 100 / u->size;
 	if (u == &unit[0] || whole >= 100)
 		(void)snprintf(text, MEASURE_ROOM, "%" PRIu64 " %s", whole, u->name);
 	else if (whole >= 10)
