@@ -135,7 +135,7 @@ typedef enum lk_mode {
 	0x200u /* hold the ancestors in the same mode, not in intents; nothing is implied */
 
 struct lk_retry;  /* not supported yet */
-struct lk_report; /* not supported yet */
+struct lk_report; /* see explain.h */
 
 /*
  * How a request is made.  NULL options, and zero in a field, mean the default.
@@ -157,7 +157,8 @@ struct lk_options {
 	size_t tag_len;               /* at most LK_TAG_MAX */
 	int (*condition)(void *arg);  /* (*) */
 	void *condition_arg;          /* (*) */
-	struct lk_report *report;     /* (*) */
+	struct lk_report
+		*report; /* out: who was in the way; not of lk_shutdown(): LK_E_UNSUPPORTED */
 };
 
 #define LK_OPTIONS_INIT                                     \
@@ -294,7 +295,8 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  * Threads     one call at a time per owner; owners are independent.
  * Blocking    up to the deadline of `o`, of the owner, or of the manager.  Never a system
  *             call, clock reading or allocation when nobody is in the way (an owner's
- *             first grants, and names not seen lately, may allocate).
+ *             first grants, and names not seen lately, may allocate; of lk_config.sample_every
+ *             grants one reads the clock, and may allocate).
  * Ordering    see the top of this page.
  * Returns     0 granted.  Otherwise nothing was taken, what `w` already holds is still held:
  *               LK_E_BUSY       LK_NOWAIT was asked and somebody is in the way
@@ -459,7 +461,7 @@ LK_API LK_NODISCARD int lk_acquire_on(struct lk_owner *w, struct lk_resource *r,
  * If the owner has other grants on the name, its effective mode there falls to what they
  * need; else the name is free of it.  Whoever can be granted now is granted or woken.
  *
- * Blocking    no (a short internal latch when somebody waits).  Never allocates.
+ * Blocking    no (a short internal latch when somebody waits, or the grant was timed).  Never allocates.
  * Ordering    everything before it happens-before what a later conflicting holder does.
  * Returns     0; LK_E_STALE if `g` is not a grant that `w` holds now: nothing changed, and
  *             nobody else's lock was touched.
@@ -554,7 +556,7 @@ struct lk_grant_info {
 	lk_mode mode;      /* of this grant */
 	lk_mode effective; /* of the owner on this name, all its grants together */
 	uint64_t fence;    /* as lk_fence() */
-	uint64_t since_ns; /* CLOCK_MONOTONIC; 0: not noted (it did not wait, and no LK_TIMED) */
+	uint64_t since_ns; /* CLOCK_MONOTONIC; 0: not noted (no wait, no LK_TIMED, not sampled) */
 	const void *name;
 	size_t name_len;
 	const void *tag;
@@ -722,7 +724,10 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #endif
 
 #include <latchkey/deadlock.h>
+#include <latchkey/explain.h>
+#include <latchkey/format.h>
 #include <latchkey/text.h>
+#include <latchkey/metrics.h>
 
 #include <latchkey/events.h>
 

@@ -88,6 +88,8 @@ enum lk_victim {
  *                share the name before the name is spread: counted in slots on cache lines of their own, so that
  *                its holders do not disturb each other.  On one processor nothing is ever lost.
  *                Default 16.  LK_OFF: never.
+ * sample_every   of so many grants of an owner one, drawn by lot, is timed: see metrics.h.  1: all are.
+ *                LK_OFF: none are (but those with LK_TIMED).
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
@@ -104,6 +106,7 @@ enum lk_victim {
 	X(log_level, LK_OFF, LK_LOG_ERROR, LK_LOG_DEBUG, 1)   \
 	X(separator, '/', 1, 255, 1)                          \
 	X(spread_after, 16, 1, 1u << 20, 1)                   \
+	X(sample_every, 1024, 1, 1u << 30, 1)                 \
 	X(index_buckets, 64, 1, 1u << 24, 0)                  \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 
@@ -172,6 +175,7 @@ struct lk_config {
 	 */
 	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
 	void *on_log_arg;
+	const char *label; /* whose locks these are; LK_LABEL_MAX bytes are kept */
 };
 
 #define LK_CONFIG_INIT                                     \

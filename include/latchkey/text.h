@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said in words: the forms, and where they go. */
-#include <latchkey.h> /* all parts, in their order, whichever is asked for first */
+#include <latchkey.h> /* above the guard: it includes this file, for others that need it */
 
 #ifndef LATCHKEY_TEXT_H
 #define LATCHKEY_TEXT_H

@@ -128,6 +128,24 @@ out_plain(struct out *o, const void *text, size_t len)
 	}
 }
 
+void
+out_label(struct out *o, const void *text, size_t len)
+{
+	const unsigned char *p = text;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_len(p + i, len - i);
+
+		if (n == 0 || p[i] < 0x20 || p[i] == 0x7f || p[i] == '\\')
+			out_format(o, "\\\\x%02x", p[i]);
+		else if (p[i] == '"')
+			out_text(o, "\\\"");
+		else
+			out_bytes(o, (const char *)p + i, n);
+		i += n != 0 ? n : 1;
+	}
+}
+
 int
 lk_write_file(void *file, const char *text, size_t len)
 {

@@ -35,4 +35,10 @@ void out_json(struct out *o, const void *text, size_t len);
 /* Bytes for people: what is not printable becomes \xNN. */
 void out_plain(struct out *o, const void *text, size_t len);
 
+/*
+ * What stands between the quotes of a label in OpenMetrics text.  UTF-8 stays; other bytes, control characters and the
+ * backslash become \\xNN there, which is read as \xNN: so different bytes are different labels.
+ */
+void out_label(struct out *o, const void *text, size_t len);
+
 #endif /* LK_BASE_OUT_H */

@@ -17,6 +17,7 @@
 #include "core/implied.h"
 #include "core/reentry.h"
 #include "core/release.h"
+#include "core/report.h"
 #include "index/path.h"
 #include "index/replace.h"
 
@@ -123,7 +124,8 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 	if (resource_parent(g->r) != NULL) /* the ancestors come first, and only a pin keeps them */
 		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
 	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
-		if ((q->flags & LK_NOWAIT) != 0 && !word_admits(g->word, LK_NL, q->mode) &&
+		if ((q->flags & LK_NOWAIT) != 0 && q->report == NULL &&
+		    !word_admits(g->word, LK_NL, q->mode) &&
 		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_is_coherent(g) &&
 		    glimpse_confirmed(g))
 			return GLIMPSED_BUSY; /* as of the moment of g->word */
@@ -304,6 +306,8 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 		rc = acquire_inside(w, n, r, q, out);
 	w->made_real = 0; /* (H10) */
 	owner_leave(w);
+	if (unlikely(q->report != NULL))
+		report_end(q->report, rc);
 	return rc;
 }
 

@@ -6,6 +6,19 @@
 
 enum { LEVELS = 16 };
 
+/* The stamp of a hold that has no grant of its own.  (O5) */
+static uint64_t
+intent_stamp(struct lk_owner *w)
+{
+	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
+
+	tally(&w->count.intents);
+	if (unlikely(drawn == w->drawn_end))
+		grant_stamps_refill(w);
+	shim_store(&w->drawn, drawn + 1, SHIM_RELEASE);
+	return w->stamp_base + drawn;
+}
+
 /* Write down a hold that has no grant of its own, and keeps more than two counts. */
 static void
 write_counted(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct request *q,
@@ -20,7 +33,7 @@ write_counted(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 		shim_store(&e->since_ns, shim_load(&q->extra->since_ns, SHIM_RELAXED),
 			   SHIM_RELEASE);
 	hold_add(&w->holds, r, mode_writes(mode) ? grant_mint(r) : 0,
-		 head_make(grant_stamp(w), LK_NL, mode, flags), e);
+		 head_make(intent_stamp(w), LK_NL, mode, flags), e);
 }
 
 /* … and one that does not. */
@@ -30,8 +43,8 @@ write_intent(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seate
 	const uint64_t flags =
 		HEAD_GONE | HEAD_INTENT | grant_above(w, r) | (seated ? HEAD_SEAT : 0);
 
-	hold_add_bare(&w->holds, r, intent_one(mode), head_make(grant_stamp(w), LK_NL, mode, flags),
-		      NULL);
+	hold_add_bare(&w->holds, r, intent_one(mode),
+		      head_make(intent_stamp(w), LK_NL, mode, flags), NULL);
 }
 
 /* A hold that has no grant of its own. */
@@ -44,7 +57,7 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 
 	if (rc != 0)
 		return rc;
-	if (!mode_is_intent(mode) || q->extra != NULL) {
+	if (!mode_is_intent(mode) || (q->extra != NULL && !sample_alone(q))) {
 		e = owner_extra(w, &w->manager->extras);
 		if (e == NULL)
 			return LK_E_NOMEM;
@@ -55,13 +68,12 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 			owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
 		return rc;
 	}
-	if (e == NULL && q->extra != NULL)               /* it waited */
-		e = owner_extra(w, &w->manager->extras); /* for the time; we can do without */
+	if (e == NULL && q->extra != NULL && !sample_alone(q)) /* it waited */
+		e = owner_extra(w, &w->manager->extras);       /* for the time; we can do without */
 	if (e != NULL)
 		write_counted(w, r, mode, q, e, seated);
 	else
 		write_intent(w, r, mode, seated);
-	tally(&w->count.intents);
 	return 0;
 }
 
@@ -158,6 +170,9 @@ ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, st
 {
 	struct lk_resource *level[LEVELS];
 	uint32_t left = levels_from(nearest);
+	const bool above = q->above;
+
+	q->above = true;
 
 	while (left > 0) {
 		uint32_t n = left < LEVELS ? left : LEVELS;
@@ -171,9 +186,11 @@ ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, st
 
 			if (rc != 0) {
 				ancestors_give(w, resource_parent(level[n]), mode);
+				q->above = above;
 				return rc;
 			}
 		}
 	}
+	q->above = above;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "core/ancestors.h"
 #include "core/implied.h"
 #include "core/release.h"
+#include "core/report.h"
 
 enum { ITEMS_AHEAD = 64 };
 
@@ -301,8 +302,10 @@ reserve(struct batch *b, size_t i, uint32_t len)
 	if (rc != 0)
 		return rc;
 	covered = is_covered(b, r, mode);
+	b->q->above = len < item_at(b, i)->name.len;
 	if (!covered)
 		rc = count_take(w, r, mode, b->q);
+	b->q->above = false;
 	resource_unpin(r); /* the hold keeps it */
 	request_drop(w, b->q);
 	if (rc == 0 && !covered)
@@ -503,6 +506,8 @@ lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
 	b.item = memory;
 	b.at = (struct ranked *)(void *)(b.item + n);
 	rc = acquire_items(&b, r, out);
+	if (q.report != NULL)
+		report_end(q.report, rc);
 	if (memory != on_stack)
 		env_free(&w->manager->env, memory, n * ITEM_BYTES);
 	return rc;

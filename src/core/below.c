@@ -154,10 +154,10 @@ write_rungs(struct lk_owner *w, const struct ladder *l, uint32_t above, uint32_t
 	for (uint32_t i = l->n; i > 0; i--, *few &= *few - 1)
 		above = write_rung(&w->holds, l->missing[i - 1], l->need, w->stamp_base + drawn++,
 				   is_seated(l, i - 1) ? HEAD_SEAT : 0, above, few_first(*few));
-	shim_store(&w->drawn, drawn, SHIM_RELAXED);
-	shim_store(&w->holds.few, *few, SHIM_RELAXED);
 	shim_store(&w->count.intents, shim_load(&w->count.intents, SHIM_RELAXED) + l->n,
 		   SHIM_RELAXED);
+	shim_store(&w->drawn, drawn, SHIM_RELEASE); /* (O5) */
+	shim_store(&w->holds.few, *few, SHIM_RELAXED);
 	return above;
 }
 

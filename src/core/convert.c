@@ -4,6 +4,7 @@
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/release.h"
+#include "core/report.h"
 
 /* A grant, the hold it is part of, and what becomes of both. */
 struct conversion {
@@ -242,7 +243,11 @@ convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options
 
 	if (unlikely((q.flags & LK_PARENTS) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
-	return likely(rc == 0) ? convert_grant(w, g, &q) : rc;
+	if (likely(rc == 0))
+		rc = convert_grant(w, g, &q);
+	if (unlikely(q.report != NULL))
+		report_end(q.report, rc);
+	return rc;
 }
 
 int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens to requests and grants, made into events.  (V1, V2) */
+/* What happens to requests and grants, made into events.  (N1, N2) */
 #include "core/events.h"
 #include "core/grant.h"
 

@@ -12,7 +12,7 @@
 #define EVENTS_OF_REQUESTS        (EVENTS_BEFORE_REQUESTS | LK_EVENT_ACQUIRED | EVENTS_OF_WAITS)
 #define EVENTS_BEFORE_CONVERSIONS (LK_EVENT_BEFORE_CONVERT | LK_EVENT_ORDER)
 
-/* Does anybody want one of these kinds?  (V2) */
+/* Does anybody want one of these kinds?  (N2) */
 LK_HOT bool
 events_want(const struct lk_owner *w, uint32_t kinds)
 {

@@ -11,12 +11,17 @@ grant_stamps_refill(struct lk_owner *w)
 	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
 	uint64_t first;
 
-	do {
-		first = shim_add(&w->manager->stamps, (uint64_t)STAMP_BLOCK, SHIM_RELAXED) &
-			((UINT64_C(1) << STAMP_BITS) - 1);
-	} while (first == 0); /* after 2^40 grants stamps recur, but 0 is never one */
-	w->stamp_base = first - drawn;
-	w->drawn_end = drawn + STAMP_BLOCK;
+	if (drawn == w->block_end) {
+		do {
+			first = shim_add(&w->manager->stamps, (uint64_t)STAMP_BLOCK, SHIM_RELAXED) &
+				((UINT64_C(1) << STAMP_BITS) - 1);
+		} while (first == 0); /* after 2^40 grants stamps recur, but 0 is never one */
+		w->stamp_base = first - drawn;
+		w->block_end = drawn + STAMP_BLOCK;
+	}
+	sample_aim(w);
+	if (w->drawn_end == drawn)
+		w->drawn_end++; /* this one is drawn in any case */
 }
 
 LK_COLD void

@@ -4,6 +4,7 @@
 #define LK_CORE_GRANT_H
 
 #include "core/request.h"
+#include "core/sample.h"
 #include "core/seat.h"
 
 void grant_stamps_refill(struct lk_owner *w);
@@ -99,8 +100,10 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 
 	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
 		grant_tell_died(w, r, q);
-	if (unlikely(q->extra != NULL))
+	if (unlikely(q->extra != NULL)) {
 		head |= HEAD_EXTRA;
+		sample_granted(w, q->extra, mode);
+	}
 	return grant_of(head, hold_add(&w->holds, r, fence, head, q->extra));
 }
 

@@ -59,6 +59,7 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 	if ((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)
 		grant_tell_died(w, r, q);
 	head = head_make(grant_stamp(w), q->mode, q->mode, flags);
+	sample_granted(w, q->extra, q->mode);
 	slot = hold_add(&w->holds, r, mode_writes(q->mode) ? grant_mint(r) : 0, head, q->extra);
 	q->extra = NULL; /* the slot's now */
 	tally(&w->count.implied);

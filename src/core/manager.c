@@ -18,6 +18,8 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->detector.victim = (enum lk_victim)s->victim;
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
+	m->sample_every = s->sample_every;
+	memcpy(m->label, s->label, sizeof(m->label));
 }
 
 static void
@@ -39,6 +41,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
 	spread_init(&m->spread, &m->env, m->limits.many_cpus ? s->spread_after : LK_OFF);
+	times_init(&m->times, seed);
 	m->index.spread = &m->spread;
 	m->index.separator = s->separator != LK_OFF ? (uint32_t)s->separator : 0;
 	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
@@ -74,6 +77,7 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 	if (m == NULL)
 		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
 	m->env = env;
+	m->opened_ns = env_now(&env);
 	if (!tracer_init(&m->tracer, &m->env, &s, (s.flags & LK_DEBUG_ORDER) != 0)) {
 		env_free(&env, m, sizeof(*m));
 		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");

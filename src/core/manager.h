@@ -13,10 +13,11 @@
 #include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
+#include "trace/times.h"
 
 struct lk_manager {
 	struct member member; /* its gate: 0, or the code that every call returns */
-	uint32_t flags;       /* LK_STRICT, LK_TIMED: also if events need the owners noted (V2) */
+	uint32_t flags;       /* LK_STRICT, LK_TIMED: also if events need the owners noted (N2) */
 	uint64_t max_reentry;
 	uint64_t timeout_ns; /* of requests that say nothing; LK_OFF: none */
 	struct wait_limits limits;
@@ -31,14 +32,19 @@ struct lk_manager {
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
+	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
+	uint64_t opened_ns;
+	char label[LK_LABEL_MAX + 1];
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
 	a64 owner_numbers;
 	a64 handles;
-	aptr guards; /* struct table, made by the first lk_fence_pass() */
+	aptr guards;     /* struct table, made by the first lk_fence_pass() */
+	a64 grants_told; /* the most that lk_stats() has said */
 	/* What has no owner (handles, sweeps) shares one cache. */
 	struct latch cache_latch;
 	struct index_cache cache;
 	struct latch guards_latch;
+	struct times times LK_ALIGNED;
 } LK_ALIGNED;
 
 /* Settings, checked. */
@@ -51,6 +57,7 @@ struct settings {
 	void *on_event_arg;
 	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
 	void *on_log_arg;
+	char label[LK_LABEL_MAX + 1];
 	struct lk_allocator allocator;
 	struct lk_environment environment;
 	lk_victim_fn *on_victim;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening, closing and cancelling owners; the thread's own. */
 #include "core/release.h"
+#include "core/sample.h"
 
 static int
 open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_state state,
@@ -19,6 +20,7 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 
 		owner_init(w, m, &m->env, &m->member.gate, number);
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
+		sample_begin(w);
 	}
 	owner_begin(w, &m->member.gate, state, o, m->flags & LK_TIMED);
 	if (unlikely(m->notes_opening))
@@ -86,7 +88,7 @@ owner_thread_ends(struct member *me, void *owner)
 	(void)me;
 	if (release_enter(owner) != 0)
 		return;
-	release_quietly(owner, true); /* the registry's lock is held (V1) */
+	release_quietly(owner, true); /* the registry's lock is held (N1) */
 	end_owner(owner);
 }
 

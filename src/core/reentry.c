@@ -16,6 +16,8 @@ chain_reentry(struct lk_owner *w, uint32_t slot, struct extra *of_hold, const st
 	uint32_t older = of_hold->newest;
 	uint64_t head = head_make(grant_stamp(w), q->mode, q->mode, flags);
 
+	if (q->extra != NULL)
+		sample_granted(w, q->extra, q->mode);
 	if (older != SLOT_NONE)
 		shim_store(&hold_at(h, older)->fence, (uint64_t)mine << 32 | slot, SHIM_RELEASE);
 	shim_store(&s->resource, (void *)(((uintptr_t)older << 1) | 1), SHIM_RELEASE);

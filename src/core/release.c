@@ -142,10 +142,9 @@ end_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 }
 
 /* A grant that is one of several, or on a path: it goes from the leaf, then from what is above.  (H6) */
-static LK_NOINLINE void
-release_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
+LK_HOT void
+give_counted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
 {
-	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 	const struct hold *hold = grant_hold(w, s);
 	const uint32_t cover = hold_is(hold, HEAD_IMPLIED) ? hold_extra(hold)->cover : SLOT_NONE;
 	struct lk_resource *above = resource_parent(hold_resource(hold)); /* while we hold it */
@@ -161,11 +160,38 @@ release_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 			       ancestors_mode(head_mode(head), (head & HEAD_PARENTS) != 0));
 }
 
+/* A grant that keeps more than its slot, perhaps since when.  Nobody waits for what is recorded. */
+static LK_COLD void
+release_noted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
+{
+	struct sample_end end;
+	bool is_timed = sample_ends(w, s, &end);
+
+	if ((head & (HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)) != 0)
+		give_counted(w, s, slot, head);
+	else
+		end_hold(w, s, slot);
+	if (is_timed)
+		sample_record(w, &end);
+}
+
+/* A grant that is more than a slot and a count in a word. */
+static LK_NOINLINE void
+release_odd(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (unlikely((head & HEAD_EXTRA) != 0))
+		release_noted(w, s, slot, head);
+	else
+		give_counted(w, s, slot, head);
+}
+
 static void
 release_untold(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
-	if (unlikely(hold_is(s, HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)))
-		release_counted(w, s, slot);
+	if (unlikely(hold_is(s, HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH | HEAD_EXTRA)))
+		release_odd(w, s, slot);
 	else
 		end_hold(w, s, slot);
 }

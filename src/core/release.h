@@ -29,7 +29,7 @@ int release_any(struct lk_owner *w, lk_grant g);
 /* Everything that `w` holds.  `died`: its thread ended without releasing. */
 void release_everything(struct lk_owner *w, bool died);
 
-/* The same without a word to hook or log, as a latch or a lock is held meanwhile.  (V1) */
+/* The same without a word to hook or log, as a latch or a lock is held meanwhile.  (N1) */
 void release_quietly(struct lk_owner *w, bool died);
 
 /*

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/events.h"
+#include "core/report.h"
+#include "core/request.h"
+#include "core/sample.h"
 
 enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
 
@@ -8,7 +11,7 @@ static bool
 asks_for_later(const struct lk_options *o)
 {
 	return o->lease_ns != 0 || o->max_retries != 0 || o->retry != NULL || o->max_hold_ns != 0 ||
-	       o->condition != NULL || o->condition_arg != NULL || o->report != NULL;
+	       o->condition != NULL || o->condition_arg != NULL;
 }
 
 int
@@ -32,7 +35,10 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->priority = o.priority;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
-	return 0;
+	rc = report_begin(o.report);
+	if (rc == 0)
+		q->report = o.report;
+	return rc;
 }
 
 static struct tag *
@@ -56,6 +62,10 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 	struct lk_manager *m = w->manager;
 	struct tag *tag;
 
+	if (((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL) {
+		sample_prepare(w, q);
+		return 0;
+	}
 	q->extra = owner_extra(w, &m->extras);
 	if (q->extra == NULL)
 		return LK_E_NOMEM;
@@ -67,8 +77,7 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 		}
 		shim_store(&q->extra->tag, (void *)tag, SHIM_RELEASE);
 	}
-	if (((q->flags | w->flags) & LK_TIMED) != 0)
-		shim_store(&q->extra->since_ns, env_now(&m->env), SHIM_RELEASE);
+	sample_time(w, q);
 	return 0;
 }
 
@@ -121,6 +130,8 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 		return false;
 	tally(&w->count.spun);
 	q->spun = true;
+	if (q->extra != NULL) /* it was not held so far */
+		sample_time(w, q);
 	return true;
 }
 
@@ -193,6 +204,41 @@ probe_wait_begins(const struct lk_owner *w, const struct waiter *waiter)
 	PROBE4(wait_begin, shim_load(&w->id, SHIM_RELAXED), name, len, waiter->want);
 }
 
+/* Who is in the way of it: as long as `waiter` is in the line (`joined`), by its place there. */
+static LK_COLD void
+fill_report(struct lk_owner *w, const struct waiter *waiter, const struct request *q, bool joined,
+	    bool has_place)
+{
+	const struct blocked what = {
+		.m = w->manager,
+		.who = w,
+		.r = waiter->r,
+		.held = waiter->held,
+		.want = waiter->want,
+		.priority = waiter->priority,
+		.in_line = joined ? waiter : NULL,
+		.above = q->above,
+		.now = env_now(&w->manager->env),
+	};
+
+	report_fill(q->report, &what, has_place);
+}
+
+/* Who waits, for the moment before it leaves the line. */
+struct leaver {
+	struct lk_owner *w;
+	const struct request *q;
+};
+
+static void
+look_back(void *arg, const struct waiter *waiter)
+{
+	const struct leaver *l = arg;
+
+	report_clear(l->q->report);
+	fill_report(l->w, waiter, l->q, true, true);
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
@@ -200,18 +246,29 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	const bool told = events_want(w, EVENTS_OF_WAITS);
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
-	const struct wait_limits limits = limits_of(w, q, waiter->since_ns);
+	struct wait_limits limits = limits_of(w, q, waiter->since_ns);
+	struct leaver leaver = { w, q };
 	uint64_t now;
 	int rc;
 
 	tally(&w->count.waits);
+	if (q->report != NULL)
+		limits.leaving = (struct wait_leaving){ look_back, &leaver };
 	if (told)
 		event_wait_begins(w, waiter, q);
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
-	now = told || (rc == 0 && q->extra != NULL) ? env_now(&m->env) : 0;
+	now = env_now(&m->env);
+	if (rc == LK_E_DEADLOCK && q->report != NULL) {
+		report_clear(q->report);
+		fill_report(w, waiter, q, false,
+			    false); /* of its place nothing is known any more */
+		q->report->deadlock = RD(w->party.verdict);
+	}
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, now, SHIM_RELEASE);
+	times_waited(&m->times, rc, now - waiter->since_ns);
+	times_waited_for(&m->times, waiter->r, now - waiter->since_ns);
 	if (told)
 		event_wait_ends(w, waiter, q, rc, now);
 	return rc;
@@ -271,6 +328,10 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 		return sleep_in_line(w, &waiter, q, head);
 	}
 	rc = result_of_outcome(w, outcome);
+	if (rc != 0 && q->report != NULL) {
+		report_clear(q->report);
+		fill_report(w, &waiter, q, false, true);
+	}
 	if (unlikely(rc != 0))
 		event_barred(w, &waiter, q, rc);
 	return rc;
@@ -285,6 +346,7 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	const struct line_tally t = owner_line_tally(w);
 	const struct wait_limits limits = limits_of(w, q, c->since_ns);
 	const struct waiter *part = &c->part[0];
+	uint64_t ns;
 	int rc;
 
 	tally(&w->count.waits);
@@ -293,8 +355,12 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 		event_wait_begins(w, part, q);
 	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
+	ns = env_now(&m->env) - c->since_ns;
+	times_waited(&m->times, rc, ns);
+	for (uint32_t i = 0; i < c->n_parts; i++) /* it stood in all these lines */
+		times_waited_for(&m->times, c->part[i].r, ns);
 	if (told)
-		event_wait_ends(w, part, q, rc, env_now(&m->env));
+		event_wait_ends(w, part, q, rc, c->since_ns + ns);
 	return rc;
 }
 
@@ -307,6 +373,17 @@ set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
 		set_face(&c->part[i].face, w, q, label);
 		c->part[i].priority = q->priority != 0 ? q->priority : w->party.priority;
 	}
+}
+
+/* Who is in the way of any part.  They have left their lines: who would be ahead of them if they came now. */
+static LK_COLD void
+fill_report_of_all(struct lk_owner *w, const struct composite *c, const struct request *q, int rc)
+{
+	report_clear(q->report);
+	for (uint32_t i = 0; i < c->n_parts; i++)
+		fill_report(w, &c->part[i], q, false, rc != LK_E_DEADLOCK);
+	if (rc == LK_E_DEADLOCK)
+		q->report->deadlock = RD(w->party.verdict);
 }
 
 int
@@ -326,13 +403,11 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	outcome = composite_join(&m->lot, c);
 	if (spun && outcome == LINE_GRANTED)
 		tally(&w->count.spun);
-	if (outcome == LINE_JOINED) {
-		rc = sleep_in_lines(w, c, q);
-	} else {
-		rc = result_of_outcome(w, outcome);
-		if (unlikely(rc != 0))
-			event_barred(w, &c->part[0], q, rc);
-	}
+	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
+	if (rc != 0 && q->report != NULL)
+		fill_report_of_all(w, c, q, rc);
+	if (unlikely(rc != 0) && outcome != LINE_JOINED)
+		event_barred(w, &c->part[0], q, rc);
 	composite_look_after(&m->lot, c, &t); /* whatever became of it (K2) */
 	return rc;
 }

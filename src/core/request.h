@@ -14,9 +14,11 @@ struct request {
 	int32_t priority; /* 0: the owner's */
 	const void *tag;
 	size_t tag_len;
-	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
-	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
-	bool spun;           /* it was had by spinning */
+	struct lk_report *report; /* to be filled in if it is refused, or NULL */
+	struct extra *extra;      /* what the grant will keep besides its slot, or NULL */
+	bool seated;              /* the hold that was made is counted in the owner's slot (C5) */
+	bool spun;                /* it was had by spinning */
+	bool above;               /* what is taken now is an ancestor of what was asked for */
 	const struct lk_resource
 		*adopts;          /* its word counts already what is asked for: write it down */
 	bool told;                /* that it was refused */
@@ -37,13 +39,21 @@ request_read(struct request *q, lk_mode mode, const struct lk_options *o)
 	return likely(o == NULL) ? 0 : request_read_options(q, o);
 }
 
+/* May the next grant be one that is timed? */
+LK_HOT bool
+request_may_be_timed(const struct lk_owner *w)
+{
+	return shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end;
+}
+
 /* Does the grant keep more than its slot?  Then get it now, while that can fail. */
 int request_prepare_slow(struct lk_owner *w, struct request *q);
 
 LK_HOT int
 request_prepare(struct lk_owner *w, struct request *q)
 {
-	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL))
+	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL &&
+		   !request_may_be_timed(w)))
 		return 0;
 	return request_prepare_slow(w, q);
 }

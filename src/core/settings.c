@@ -209,11 +209,27 @@ set_flag(struct settings *s, const struct lk_config *cfg, const char *name, uint
 	return 0;
 }
 
+/* As much of it as is kept; what is said twice must be the same. */
+static int
+set_label(struct settings *s, const struct lk_config *cfg, const char *text)
+{
+	char label[LK_LABEL_MAX + 1] = { 0 };
+
+	memcpy(label, text, strnlen(text, LK_LABEL_MAX));
+	if (s->label[0] != '\0' && strcmp(s->label, label) != 0)
+		return settings_refuse(cfg, LK_E_INVAL, "label: '%s' in the URL contradicts '%s'",
+				       label, s->label);
+	memcpy(s->label, label, sizeof(label));
+	return 0;
+}
+
 static int
 set_parameter(struct settings *s, const struct lk_config *cfg, const char *name, const char *text)
 {
 	uint64_t x;
 
+	if (strcmp(name, "label") == 0)
+		return set_label(s, cfg, text);
 	if (!parse_value(name, text, &x))
 		return settings_refuse(cfg, LK_E_INVAL, "%s: '%.32s' is not a number", name, text);
 	for (size_t i = 0; i < FLAG_N; i++) {
@@ -323,6 +339,8 @@ read_config(struct settings *s, const struct lk_config *cfg)
 	s->on_event_arg = cfg->on_event_arg;
 	s->on_log = cfg->on_log;
 	s->on_log_arg = cfg->on_log_arg;
+	if (cfg->label != NULL) /* the first that is said contradicts nothing */
+		(void)set_label(s, cfg, cfg->label);
 	return read_tables(s, cfg);
 }
 

@@ -17,11 +17,24 @@ add_cache(struct lk_stats *s, const struct index_cache *c)
 	s->evicted += shim_load(&c->evicted, SHIM_RELAXED);
 }
 
-/* Each grant drew a stamp, and each hold that has no grant of its own. */
+/* Each grant drew a stamp, and each hold that has no grant of its own.  (O5) */
 static uint64_t
 grants_of(const struct lk_owner *w)
 {
-	return shim_load(&w->drawn, SHIM_RELAXED) - shim_load(&w->count.intents, SHIM_RELAXED);
+	const uint64_t drawn = shim_load(&w->drawn, SHIM_ACQUIRE);
+
+	return drawn - shim_load(&w->count.intents, SHIM_RELAXED);
+}
+
+/* What is read while owners work may be some too low (O5), but not lower than it was said to be before. */
+static uint64_t
+never_less(a64 *told, uint64_t now)
+{
+	uint64_t before = shim_load(told, SHIM_ACQUIRE);
+
+	while (before < now && !shim_cas(told, &before, now, SHIM_ACQ_REL))
+		shim_pause();
+	return before < now ? now : before;
 }
 
 static bool
@@ -53,6 +66,7 @@ lk_stats(struct lk_manager *m, struct lk_stats *out)
 		return rc;
 	slab_each(&m->owners, add_owner, &s);
 	add_cache(&s, &m->cache);
+	s.grants = never_less(&m->grants_told, s.grants);
 	s.waiting = lot_length(&m->lot);
 	s.handles = shim_load(&m->handles, SHIM_RELAXED);
 	s.names = s.created > s.evicted ? s.created - s.evicted : 0;

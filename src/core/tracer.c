@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events on their way to the ring, the hook and the log.  (V1, V2) */
+/* Events on their way to the ring, the hook and the log.  (N1, N2) */
 #include "core/manager.h"
 
 #include "base/guest.h"

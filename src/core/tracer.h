@@ -2,9 +2,9 @@
 /*
  * Where events go: into the ring, to the hook, into the log.
  *
- * V1  hook and log are called with no latch of ours held, in the thread that acted; not at all by who releases
+ * N1  hook and log are called with no latch of ours held, in the thread that acted; not at all by who releases
  *     for others (`quiet`), as that is done under the owner's latch or the registry's lock.
- * V2  what no kind in `wanted` asks for costs one look at `wanted`, and that only off the plain ways: kinds that
+ * N2  what no kind in `wanted` asks for costs one look at `wanted`, and that only off the plain ways: kinds that
  *     are seen on plain ways make all owners noted (HOLDS_NOTED), so that they go none of them.
  */
 #ifndef LK_CORE_TRACER_H
@@ -13,7 +13,7 @@
 #include "trace/order.h"
 #include "trace/ring.h"
 
-/* Kinds that plain ways know nothing of.  (V2) */
+/* Kinds that plain ways know nothing of.  (N2) */
 #define EVENTS_NOTED                                                             \
 	(LK_EVENT_BEFORE_ACQUIRE | LK_EVENT_ACQUIRED | LK_EVENT_BEFORE_CONVERT | \
 	 LK_EVENT_CONVERT | LK_EVENT_RELEASE)
@@ -41,7 +41,7 @@ void tracer_fini(struct tracer *t);
 /* Must the owners be noted? */
 bool tracer_notes(const struct tracer *t);
 
-/* Take an event to the ring; to the hook and the log.  What the hook returned.  (V1) */
+/* Take an event to the ring; to the hook and the log.  What the hook returned.  (N1) */
 void tracer_record(struct tracer *t, struct lk_event *e);
 int tracer_call(struct tracer *t, const struct lk_event *e, bool quiet);
 

@@ -299,3 +299,38 @@ detector_copy(struct detector *d, uint64_t after, struct lk_deadlock *out)
 	latch_unlock(&d->latch);
 	return number <= d->number;
 }
+
+/* Whom `w` waits for outside; NULL: for nobody. */
+static struct lk_owner *
+outside_partner(const struct lk_owner *w)
+{
+	struct lk_owner *on;
+
+	if (!waits_outside(w))
+		return NULL;
+	on = party_owner(RD(w->outside.on));
+	return RD(w->outside.on_id) == shim_load(&on->id, SHIM_ACQUIRE) &&
+			       shim_load(&on->state, SHIM_ACQUIRE) != OWNER_FREE
+		       ? on
+		       : NULL;
+}
+
+void
+detector_each_outside(struct detector *d,
+		      bool (*see)(void *arg, const struct lk_owner *w, const struct lk_owner *on),
+		      void *arg)
+{
+	struct cds_list_head *node;
+
+	latch_lock(&d->latch);
+	cds_list_for_each(node, &d->outside)
+	{
+		struct outside *o = container_of(node, struct outside, node);
+		struct lk_owner *w = container_of(o, struct lk_owner, outside);
+		struct lk_owner *on = outside_partner(w);
+
+		if (on != NULL && !see(arg, w, on))
+			break;
+	}
+	latch_unlock(&d->latch);
+}

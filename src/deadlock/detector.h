@@ -51,4 +51,13 @@ bool detector_end_outside(struct detector *d, struct lk_owner *w);
 /* A copy of the oldest deadlock kept with a number above `after`; false: none. */
 bool detector_copy(struct detector *d, uint64_t after, struct lk_deadlock *out);
 
+/*
+ * Who waits outside, and for whom, if that one is still open: `see` copies what it needs, with the latch
+ * held, and says whether to go on.
+ */
+void detector_each_outside(struct detector *d,
+			   bool (*see)(void *arg, const struct lk_owner *w,
+				       const struct lk_owner *on),
+			   void *arg);
+
 #endif /* LK_DEADLOCK_DETECTOR_H */

@@ -78,6 +78,10 @@ enum {
 enum { ABOVE_SHIFT = 17, ABOVE_BITS = 7, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 };
 #define HEAD_ABOVE_UNKNOWN ((uint64_t)ABOVE_UNKNOWN << ABOVE_SHIFT)
 
+/* In the flags of an extra: the time of the grant will be recorded, as one, or for many.  (V6) */
+#define EXTRA_TIMED   (UINT32_C(1) << 28)
+#define EXTRA_SAMPLED (UINT32_C(1) << 29)
+
 /* In the flags of an extra, for whoever undoes what gave the hold a new fence (H10). */
 #define EXTRA_MINTED (UINT32_C(1) << 30)
 #define EXTRA_FENCED (UINT32_C(1) << 31) /* it had one before */

@@ -2,9 +2,6 @@
 /* The life of an owner's memory: made once, opened and closed many times.  (O1, O4) */
 #include "owner/owner.h"
 
-/* Numbers of owners are below it; what is above counts openings. */
-#define OWNER_OPENING (UINT64_C(1) << 24)
-
 /* What a closed owner's calls are told. */
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
 
@@ -58,11 +55,14 @@ void
 owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
 	    const struct lk_owner_options *o, uint32_t flags)
 {
+	const int32_t priority = o != NULL ? o->priority : 0;
+
 	w->gate = gate;
 	w->flags = flags;
 	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
 	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
-	w->party.priority = o != NULL ? o->priority : 0;
+	if (unlikely(w->party.priority != priority)) /* a line that others write */
+		w->party.priority = priority;
 	w->spinner.budget = 0;
 	park_clear_cancel(&w->party.parker);
 	set_label(w, o != NULL ? o->label : NULL);

@@ -12,6 +12,8 @@
  *     0; a call that finds the gate shut takes and leaves that latch after it has set `inside`.
  * O4  counters are written by the owner's thread alone and survive its close, so that their sum over
  *     all owners, open or not, is the manager's.
+ * O5  grants are counted as stamps that were drawn without those for holds that have no grant (`intents`).  Those
+ *     are counted first, and read last: so others never see more grants than there were.
  */
 #ifndef LK_OWNER_OWNER_H
 #define LK_OWNER_OWNER_H
@@ -19,6 +21,9 @@
 #include "index/index.h"
 #include "owner/hold.h"
 #include "wait/wait.h"
+
+/* In an owner's id, its number is below it; what is above counts openings. */
+#define OWNER_OPENING (UINT64_C(1) << 24)
 
 struct owner_counters {
 #define OWNER_COUNTER(name, text) a64 name;
@@ -61,7 +66,7 @@ struct lk_owner {
 	a32 inside;          /* (O2) */
 	uint32_t seat;       /* where its slot is in the arrays of what is spread */
 	a64 drawn;           /* stamps drawn, ever: its grants */
-	uint64_t drawn_end;  /* where the block of stamps ends */
+	uint64_t drawn_end;  /* where the block of stamps ends, or a grant is timed (V8) */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
 
@@ -72,7 +77,7 @@ struct lk_owner {
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
 	uint32_t flags; /* LK_TIMED for every grant (HOLDS_NOTED) */
-	bool is_quiet;  /* whoever releases for it must call nobody (V1) */
+	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
 	struct heat heat[HEAT_CELLS];
 
 	/* What it keeps for itself. */
@@ -80,11 +85,12 @@ struct lk_owner {
 	struct extra *extras[EXTRAS_KEPT];
 	uint32_t n_extras;
 	struct owner_counters count;
-	struct owner_counters at_open; /* for lk_owner_stats() */
 	struct undone undone;
-
-	struct outside outside;
 	uint64_t opened_ns; /* 0: nobody asked for it */
+
+	/* Laid out so that to open an owner writes few lines (tests/lines). */
+	struct outside outside LK_ALIGNED;
+	struct owner_counters at_open; /* for lk_owner_stats() */
 
 	/* For others to see. */
 	struct latch latch; /* (O3) */
@@ -92,6 +98,10 @@ struct lk_owner {
 	a64 id;             /* of this opening; unique in the manager: openings << 24 | number */
 	aptr link;          /* in the slab's free list */
 	a64 label[(LK_LABEL_MAX + 1) / 8];
+
+	/* Once in hundreds of grants. */
+	uint64_t block_end; /* where the block of stamps ends */
+	uint64_t sample_at; /* grants before the one to be timed; SHIM_NEVER: none is */
 } LK_ALIGNED;
 
 /* Once for new memory (all zeros), and before it goes. */
@@ -118,7 +128,7 @@ owner_few(const struct lk_owner *w)
 	return shim_load(&w->holds.few, SHIM_RELAXED);
 }
 
-/* Nothing out of the ordinary about the next grant: a slot within reach, a stamp, no notes. */
+/* Nothing out of the ordinary about the next grant: a slot within reach, a stamp, no notes, no clock. */
 LK_HOT bool
 owner_is_plain(const struct lk_owner *w, uint32_t few)
 {

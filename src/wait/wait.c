@@ -133,6 +133,15 @@ spin_for_news(const struct waiter *q, const struct wait_limits *limits)
 	}
 }
 
+static bool
+leave(struct lot *l, struct waiter *q, const struct wait_limits *limits, enum waiter_state state,
+      const struct line_tally *t)
+{
+	if (limits->leaving.tell != NULL)
+		limits->leaving.tell(limits->leaving.arg, q);
+	return line_leave(l, q, state, t);
+}
+
 enum waiter_state
 wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, bool head,
 	     const struct line_tally *t, a64 *parks)
@@ -146,7 +155,7 @@ wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, 
 
 		if (waiter_state(q) != WAITER_WAITING)
 			return waiter_state(q);
-		if (park_canceled(&q->party->parker) && line_leave(l, q, WAITER_CANCELED, t)) {
+		if (park_canceled(&q->party->parker) && leave(l, q, limits, WAITER_CANCELED, t)) {
 			park_clear_cancel(&q->party->parker);
 			return WAITER_CANCELED;
 		}
@@ -156,7 +165,7 @@ wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, 
 		watch(q, limits, &turn, now);
 		if (waiter_state(q) != WAITER_WAITING)
 			return waiter_state(q);
-		if (now >= limits->deadline_ns && line_leave(l, q, WAITER_TIMEDOUT, t))
+		if (now >= limits->deadline_ns && leave(l, q, limits, WAITER_TIMEDOUT, t))
 			return WAITER_TIMEDOUT;
 		tally(parks);
 		park_sleep(l->env, &q->party->parker,

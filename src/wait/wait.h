@@ -17,12 +17,19 @@ struct wait_watch {
 	void *arg;
 };
 
+/* Who is told that a request is about to leave its line without a grant: it may still be granted. */
+struct wait_leaving {
+	void (*tell)(void *arg, const struct waiter *q); /* NULL: nobody */
+	void *arg;
+};
+
 struct wait_limits {
 	uint64_t deadline_ns; /* SHIM_NEVER: none */
 	uint64_t fair_after_ns;
 	uint64_t spin_ns; /* 0: adaptive; LK_OFF: not at all */
 	bool many_cpus;   /* else the other cannot get on while we spin */
 	struct wait_watch watch;
+	struct wait_leaving leaving;
 };
 
 /*

@@ -169,7 +169,8 @@ Test(config, urls_that_are_not)
 		{ "memory:?max_idle=64&max_idle=65", "max_idle" },
 		{ "memory:?strict=maybe", "strict" },
 		{ "memory:?strict=2", "strict" },
-		{ "memory:?label=x", "label" },
+		{ "memory:?label=x&label=y", "label" },
+		{ "memory:?labels=x", "labels" },
 	};
 
 	for (size_t i = 0; i < countof(bad); i++) {

@@ -388,13 +388,9 @@ condition(void *arg)
 Test(errors, options_that_this_version_lacks)
 {
 	struct lk_options o[] = {
-		{ .lease_ns = 1 },
-		{ .max_retries = 1 },
-		{ .max_hold_ns = 1 },
-		{ .retry = (const struct lk_retry *)&o },
-		{ .condition = condition },
-		{ .condition_arg = &o },
-		{ .report = (struct lk_report *)&o },
+		{ .lease_ns = 1 },          { .max_retries = 1 },
+		{ .max_hold_ns = 1 },       { .retry = (const struct lk_retry *)&o },
+		{ .condition = condition }, { .condition_arg = &o },
 	};
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;

@@ -45,6 +45,23 @@ ignore_grant(void *arg, const struct lk_grant_info *info)
 	return 0;
 }
 
+static int
+ignore_name(void *arg, const struct lk_top_name *name)
+{
+	(void)arg;
+	(void)name;
+	return 0;
+}
+
+static int
+ignore_text(void *arg, const char *text, size_t len)
+{
+	(void)arg;
+	(void)text;
+	(void)len;
+	return 0;
+}
+
 /* The line of the first call that says anything else, for the exit code. */
 #define FORKED(call)                       \
 	do {                               \
@@ -90,6 +107,8 @@ call_manager(struct family *f)
 {
 	struct lk_stats stats = { .size = sizeof(stats) };
 	struct lk_info info = { .size = sizeof(info) };
+	struct lk_histogram h = { .size = sizeof(h) };
+	struct lk_counts counts = { .size = sizeof(counts) };
 	struct lk_resource *r;
 	struct lk_owner *w;
 	int calls = 40;
@@ -103,6 +122,11 @@ call_manager(struct family *f)
 	FORKED(lk_info_id(f->m, 1, &info));
 	FORKED(lk_snapshot(f->m, ignore_row, NULL));
 	FORKED(lk_stats(f->m, &stats));
+	FORKED(lk_histogram(f->m, LK_WAITS, &h));
+	FORKED(lk_counts(f->m, &counts));
+	FORKED(lk_top_each(f->m, LK_TOP_HELD, ignore_name, NULL));
+	FORKED(lk_metrics(f->m, ignore_text, NULL));
+	FORKED(lk_performance(f->m, LK_TEXT, ignore_text, NULL));
 	FORKED(lk_sweep(f->m, NULL));
 	FORKED(lk_shutdown(f->m, NULL));
 	FORKED(lk_close(f->m));

@@ -356,7 +356,7 @@ count_releases(void *arg, const struct lk_event *event)
 	return 0;
 }
 
-/* (V1) They are in the ring, but no hook is called where a latch is held. */
+/* (N1) They are in the ring, but no hook is called where a latch is held. */
 Test(hooks, are_not_called_for_a_thread_that_ended)
 {
 	struct keeper k = { .refuses = NULL };

@@ -313,7 +313,7 @@ Test(memory, a_million_warm_pairs_take_no_memory_and_read_no_clock, .timeout = 1
 
 	test_heap_init(&heap);
 	test_world_init(&world);
-	s.m = open_with(NULL, &heap, &world);
+	s.m = open_with("memory:?sample_every=off", &heap, &world);
 	open_owners(s.m, &s.w, 1);
 	ok(lk_resource_open(s.m, "by handle", &s.r));
 	s.hashed = (struct lk_options){ .size = sizeof(s.hashed),
@@ -345,7 +345,7 @@ Test(memory, a_try_asks_nothing_of_the_system)
 
 	test_heap_init(&heap);
 	test_world_init(&world);
-	m = open_with(NULL, &heap, &world);
+	m = open_with("memory:?sample_every=off", &heap, &world);
 	open_owners(m, w, 2);
 	ok(lk_resource_open(m, "taken", &r));
 	take(w[1], "taken", LK_X);
@@ -377,7 +377,7 @@ Test(memory, warm_owners_take_no_memory)
 
 	test_heap_init(&heap);
 	test_world_init(&world);
-	m = open_with(NULL, &heap, &world);
+	m = open_with("memory:?sample_every=off", &heap, &world);
 	for (int i = 0; i < 20000; i++) {
 		struct lk_owner *w;
 

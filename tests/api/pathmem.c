@@ -311,7 +311,7 @@ Test(pathmem, warm_paths_take_none_and_read_no_clock)
 
 	test_heap_init(&heap);
 	test_world_init(&world);
-	m = open_with(NULL, &heap, &world);
+	m = open_with("memory:?sample_every=off", &heap, &world);
 	open_owners(m, &w, 1);
 	for (uint64_t i = 0; i < 20000; i++) {
 		lk_grant above, g;

@@ -5,7 +5,7 @@
 void
 stage_open(struct stage *s)
 {
-	stage_open_url(s, "memory:");
+	stage_open_url(s, "memory:?sample_every=off");
 }
 
 void
