@@ -16,11 +16,13 @@ struct node {
 	const struct waiter *q; /* it waits in a line; NULL: it does not */
 	unsigned ahead;         /* those before it there, one bit each */
 	unsigned waits_for;     /* hard edges */
+	unsigned is_behind;     /* soft ones */
 	uint64_t sequence;      /* when its line was last looked at */
 	unsigned joined;        /* step at which it began to wait, or was moved */
 	unsigned looked;        /* … at which it had the detector for itself */
 	unsigned left;          /* … at which it was in a ring no more */
 	bool moved;             /* and it has not looked since */
+	bool told;              /* that it is a victim; and its call has not ended */
 	bool may_be_victim; /* when its wait ended, it was in a ring, or had been since the detector began */
 };
 
@@ -132,43 +134,47 @@ is_in_the_way(struct lk_owner *w, const struct lk_resource *r, lk_mode want)
 	return false;
 }
 
-/* Ahead in the line, and passed too often to be passed once more. */
-static bool
-stays_ahead(int p, const struct waiter *q, unsigned ahead)
+/* What of its waiting makes a ring: who holds what it wants, who is ahead of it in the line. */
+static void
+take_edges(int fiber)
 {
-	const struct waiter *other = rings.node[p].q;
+	struct node *n = &rings.node[fiber];
+	const int on = outside_of(fiber);
 
-	return (ahead & bit(p)) != 0 && other->passed >= PASSED_MOST &&
-	       book_conflict(other->want, q->want);
+	n->waits_for = on != NOBODY ? bit(on) : 0;
+	n->is_behind = 0;
+	for (int p = 0; n->q != NULL && p < (int)world.n_fibers; p++) {
+		const struct waiter *other = rings.node[p].q;
+		const bool behind =
+			(n->ahead & bit(p)) != 0 && book_conflict(other->want, n->q->want);
+
+		if (p == fiber || play.owner[p] == NULL || !waits(p))
+			continue;
+		if (is_in_the_way(play.owner[p], n->q->r, n->q->want) ||
+		    (behind && other->passed >= PASSED_MOST))
+			n->waits_for |= bit(p);
+		n->is_behind |= behind ? bit(p) : 0;
+	}
 }
 
 static unsigned
-hard_edges_of(int fiber)
+edges_of(int fiber, bool all)
 {
-	const struct node *n = &rings.node[fiber];
-	const int on = outside_of(fiber);
-	unsigned edges = on != NOBODY ? bit(on) : 0;
-
-	for (int p = 0; n->q != NULL && p < (int)world.n_fibers; p++) {
-		if (p != fiber && play.owner[p] != NULL && waits(p) &&
-		    (is_in_the_way(play.owner[p], n->q->r, n->q->want) ||
-		     stays_ahead(p, n->q, n->ahead)))
-			edges |= bit(p);
-	}
-	return edges;
+	return rings.node[fiber].waits_for | (all ? rings.node[fiber].is_behind : 0);
 }
 
+/* Does an owner wait for itself, by hard edges, or (`all`) by those of the order as well? */
 static bool
-is_in_ring(int fiber)
+is_in_ring(int fiber, bool all)
 {
-	unsigned reached = rings.node[fiber].waits_for;
+	unsigned reached = edges_of(fiber, all);
 	unsigned before;
 
 	do {
 		before = reached;
 		for (int i = 0; i < (int)world.n_fibers; i++) {
 			if ((before & bit(i)) != 0)
-				reached |= rings.node[i].waits_for;
+				reached |= edges_of(i, all);
 		}
 	} while (reached != before);
 	return (reached & bit(fiber)) != 0;
@@ -184,10 +190,10 @@ take_graph(void)
 	world.quiet = true;
 	take_lines();
 	for (int i = 0; i < (int)world.n_fibers; i++)
-		rings.node[i].waits_for = waits(i) ? hard_edges_of(i) : 0;
+		take_edges(i);
 	rings.in_ring = 0;
 	for (int i = 0; i < (int)world.n_fibers; i++)
-		rings.in_ring |= is_in_ring(i) ? bit(i) : 0;
+		rings.in_ring |= is_in_ring(i, false) ? bit(i) : 0;
 	for (int i = 0; i < (int)world.n_fibers; i++) {
 		if ((before & ~rings.in_ring & bit(i)) != 0)
 			rings.node[i].left = world.steps;
@@ -203,8 +209,9 @@ turned(int fiber, bool moved)
 {
 	struct node *n = &rings.node[fiber];
 
-	n->may_be_victim = rings.detector != NOBODY &&
-			   ((rings.in_ring & bit(fiber)) != 0 || n->left >= rings.begun);
+	n->may_be_victim =
+		rings.detector != NOBODY && ((rings.in_ring & bit(fiber)) != 0 ||
+					     (n->left >= rings.begun && n->left > n->joined));
 	n->joined = world.steps;
 	n->moved = moved;
 	rings.idle = 0;
@@ -222,6 +229,8 @@ expelled(uintptr_t at)
 		fail("a request is ended, and nobody has the detector (D1)");
 	if (fiber != NOBODY && !rings.node[fiber].may_be_victim)
 		fail("%s is the victim of a ring that there never was (D2)", name_of(fiber));
+	if (fiber != NOBODY)
+		rings.node[fiber].told = true;
 }
 
 static bool
@@ -342,32 +351,34 @@ void
 rings_step(void)
 {
 	rings.idle = 0;
+	if (world.current != NULL)
+		rings.node[world.current - world.fiber].told = false;
 }
 
-/* All who are in a ring with this one, and wait in a line. */
-static unsigned
-ring_of(int fiber)
+static bool
+has_looked(int fiber)
 {
-	unsigned ring = 0;
+	const struct node *n = &rings.node[fiber];
 
-	for (int i = 0; i < (int)world.n_fibers; i++) {
-		if ((rings.in_ring & bit(i)) != 0 && rings.node[i].q != NULL)
-			ring |= bit(i);
-	}
-	return ring | bit(fiber);
+	return n->q == NULL || n->looked > n->joined;
 }
 
 /* The last of a ring to wait, or to be moved, has looked, and all others too: it should be over.  (D3) */
 static void
-check_looked(int fiber)
+check_looked(bool all)
 {
-	const unsigned ring = ring_of(fiber);
+	int member = NOBODY;
 
 	for (int i = 0; i < (int)world.n_fibers; i++) {
-		if ((ring & bit(i)) != 0 && rings.node[i].looked <= rings.node[i].joined)
+		if (!is_in_ring(i, all))
+			continue;
+		if (!has_looked(i))
 			return;
+		member = i;
 	}
-	fail("%s is in a ring of which everybody has looked, and all sleep (D3)", name_of(fiber));
+	if (member != NOBODY)
+		fail("%s is in a ring of which everybody has looked, and all sleep (D3)",
+		     name_of(member));
 }
 
 void
@@ -376,12 +387,14 @@ rings_check(void)
 	if (!looks_for_rings())
 		return;
 	take_graph();
+	check_looked(false);
+	check_looked(true);
 	for (int i = 0; i < (int)world.n_fibers; i++) {
-		if ((rings.in_ring & bit(i)) != 0)
-			check_looked(i);
 		if (rings.node[i].moved && rings.node[i].q != NULL)
 			fail("%s was moved in its line, and sleeps without a look (D3)",
 			     name_of(i));
+		if (rings.node[i].told)
+			fail("%s is a victim, and sleeps", name_of(i));
 	}
 	if (++rings.idle > IDLE_MOST)
 		fail("everybody sleeps, and nobody will wake them");
