@@ -195,6 +195,20 @@ ring_of(struct rings *t, int i, enum search_edges edges)
 	return search_from(t, &s, i, edges);
 }
 
+/* As lk_external_wait_begin(), but that nobody looks; `on` < 0: it ends. */
+static inline void
+set_outside_of(struct rings *t, int i, int on)
+{
+	struct outside *o = &t->w[i]->outside;
+
+	o->on = on >= 0 ? &t->w[on]->party : NULL;
+	if (on >= 0) {
+		o->on_id = shim_load(&t->w[on]->id, SHIM_RELAXED);
+		o->id = shim_load(&t->w[i]->id, SHIM_RELAXED);
+	}
+	o->sequence++;
+}
+
 static inline bool
 looks(struct rings *t, int i)
 {
