@@ -8,7 +8,7 @@
 
 #include "../api/support.h"
 
-#include "core/manager.h"
+#include "core/grant.h"
 #include "deadlock/detector.h"
 #include "deadlock/report.h"
 #include "deadlock/victim.h"
@@ -75,12 +75,11 @@ held_by(struct rings *t, int i, const struct lk_resource *r)
 	return head_effective(shim_load(&hold_at(&t->w[i]->holds, slot)->head, SHIM_RELAXED));
 }
 
-/* Owner `i` asks for a name on which it may hold `mode` less; what came of it. */
+/* Owner `i` asks for what it may hold in a mode; what came of it.  The entry stays as long as it waits. */
 static inline enum line_outcome
-asks(struct rings *t, int i, const char *name, lk_mode mode)
+asks_on(struct rings *t, int i, struct lk_resource *r, lk_mode mode)
 {
 	const struct line_tally tally = rings_tally(t);
-	struct lk_resource *r = entry_named(t, name);
 	const lk_mode held = held_by(t, i, r);
 	enum line_outcome outcome;
 	bool head;
@@ -93,11 +92,22 @@ asks(struct rings *t, int i, const char *name, lk_mode mode)
 		.priority = t->w[i]->party.priority,
 		.since_ns = env_now(&t->m->env),
 	};
+	resource_pin(r);
 	outcome = line_join(&t->m->lot, &t->q[i], true, &head, &tally);
 	if (outcome != LINE_JOINED) {
 		t->q[i].r = NULL;
-		lk_resource_close(r);
+		resource_unpin(r);
 	}
+	return outcome;
+}
+
+static inline enum line_outcome
+asks(struct rings *t, int i, const char *name, lk_mode mode)
+{
+	struct lk_resource *r = entry_named(t, name);
+	enum line_outcome outcome = asks_on(t, i, r, mode);
+
+	lk_resource_close(r);
 	return outcome;
 }
 
@@ -127,7 +137,7 @@ stops(struct rings *t, int i)
 	if (waiter_state(q) == WAITER_GRANTED && !line_weaken(r, q->want, q->held))
 		line_pass_on(&t->m->lot, r, &tally);
 	q->r = NULL;
-	lk_resource_close(r);
+	resource_unpin(r);
 }
 
 static inline void
