@@ -7,22 +7,30 @@
  */
 #include "core/grant.h"
 #include "play.h"
-#include "wait/line.h"
+#include "wait/composite.h"
 
-enum { NOBODY = -1, IDLE_MOST = 40 };
+enum { NOBODY = -1, IDLE_MOST = 40, PARTS_MAX = 12 };
+
+/* A waiter of an owner in one line; of a batch there are several. */
+struct part {
+	const struct waiter *q;
+	const struct lk_resource *r;
+	unsigned ahead; /* those before it there, one bit each */
+};
 
 /* One owner, as the graph has it. */
 struct node {
-	const struct waiter *q; /* it waits in a line; NULL: it does not */
-	unsigned ahead;         /* those before it there, one bit each */
-	unsigned waits_for;     /* hard edges */
-	unsigned is_behind;     /* soft ones */
-	uint64_t sequence;      /* when its line was last looked at */
-	unsigned joined;        /* step at which it began to wait, or was moved */
-	unsigned looked;        /* … at which it had the detector for itself */
-	unsigned left;          /* … at which it was in a ring no more */
-	bool moved;             /* and it has not looked since */
-	bool told;              /* that it is a victim; and its call has not ended */
+	struct part part[PARTS_MAX];
+	unsigned n_parts;                 /* 0: it does not wait in a line */
+	const struct composite *together; /* the last it had */
+	unsigned waits_for;               /* hard edges */
+	unsigned is_behind;               /* soft ones */
+	uint64_t sequence;                /* when its line was last looked at */
+	unsigned joined;                  /* step at which it began to wait, or was moved */
+	unsigned looked;                  /* … at which it had the detector for itself */
+	unsigned left;                    /* … at which it was in a ring no more */
+	bool moved;                       /* and it has not looked since */
+	bool told;                        /* that it is a victim; and its call has not ended */
 	bool may_be_victim; /* when its wait ended, it was in a ring, or had been since the detector began */
 };
 
@@ -71,6 +79,33 @@ fiber_of(const struct party *p)
 
 /* ------------------------------------------------------------------ the graph */
 
+static struct part *
+part_of(struct node *n, const struct lk_resource *r)
+{
+	for (unsigned i = 0; i < n->n_parts; i++) {
+		if (n->part[i].r == r)
+			return &n->part[i];
+	}
+	return NULL;
+}
+
+static void
+add_part(int fiber, const struct waiter *q)
+{
+	struct node *n = &rings.node[fiber];
+	struct part *part = &n->part[n->n_parts];
+
+	if (n->n_parts == PARTS_MAX)
+		fail("a batch of more names than the tester can look at");
+	*part = (struct part){ q, q->r, 0 };
+	for (int k = 0; k < (int)world.n_fibers; k++) {
+		if (part_of(&rings.node[k], q->r) != NULL)
+			part->ahead |= bit(k);
+	}
+	n->n_parts++;
+	n->together = q->together;
+}
+
 /* Who stands in which line behind whom. */
 static void
 take_lines(void)
@@ -78,23 +113,16 @@ take_lines(void)
 	const struct lot *l = &play.m->lot;
 	struct cds_list_head *node;
 
-	for (unsigned i = 0; i < FIBERS_MAX; i++) {
-		rings.node[i].q = NULL;
-		rings.node[i].ahead = 0;
-	}
+	for (unsigned i = 0; i < FIBERS_MAX; i++)
+		rings.node[i].n_parts = 0;
 	for (uint32_t i = 0; i <= l->mask; i++) {
 		cds_list_for_each(node, &l->bucket[i].waiters)
 		{
 			const struct waiter *q = container_of(node, struct waiter, node);
-			const int me = fiber_of(q->party);
+			const int fiber = fiber_of(q->party);
 
-			if (me == NOBODY)
-				continue;
-			for (int k = 0; k < (int)world.n_fibers; k++) {
-				if (rings.node[k].q != NULL && rings.node[k].q->r == q->r)
-					rings.node[me].ahead |= bit(k);
-			}
-			rings.node[me].q = q;
+			if (fiber != NOBODY)
+				add_part(fiber, q);
 		}
 	}
 }
@@ -115,7 +143,7 @@ outside_of(int fiber)
 static bool
 waits(int fiber)
 {
-	return rings.node[fiber].q != NULL || outside_of(fiber) != NOBODY;
+	return rings.node[fiber].n_parts != 0 || outside_of(fiber) != NOBODY;
 }
 
 /* Does an owner hold something on `r` that does not go with `want`? */
@@ -134,6 +162,30 @@ is_in_the_way(struct lk_owner *w, const struct lk_resource *r, lk_mode want)
 	return false;
 }
 
+/* Is `p` ahead of a part of another's in its line, and keeps it back?  (K4) */
+static bool
+keeps_back(int p, const struct part *part)
+{
+	const struct waiter *other;
+
+	if ((part->ahead & bit(p)) == 0)
+		return false;
+	other = part_of(&rings.node[p], part->r)->q;
+	return (other->together == NULL || other->together->holds_back.v != 0) &&
+	       book_conflict(other->want, part->q->want);
+}
+
+static void
+take_edges_of_part(struct node *n, const struct part *part, int p)
+{
+	const bool behind = keeps_back(p, part);
+
+	if (is_in_the_way(play.owner[p], part->r, part->q->want) ||
+	    (behind && part_of(&rings.node[p], part->r)->q->passed >= PASSED_MOST))
+		n->waits_for |= bit(p);
+	n->is_behind |= behind ? bit(p) : 0;
+}
+
 /* What of its waiting makes a ring: who holds what it wants, who is ahead of it in the line. */
 static void
 take_edges(int fiber)
@@ -143,17 +195,11 @@ take_edges(int fiber)
 
 	n->waits_for = on != NOBODY ? bit(on) : 0;
 	n->is_behind = 0;
-	for (int p = 0; n->q != NULL && p < (int)world.n_fibers; p++) {
-		const struct waiter *other = rings.node[p].q;
-		const bool behind =
-			(n->ahead & bit(p)) != 0 && book_conflict(other->want, n->q->want);
-
-		if (p == fiber || play.owner[p] == NULL || !waits(p))
-			continue;
-		if (is_in_the_way(play.owner[p], n->q->r, n->q->want) ||
-		    (behind && other->passed >= PASSED_MOST))
-			n->waits_for |= bit(p);
-		n->is_behind |= behind ? bit(p) : 0;
+	for (unsigned i = 0; i < n->n_parts; i++) {
+		for (int p = 0; p < (int)world.n_fibers; p++) {
+			if (p != fiber && play.owner[p] != NULL && waits(p))
+				take_edges_of_part(n, &n->part[i], p);
+		}
 	}
 }
 
@@ -220,17 +266,29 @@ turned(int fiber, bool moved)
 
 /* A request ends with LK_E_DEADLOCK.  (D2, D6) */
 static void
-expelled(uintptr_t at)
+expelled(int fiber)
 {
-	const struct waiter *q = container_of((a32 *)at, struct waiter, state);
-	const int fiber = fiber_of(q->party);
-
 	if (rings.detector == NOBODY)
 		fail("a request is ended, and nobody has the detector (D1)");
-	if (fiber != NOBODY && !rings.node[fiber].may_be_victim)
+	if (fiber == NOBODY)
+		return;
+	if (!rings.node[fiber].may_be_victim)
 		fail("%s is the victim of a ring that there never was (D2)", name_of(fiber));
-	if (fiber != NOBODY)
-		rings.node[fiber].told = true;
+	rings.node[fiber].told = true;
+}
+
+/* Whose request, alone or of several names, has its state there?  NOBODY: it is no state. */
+static int
+fiber_of_state(const char *by, uintptr_t at)
+{
+	if (strcmp(by, "line_expel") == 0)
+		return fiber_of(container_of((a32 *)at, struct waiter, state)->party);
+	for (int i = 0; strcmp(by, "finish") == 0 && i < (int)world.n_fibers; i++) {
+		if (rings.node[i].together != NULL &&
+		    at == (uintptr_t)&rings.node[i].together->state)
+			return i;
+	}
+	return NOBODY;
 }
 
 static bool
@@ -247,17 +305,17 @@ all_lines_open(void)
 
 /* One that was ahead of another is behind it now, and neither has begun to wait since.  (Y2) */
 static void
-check_order(int fiber, const struct node *was)
+check_order(int fiber, const struct part *was)
 {
-	const struct node *n = &rings.node[fiber];
-	const unsigned overtaken = was->ahead & ~n->ahead;
+	const struct part *now = part_of(&rings.node[fiber], was->r);
 
-	if (was->q != n->q || was->q == NULL ||
-	    was->sequence != play.owner[fiber]->party.sequence.v)
+	if (now == NULL || now->q != was->q)
 		return;
 	for (int p = 0; p < (int)world.n_fibers; p++) {
-		if ((overtaken & bit(p)) != 0 && rings.node[p].q != NULL &&
-		    (rings.node[p].ahead & bit(fiber)) != 0)
+		const struct part *other = part_of(&rings.node[p], was->r);
+
+		if ((was->ahead & ~now->ahead & bit(p)) != 0 && other != NULL &&
+		    (other->ahead & bit(fiber)) != 0)
 			fail("%s went past %s, and its sequence is what it was (Y2)",
 			     name_of(fiber), name_of(p));
 	}
@@ -278,11 +336,14 @@ lines_opened(void)
 
 		if (w == NULL)
 			continue;
-		if (((w->party.sequence.v & 1) != 0) != (rings.node[i].q != NULL))
+		if (((w->party.sequence.v & 1) != 0) != (rings.node[i].n_parts != 0))
 			fail("%s %s, and its sequence is %llu (Y1)", name_of(i),
-			     rings.node[i].q != NULL ? "waits" : "does not wait",
+			     rings.node[i].n_parts != 0 ? "waits" : "does not wait",
 			     (unsigned long long)w->party.sequence.v);
-		check_order(i, &was[i]);
+		for (unsigned k = 0; k < was[i].n_parts; k++) {
+			if (was[i].sequence == w->party.sequence.v)
+				check_order(i, &was[i].part[k]);
+		}
 		rings.node[i].sequence = w->party.sequence.v;
 	}
 }
@@ -331,9 +392,9 @@ rings_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 		detector_written(is);
 	} else if (is_latch_of_line(at)) {
 		line_written(is);
-	} else if (strcmp(by, "line_expel") == 0 && is == WAITER_DEADLOCK &&
-		   was == WAITER_WAITING) {
-		expelled(at);
+	} else if (is == WAITER_DEADLOCK && was == WAITER_WAITING &&
+		   (strcmp(by, "line_expel") == 0 || fiber_of_state(by, at) != NOBODY)) {
+		expelled(fiber_of_state(by, at));
 	} else if (strcmp(by, "watch") == 0) {
 		rings.node[world.current - world.fiber].moved = false;
 	} else {
@@ -355,15 +416,23 @@ rings_step(void)
 		rings.node[world.current - world.fiber].told = false;
 }
 
+/* … since it began to wait, and, if that counts, since there was a hard ring anywhere? */
 static bool
-has_looked(int fiber)
+has_looked(int fiber, bool all)
 {
 	const struct node *n = &rings.node[fiber];
 
-	return n->q == NULL || n->looked > n->joined;
+	for (int i = 0; all && i < (int)world.n_fibers; i++) {
+		if (rings.node[i].left >= n->looked)
+			return false;
+	}
+	return n->n_parts == 0 || n->looked > n->joined;
 }
 
-/* The last of a ring to wait, or to be moved, has looked, and all others too: it should be over.  (D3) */
+/*
+ * The last of a ring to wait, or to be moved, has looked, and all others too: it should be over.  (D3)  A
+ * ring with soft edges (`all`) is left as it is as long as there is one of hard edges.
+ */
 static void
 check_looked(bool all)
 {
@@ -372,7 +441,7 @@ check_looked(bool all)
 	for (int i = 0; i < (int)world.n_fibers; i++) {
 		if (!is_in_ring(i, all))
 			continue;
-		if (!has_looked(i))
+		if (!has_looked(i, all))
 			return;
 		member = i;
 	}
@@ -388,9 +457,10 @@ rings_check(void)
 		return;
 	take_graph();
 	check_looked(false);
-	check_looked(true);
+	if (rings.in_ring == 0)
+		check_looked(true);
 	for (int i = 0; i < (int)world.n_fibers; i++) {
-		if (rings.node[i].moved && rings.node[i].q != NULL)
+		if (rings.node[i].moved && rings.node[i].n_parts != 0)
 			fail("%s was moved in its line, and sleeps without a look (D3)",
 			     name_of(i));
 		if (rings.node[i].told)
