@@ -142,7 +142,7 @@ VictimTest(is_one_for_each_ring)
 {
 	make_ring(&t, 4);
 	for (int i = 10; i < 12; i++) { /* two more wait for owner 0, who waits for them */
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "m%d", i);
 		has(&t, i, name, LK_X);
@@ -196,8 +196,6 @@ VictimTest(is_looked_for_by_those_who_may_be_waited_for)
 	cr_assert(looks(&t, 1));
 	cr_assert_eq(searches(), 3, "one by the wait outside, and one because of it");
 	ok(lk_external_wait_end(t.w[5]));
-	cr_assert(looks(&t, 1));
-	cr_assert_eq(searches(), 3);
 }
 
 VictimTest(is_looked_for_again_when_somebody_else_looks)

@@ -152,7 +152,7 @@ rings_close(struct rings *t)
 static inline void
 make_ring(struct rings *t, int n)
 {
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
