@@ -281,7 +281,7 @@ check_quiescent(void)
 	world.quiet = true;
 	take_accounts();
 	check_lines();
-	rings_check();
+	graph_check();
 	world.quiet = false;
 }
 

@@ -526,7 +526,7 @@ play_step(const struct step *t, unsigned *seen)
 		     verb_name[t->verb], rc == 0 ? "0" : lk_errname(rc));
 	play.results[result]++;
 	*seen |= 1u << result;
-	rings_step();
+	graph_step();
 }
 
 static void

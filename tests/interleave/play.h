@@ -76,10 +76,10 @@ void seats_check(const struct lk_resource *r, const uint64_t *holds, const char 
 /* The number of a slot in its array. */
 unsigned seats_number(uint32_t offset);
 
-/* rings.c: owners that wait for each other.  A step of the script has ended: somebody goes on. */
-void rings_step(void);
+/* graph.c: owners that wait for each other.  A step of the script has ended: somebody goes on. */
+void graph_step(void);
 /* Nobody can go on by himself: is that for ever? */
-void rings_check(void);
+void graph_check(void);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -43,7 +43,7 @@ static struct {
 } rings;
 
 void
-rings_begin(void)
+graph_begin(void)
 {
 	memset(&rings, 0, sizeof(rings));
 	rings.detector = NOBODY;
@@ -384,7 +384,7 @@ line_written(uint64_t is)
 }
 
 void
-rings_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
+graph_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 {
 	if (play.m == NULL || !sched_in_fiber())
 		return;
@@ -409,7 +409,7 @@ rings_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 /* -------------------------------------------------------- when nobody can go on */
 
 void
-rings_step(void)
+graph_step(void)
 {
 	rings.idle = 0;
 	if (world.current != NULL)
@@ -451,7 +451,7 @@ check_looked(bool all)
 }
 
 void
-rings_check(void)
+graph_check(void)
 {
 	if (!looks_for_rings())
 		return;
