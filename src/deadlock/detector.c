@@ -110,7 +110,7 @@ ask(struct detector *d, struct ring_search *s, const struct lk_deadlock *report)
 	latch_unlock(&d->latch);
 	choice = d->on_victim(d->on_victim_arg, report);
 	latch_lock(&d->latch);
-	if (choice >= report->kept)
+	if (choice >= report->kept || (report->member[choice].flags & LK_EXTERNAL) != 0)
 		choice = report->victim;
 	if (!find_ring(d, s, EDGES_HARD))
 		return NULL;

@@ -14,9 +14,9 @@ note_edge(struct ring_search *s, struct party *q, struct wait_edge edge)
 	edge.run = s->run;
 	if (q == s->root && edge.sequence == s->sequence) {
 		s->found = true; /* and the search is over: nobody reads its `next` any more */
-		q->edge = edge;
-	} else if (q->edge.run != s->run) {
-		q->edge = edge;
+		WR(q->edge, edge);
+	} else if (RD(q->edge.run) != s->run) {
+		WR(q->edge, edge);
 		s->last->edge.next = q;
 		s->last = q;
 	}
@@ -250,7 +250,7 @@ search_run(struct ring_search *s)
 	s->last = root;
 	s->found = false;
 	memset(s->seen, 0, sizeof(s->seen));
-	root->edge = (struct wait_edge){ .run = s->run };
+	WR(root->edge, ((struct wait_edge){ .run = s->run }));
 	search_party(s, root, s->r);
 	for (struct party *p = root->edge.next; p != NULL && !s->found; p = p->edge.next)
 		search_party(s, p, p->edge.r);

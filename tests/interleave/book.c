@@ -22,6 +22,12 @@ static const bool covers[LK_X + 1][LK_X + 1] = {
 	[LK_X] = { 1, 1, 1, 1, 1, 1, 1 },
 };
 
+bool
+book_conflict(lk_mode a, lk_mode b)
+{
+	return !together[a][b];
+}
+
 static bool
 writes(lk_mode m)
 {

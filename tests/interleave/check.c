@@ -281,6 +281,7 @@ check_quiescent(void)
 	world.quiet = true;
 	take_accounts();
 	check_lines();
+	graph_check();
 	world.quiet = false;
 }
 

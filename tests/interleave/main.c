@@ -49,6 +49,7 @@ run_schedule(void)
 {
 	region_restore();
 	play = kept;
+	graph_begin();
 	if (setjmp(verdict_jump) != 0)
 		return verdict;
 	sched_run(play_fiber);

@@ -234,6 +234,7 @@ publish(struct place *p, const struct model_call *c, uint64_t x, bool rmw)
 		p->last_seq = p->newest;
 	poke(c, x);
 	check_written(c->by, (uintptr_t)c->at, before.value, x);
+	graph_written(c->by, (uintptr_t)c->at, before.value, x);
 }
 
 static unsigned

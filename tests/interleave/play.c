@@ -9,6 +9,20 @@ const struct script *play_script;
 bool play_has_paths;
 unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
 
+/* Others may go on meanwhile. */
+static uint32_t
+choose_victim(void *arg, const struct lk_deadlock *d)
+{
+	(void)arg;
+	if (d->n < 2 || d->kept > d->n || (d->member[d->victim].flags & LK_VICTIM) == 0)
+		fail("a deadlock is reported that makes no sense");
+	if (sched_in_fiber()) {
+		sched_point(REGION_START, true);
+		sched_done(REGION_START, true);
+	}
+	return play_script->ask - 1;
+}
+
 static bool
 is_request(enum verb v)
 {
@@ -36,13 +50,14 @@ options_of(const struct step *t)
 
 	o.flags = t->flags;
 	o.timeout_ns = t->within_ns;
+	o.priority = t->priority;
 	return o;
 }
 
 static bool
 has_options(const struct step *t)
 {
-	return t->flags != 0 || t->within_ns != 0;
+	return t->flags != 0 || t->within_ns != 0 || t->priority != 0;
 }
 
 /* The fence of a grant as it is written down, without a step. */
@@ -181,6 +196,15 @@ close_owner(const struct step *t)
 	book_remove_all(t->fiber);
 	play.owner[t->fiber] = NULL;
 	return lk_owner_close(w);
+}
+
+static int
+open_owner(const struct step *t)
+{
+	struct lk_owner_options o = LK_OWNER_OPTIONS_INIT;
+
+	o.priority = t->priority;
+	return lk_owner_open(play.m, t->priority != 0 ? &o : NULL, &play.owner[t->fiber]);
 }
 
 static int
@@ -436,7 +460,7 @@ step_alone(const struct step *t)
 	case VERB_CLOSE:
 		return close_owner(t);
 	case VERB_REOPEN:
-		return lk_owner_open(play.m, NULL, &play.owner[t->fiber]);
+		return open_owner(t);
 	case VERB_SELF:
 		if (close_owner(t) != 0)
 			return LK_E_STALE;
@@ -446,6 +470,10 @@ step_alone(const struct step *t)
 		return thread_ends(t);
 	case VERB_CANCEL:
 		return lk_owner_cancel(play.owner[t->name[0]]);
+	case VERB_OUTSIDE:
+		return lk_external_wait_begin(play.owner[t->fiber], play.owner[t->name[0]]);
+	case VERB_INSIDE:
+		return lk_external_wait_end(play.owner[t->fiber]);
 	case VERB_SWEEP:
 		return lk_sweep(play.m, NULL);
 	case VERB_FILL:
@@ -531,6 +559,7 @@ play_step(const struct step *t, unsigned *seen)
 		     verb_name[t->verb], rc == 0 ? "0" : lk_errname(rc));
 	play.results[result]++;
 	*seen |= 1u << result;
+	graph_step();
 }
 
 static void
@@ -560,6 +589,8 @@ play_setup(const struct script *s)
 	for (unsigned i = 0; i < s->n_names; i++)
 		play_has_paths |= strchr(s->name[i], '/') != NULL;
 	config.allocator = &memory;
+	if (s->ask != 0)
+		config.on_victim = choose_victim;
 	config.report = report;
 	config.report_cap = sizeof(report);
 	world.now = 1000000000;

@@ -56,6 +56,8 @@ void book_remove_all(unsigned fiber);
 /* What the book allows a grant to be while it is converted. */
 lk_mode book_meanwhile(lk_mode from, lk_mode to);
 void book_check_fence(unsigned fiber, unsigned name, lk_mode before, lk_mode now, uint64_t fence);
+/* Do these not go side by side? */
+bool book_conflict(lk_mode a, lk_mode b);
 /* The strongest write mode of a fiber on a name, or LK_NL. */
 lk_mode book_writes(unsigned fiber, unsigned name);
 
@@ -73,6 +75,11 @@ uint64_t seats_sum(const struct lk_resource *r);
 void seats_check(const struct lk_resource *r, const uint64_t *holds, const char *name);
 /* The number of a slot in its array. */
 unsigned seats_number(uint32_t offset);
+
+/* graph.c: owners that wait for each other.  A step of the script has ended: somebody goes on. */
+void graph_step(void);
+/* Nobody can go on by himself: is that for ever? */
+void graph_check(void);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -97,6 +97,15 @@ number(const struct reader *r, const char *word)
 	return (unsigned)n;
 }
 
+static int32_t
+priority(const struct reader *r, const char *word)
+{
+	const bool negative = word[0] == '-';
+	const unsigned n = number(r, word + negative);
+
+	return negative ? -(int32_t)n : (int32_t)n;
+}
+
 /* The number of a word in a list, entered if it is new. */
 static unsigned
 intern(const struct reader *r, char (*list)[WORD_MAX], unsigned *n, unsigned max, const char *word)
@@ -162,6 +171,9 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "within") == 0) {
 			need_word(r, "a time in ms");
 			t->within_ns = (int64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "priority") == 0) {
+			need_word(r, "a priority");
+			t->priority = priority(r, r->word);
 		} else if (strcmp(r->word, "parents") == 0) {
 			t->flags |= LK_PARENTS;
 		} else if (strcmp(r->word, "nowait") == 0) {
@@ -260,6 +272,7 @@ read_arguments(struct reader *r, struct step *t)
 		t->within_ns = number(r, r->word);
 		break;
 	case VERB_CANCEL:
+	case VERB_OUTSIDE:
 		need_word(r, "an owner");
 		t->name[0] = find_fiber(r, r->word);
 		break;
@@ -279,6 +292,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_EVENTS:
 	case VERB_SHUTDOWN:
 	case VERB_GROWS:
+	case VERB_INSIDE:
 	case VERB_YIELD:
 	case VERBS:
 		break;
@@ -349,6 +363,8 @@ search_field(struct script *s, const char *name)
 		return &s->random;
 	if (strcmp(name, "cold") == 0)
 		return &s->cold;
+	if (strcmp(name, "ask") == 0)
+		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
 		if (strcmp(name, kind[i]) == 0)
 			return &s->most[i];
@@ -364,8 +380,8 @@ read_search(struct reader *r)
 		unsigned *field = search_field(r->s, r->word);
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
-			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N or cold=1 "
-				  "is wanted");
+			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N or "
+				  "cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }

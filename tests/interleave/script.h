@@ -50,6 +50,8 @@ enum {
 	X(FOLDS, folds)               \
 	X(READ, read)                 \
 	X(WRITE, write)               \
+	X(OUTSIDE, outside)           \
+	X(INSIDE, inside)             \
 	X(YIELD, yield)
 
 enum verb {
@@ -69,6 +71,7 @@ enum verb {
 	X(stale, LK_E_STALE)                  \
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
+	X(ring, LK_E_DEADLOCK)                \
 	X(closed, LK_E_CLOSED)
 
 enum result {
@@ -88,6 +91,7 @@ struct step {
 	unsigned label; /* what the grant, or the handle, is called */
 	uint32_t flags;
 	int64_t within_ns;
+	int32_t priority;
 	unsigned expected; /* one bit for each result */
 	unsigned line;
 };
@@ -104,6 +108,7 @@ struct script {
 	unsigned most[SURPRISES];
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
+	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
 	struct steps body[FIBERS_MAX];

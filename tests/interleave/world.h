@@ -137,6 +137,10 @@ void check_word_written(uintptr_t at, uint64_t was, uint64_t is);
 /* … and once any word has it; `by`: the function of the core. */
 void check_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
 
+/* graph.c */
+void graph_begin(void);
+void graph_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
+
 enum verdict { VERDICT_OK, VERDICT_PRUNED, VERDICT_FAILED };
 
 extern enum verdict verdict;
