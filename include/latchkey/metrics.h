@@ -89,7 +89,7 @@ LK_API LK_NODISCARD int lk_counts(struct lk_manager *m, struct lk_counts *out);
 #define LK_TOP_NAME_MAX 64 /* bytes kept of a name */
 
 enum lk_top {
-	LK_TOP_WAITED = 1, /* by waits in the line */
+	LK_TOP_WAITED = 1, /* by waits in its line; a batch waits in the lines of all its names */
 	LK_TOP_HELD        /* by grants that have ended: estimated, as holds are */
 };
 

@@ -511,6 +511,53 @@ Test(metrics, names_that_are_waited_for_are_listed_by_waits)
 	scene_close(&s);
 }
 
+struct batch_of_two {
+	struct lk_owner *w;
+	int rc;
+};
+
+static void
+ask_for_two(void *arg, unsigned index)
+{
+	const struct lk_request two[] = { { .name = "a", .mode = LK_X },
+					  { .name = "b", .mode = LK_X } };
+	struct batch_of_two *b = arg;
+
+	(void)index;
+	b->rc = lk_acquire_many(b->w, two, 2, NULL, NULL);
+}
+
+/* It is one wait, in two lines. */
+Test(metrics, a_batch_that_waits_waits_once)
+{
+	static const uint64_t waited[] = { 40 };
+	struct test_thread thread;
+	struct batch_of_two b;
+	struct lk_histogram h;
+	struct list l;
+	struct scene s;
+
+	scene_open(&s, "memory:?spin_ns=off");
+	take(s.w[0], "b", LK_S);
+	b.w = s.w[1];
+	test_spawn(&thread, 1, ask_for_two, &b);
+	wait_until(line(s.m, "b") == 1);
+	test_world_advance(&s.world, 40);
+	ok(lk_release_all(s.w[0]));
+	test_join(&thread, 1);
+	ok(b.rc);
+	h = times(s.m, LK_WAITS_GRANTED);
+	expect_times(&h, waited, 1, 1);
+	cr_expect_eq(stats_of(s.m).waits, 1);
+	l = top(s.m, LK_TOP_WAITED);
+	cr_assert_eq(l.n, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_expect_eq(l.row[i].count, 1);
+		cr_expect_eq(l.row[i].total_ns, 40);
+	}
+	scene_close(&s);
+}
+
 Test(metrics, names_that_are_held_are_listed_by_grants)
 {
 	char longer[200], other[200];
