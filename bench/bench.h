@@ -46,11 +46,25 @@ enum bench_by {
 	BY_NAME    /* a C string each time */
 };
 
+/* Who waits for whom in a crowd of owners that all wait. */
+enum bench_order {
+	ORDER_CHAIN, /* each for a name of the one before it, the first for one of the root */
+	ORDER_LINE   /* all for one name of the root, which is in no other way than that */
+};
+
+struct bench_crowd {
+	const struct bench_name *names; /* what they hold: n_owners x n_each different ones */
+	size_t n_owners;                /* the root aside, which does not wait */
+	size_t n_each;
+	enum bench_order order;
+};
+
 /* What a thread does in one call of a loop, and where it stands. */
 struct run {
 	void *world;
 	void *session;
 	void *target;                   /* BY_HANDLE */
+	void *crowd;                    /* LOOP_SEARCH */
 	void *tickets;                  /* room for what several acquires found; zeros at first */
 	void *held;                     /* … and for what is held around the loop */
 	const struct bench_name *names; /* BY_NAME: in the order of use */
@@ -102,6 +116,7 @@ enum bench_loops {
 	LOOP_OWNER_ONCE, /* open an owner, acquire, close it */
 	LOOP_HOLD,       /* acquire, and keep all */
 	LOOP_DROP,       /* release what LOOP_HOLD kept, in the order of acquiring */
+	LOOP_SEARCH,     /* look for a ring in a crowd in which there is none */
 	N_LOOPS
 };
 
@@ -109,6 +124,7 @@ enum bench_loops {
 #define PEER_COLLIDES 0x1u /* two names may be one lock: it cannot hold two at a time */
 #define PEER_KEEPS    0x2u /* names stay in its table: all are used once before the clock starts */
 #define PEER_SPINS    0x4u /* it never sleeps: a preempted holder stops everybody */
+#define PEER_VARIANT  0x8u /* another setting of one that is there: only in cases that ask for it */
 #define PEER_DEFAULT  0x0u
 
 /*
@@ -128,6 +144,8 @@ struct contestant {
 	void (*target_close)(void *world, void *target);
 	void *(*session_open)(void *world, void *target, unsigned lane);
 	void (*session_close)(void *session);
+	void *(*crowd_open)(const struct bench_crowd *crowd);
+	void (*crowd_close)(void *crowd);
 	struct bench_loop loop[N_LOOPS];
 };
 

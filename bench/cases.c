@@ -4,11 +4,11 @@
 
 #include "cases.h"
 
-#define HANDLE_CASE(m)                                                                      \
-	{                                                                                   \
-		.name = "handle/" #m, .group = "handle",                                    \
-		.what = "one lock by handle in " #m ", nobody else there", .by = BY_HANDLE, \
-		.mode = LK_##m, .n_lanes = 1, .shared = true                                \
+#define HANDLE_CASE(m)                                                                       \
+	{                                                                                    \
+		.name = "handle/" #m, .group = "handle",                                     \
+		.what = "one lock by handle in " #m ", nobody else there", .by = BY_HANDLE,  \
+		.mode = LK_##m, .n_lanes = 1, .shared = true, .has_variants = LK_##m == LK_X \
 	}
 
 #define NAME_MODE_CASE(m)                                                                 \
@@ -18,11 +18,11 @@
 		.by = BY_NAME, .mode = LK_##m, .n_lanes = 1, .n_names = 1000              \
 	}
 
-#define NAME_CASE(count, text)                                                           \
-	{                                                                                \
-		.name = "name/" #count, .group = "name",                                 \
-		.what = text " in X, in random order, nobody else there", .by = BY_NAME, \
-		.mode = LK_X, .n_lanes = 1, .n_names = (count)                           \
+#define NAME_CASE(count, text)                                                                  \
+	{                                                                                       \
+		.name = "name/" #count, .group = "name",                                        \
+		.what = text " in X, in random order, nobody else there", .by = BY_NAME,        \
+		.mode = LK_X, .n_lanes = 1, .n_names = (count), .has_variants = (count) == 1000 \
 	}
 
 #define ZIPF_CASE(count, text)                                                         \
@@ -110,6 +110,17 @@
 		.loop = LOOP_DROP, .unit = UNIT_RELEASE, .mode = LK_X, .n_lanes = 1,           \
 		.n_names = (count), .is_large = (large), .n_samples_most = (samples),          \
 		.twin = "held/" #count "/acquire"                                              \
+	}
+
+#define CROWD_OWNERS 1000
+
+#define SEARCH_CASE(suffix, how, text)                                                  \
+	{                                                                               \
+		.name = "deadlock/search-" suffix, .group = "deadlock",                 \
+		.what = "a search for a ring among a thousand owners that wait, " text, \
+		.by = BY_NAME, .loop = LOOP_SEARCH, .unit = UNIT_SEARCH, .mode = LK_X,  \
+		.n_lanes = 1, .n_names = CROWD_OWNERS * 100, .n_owners = CROWD_OWNERS,  \
+		.order = (how)                                                          \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -389,6 +400,9 @@ const struct bench_case bench_cases[] = {
 		.n_lanes = 1,
 		.n_names = 1,
 	},
+
+	SEARCH_CASE("chain", ORDER_CHAIN, "each for a name of the one before it"),
+	SEARCH_CASE("line", ORDER_LINE, "all for one name"),
 	{ 0 },
 };
 
@@ -405,8 +419,10 @@ const char *
 case_unit(const struct bench_case *b)
 {
 	static const char *const unit[] = {
-		[UNIT_PAIR] = "pair",   [UNIT_LOCK] = "lock",       [UNIT_UP_DOWN] = "up and down",
-		[UNIT_OWNER] = "owner", [UNIT_ACQUIRE] = "acquire", [UNIT_RELEASE] = "release",
+		[UNIT_PAIR] = "pair",           [UNIT_LOCK] = "lock",
+		[UNIT_UP_DOWN] = "up and down", [UNIT_OWNER] = "owner",
+		[UNIT_ACQUIRE] = "acquire",     [UNIT_RELEASE] = "release",
+		[UNIT_SEARCH] = "search",
 	};
 
 	return unit[b->unit];

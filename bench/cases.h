@@ -13,7 +13,15 @@ enum bench_names {
 };
 
 /* What one operation of a case is. */
-enum bench_unit { UNIT_PAIR, UNIT_LOCK, UNIT_UP_DOWN, UNIT_OWNER, UNIT_ACQUIRE, UNIT_RELEASE };
+enum bench_unit {
+	UNIT_PAIR,
+	UNIT_LOCK,
+	UNIT_UP_DOWN,
+	UNIT_OWNER,
+	UNIT_ACQUIRE,
+	UNIT_RELEASE,
+	UNIT_SEARCH
+};
 
 /* One thing that is measured. */
 struct bench_case {
@@ -35,13 +43,16 @@ struct bench_case {
 	unsigned n_x;          /* mixed loops: acquires in X out of N_MODES */
 	unsigned
 		hist_modes; /* the waits of acquires in these modes are noted, in samples of their own */
+	size_t n_owners;         /* of the crowd, which shares the names; 0: there is none */
+	enum bench_order order;  /* … and who waits for whom there */
 	unsigned load_percent;   /* open loop: arrivals, by the contestant's own throughput … */
 	double load;             /* … or so many a second, of all threads together */
 	unsigned stretch;        /* a sample takes so many times as long as others; 0: once */
 	unsigned n_samples_most; /* 0: as many as others */
 	bool is_normal;          /* at normal priority */
-	bool is_large;           /* only if it is asked for by its whole name */
-	const char *twin;        /* the case that has the other half of what is measured (held) */
+	bool has_variants; /* with contestants in settings of which nobody else wants to know */
+	bool is_large;     /* only if it is asked for by its whole name */
+	const char *twin;  /* the case that has the other half of what is measured (held) */
 };
 
 #define N_MODES 65536 /* length of a sequence of modes */

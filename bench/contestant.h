@@ -39,6 +39,10 @@
  *   PEER_OWNER_OPEN      void *(void *world): an owner, a transaction, a locker, for one piece of work.
  *                        It can be used as the session of an acquire
  *   PEER_OWNER_CLOSE     void (void *owner): gives back what it holds, and ends it
+ *   PEER_CROWD_OPEN      void *(const struct bench_crowd *crowd): a world of its own, with owners of which each
+ *                        holds names and waits, in a thread of its own, and none of which looks for a ring
+ *   PEER_CROWD_CLOSE     void (void *crowd): a ring through all of them is found, then they end
+ *   PEER_CROWD_SEARCH    void (void *crowd): look for a ring in which the root is; there is none
  *
  * Primitives are functions marked BENCH_INLINE, or macros.
  */
@@ -73,6 +77,12 @@
 #endif
 #ifndef PEER_SESSION_CLOSE
 #define PEER_SESSION_CLOSE NULL
+#endif
+#ifndef PEER_CROWD_OPEN
+#define PEER_CROWD_OPEN NULL
+#endif
+#ifndef PEER_CROWD_CLOSE
+#define PEER_CROWD_CLOSE NULL
 #endif
 
 /*
@@ -400,6 +410,17 @@ LOOP(_owners_once)(struct run *r)
 }
 #endif /* PEER_OWNER_OPEN */
 
+/* ------------------------------------------------------------------------ deadlocks */
+
+#ifdef PEER_CROWD_SEARCH
+static void
+LOOP(_searches)(struct run *r)
+{
+	for (size_t i = r->n; i > 0; i--)
+		PEER_CROWD_SEARCH(r->crowd);
+}
+#endif
+
 /* ------------------------------------------------------------------- the contestant */
 
 #ifdef PEER_CONVERT
@@ -439,6 +460,17 @@ LOOP(_owners_once)(struct run *r)
 		NULL, NULL, NULL \
 	}
 #endif
+#ifdef PEER_CROWD_SEARCH
+#define LOOP_SEARCHES                       \
+	{                                   \
+		NULL, LOOP(_searches), NULL \
+	}
+#else
+#define LOOP_SEARCHES            \
+	{                        \
+		NULL, NULL, NULL \
+	}
+#endif
 
 #ifdef __cplusplus
 extern "C" const struct contestant BENCH_PASTE(peer_, PEER);
@@ -460,6 +492,8 @@ const struct contestant BENCH_PASTE(peer_, PEER) = {
 	PEER_TARGET_CLOSE,
 	PEER_SESSION_OPEN,
 	PEER_SESSION_CLOSE,
+	PEER_CROWD_OPEN,
+	PEER_CROWD_CLOSE,
 	{
 		{ NULL, LOOP(_pairs), NULL },
 		{ NULL, LOOP(_mixed), NULL },
@@ -473,12 +507,14 @@ const struct contestant BENCH_PASTE(peer_, PEER) = {
 		LOOP_OWNERS,
 		{ NULL, LOOP(_hold), NULL },
 		{ NULL, LOOP(_drop), NULL },
+		LOOP_SEARCHES,
 	},
 };
 
 #undef LOOP_CONVERSIONS
 #undef LOOP_BATCHES
 #undef LOOP_OWNERS
+#undef LOOP_SEARCHES
 #undef LOOP_PATH_ACQUIRE
 #undef LOOP_PATH_RELEASE
 #undef LOOP_RELEASE_ALL
@@ -505,3 +541,6 @@ const struct contestant BENCH_PASTE(peer_, PEER) = {
 #undef PEER_MANY_RELEASE
 #undef PEER_OWNER_OPEN
 #undef PEER_OWNER_CLOSE
+#undef PEER_CROWD_OPEN
+#undef PEER_CROWD_CLOSE
+#undef PEER_CROWD_SEARCH

@@ -5,30 +5,32 @@
  */
 #include "cases.h"
 
-#define CONTESTANTS(X)        \
-	X(latchkey_by_handle) \
-	X(pthread_mutex)      \
-	X(pthread_rwlock)     \
-	X(pthread_spin)       \
-	X(ck_rwlock)          \
-	X(ck_pflock)          \
-	X(ck_bytelock)        \
-	X(ck_brlock)          \
-	X(absl_mutex)         \
-	X(absl_mutex_checked) \
-	X(std_shared_mutex)   \
-	X(tbb_spin_rw)        \
-	X(latchkey_by_name)   \
-	X(striped_mutex)      \
-	X(striped_rwlock)     \
-	X(sharded_table)      \
-	X(shared_mutex_map)   \
-	X(tbb_map)            \
-	X(tbb_map_erase)      \
-	X(berkeley_db)        \
-	X(rocksdb)            \
-	X(cds_lfht)           \
-	X(cds_lfht_erase)     \
+#define CONTESTANTS(X)               \
+	X(latchkey_by_handle)        \
+	X(latchkey_handle_no_search) \
+	X(pthread_mutex)             \
+	X(pthread_rwlock)            \
+	X(pthread_spin)              \
+	X(ck_rwlock)                 \
+	X(ck_pflock)                 \
+	X(ck_bytelock)               \
+	X(ck_brlock)                 \
+	X(absl_mutex)                \
+	X(absl_mutex_checked)        \
+	X(std_shared_mutex)          \
+	X(tbb_spin_rw)               \
+	X(latchkey_by_name)          \
+	X(latchkey_name_no_search)   \
+	X(striped_mutex)             \
+	X(striped_rwlock)            \
+	X(sharded_table)             \
+	X(shared_mutex_map)          \
+	X(tbb_map)                   \
+	X(tbb_map_erase)             \
+	X(berkeley_db)               \
+	X(rocksdb)                   \
+	X(cds_lfht)                  \
+	X(cds_lfht_erase)            \
 	X(ck_hs)
 
 #define DECLARE(symbol) extern const struct contestant peer_##symbol __attribute__((weak));
@@ -73,5 +75,6 @@ bool
 case_suits(const struct bench_case *b, const struct contestant *c)
 {
 	return c != NULL && c->by == b->by && c->loop[b->loop].pairs != NULL && knows_modes(b, c) &&
-	       !(holds_several(b) && (c->traits & PEER_COLLIDES) != 0);
+	       !(holds_several(b) && (c->traits & PEER_COLLIDES) != 0) &&
+	       (b->has_variants || (c->traits & PEER_VARIANT) == 0);
 }

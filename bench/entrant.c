@@ -277,7 +277,7 @@ chunk_of(const struct entrant *e)
 {
 	const struct bench_case *b = e->bench_case;
 
-	if (b->n_lanes > e->settings->n_cpus)
+	if (b->n_lanes > e->settings->n_cpus || b->loop == LOOP_SEARCH)
 		return 1;
 	if (b->loop == LOOP_OPEN)
 		return CHUNK_OPEN;
@@ -306,6 +306,7 @@ lane_init(struct entrant *e, unsigned i)
 	l->run = (struct run){
 		.world = e->world,
 		.target = e->target,
+		.crowd = e->crowd,
 		.tickets = room(BATCH_MAX, e->contestant->ticket_size),
 		.held = room(N_LEVELS, e->contestant->ticket_size),
 		.names = e->feed->names[i],
@@ -321,6 +322,20 @@ lane_init(struct entrant *e, unsigned i)
 		.hist = b->hist_modes != 0 ? room(1, sizeof(struct hist)) : NULL,
 		.hist_modes = b->hist_modes,
 	};
+}
+
+/* It stays for all samples. */
+static void *
+crowd_open(const struct contestant *c, const struct bench_case *b, const struct feed *f)
+{
+	const struct bench_crowd crowd = {
+		.names = f->names[0],
+		.n_owners = b->n_owners,
+		.n_each = f->n_names / b->n_owners,
+		.order = b->order,
+	};
+
+	return c->crowd_open(&crowd);
 }
 
 /* Arrivals by the case's own rate, or by what the contestant can bear when nobody keeps a timetable. */
@@ -372,6 +387,8 @@ entrant_init(struct entrant *e, const struct contestant *c, const struct bench_c
 		e->world = c->open(f->n_names * (b->shared ? 1 : b->n_lanes), case_held(b));
 	if (c->target_open != NULL)
 		e->target = c->target_open(e->world, "user:0000000");
+	if (b->loop == LOOP_SEARCH)
+		e->crowd = crowd_open(c, b, f);
 	for (unsigned i = 0; i < b->n_lanes; i++)
 		lane_init(e, i);
 	if (b->loop == LOOP_OPEN)
@@ -394,6 +411,8 @@ entrant_fini(struct entrant *e)
 
 	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
 		lane_fini(&e->lane[i]);
+	if (e->crowd != NULL)
+		c->crowd_close(e->crowd);
 	if (c->target_close != NULL && e->target != NULL)
 		c->target_close(e->world, e->target);
 	if (c->close != NULL && e->world != NULL)

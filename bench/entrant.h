@@ -32,6 +32,7 @@ struct entrant {
 	const struct bench_loop *loop; /* of the sample that is being taken */
 	void *world;
 	void *target;
+	void *crowd;
 	uint64_t sample_ticks;
 	size_t chunk;  /* pairs between two looks at the clock */
 	size_t n_warm; /* pairs of each thread before the clock starts, at least */

@@ -98,5 +98,12 @@ const struct bench_goal bench_goals[] = {
 
 	COST("an owner used once against a pair by name", "owner/once", "name/1000", "latchkey",
 	     2.5),
+
+	AT_MOST("a search among 1000 who wait, 10^5 grants: a chain", "deadlock/search-chain",
+		FIGURE_NS, 10 * MS),
+	AT_MOST("… all in one line", "deadlock/search-line", FIGURE_NS, 10 * MS),
+	COST("searches on against off, nobody waits, by handle", "handle/X", "handle/X",
+	     "latchkey_no_search", 1.03),
+	COST("… by name", "name/1000", "name/1000", "latchkey_no_search", 1.1),
 	{ 0 },
 };

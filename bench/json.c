@@ -242,6 +242,8 @@ put_case(FILE *f, const struct result *r)
 		if (r->n_names > 1)
 			put_text(f, "distribution", b->kind == NAMES_ZIPF ? "zipf" : "uniform");
 	}
+	if (b->n_owners > 0)
+		put_whole(f, "owners", b->n_owners);
 	put_whole(f, "section_ns", b->section_ns);
 	put_text(f, "unit", case_unit(b));
 	put_text(f, "priority", b->is_normal ? "normal" : "fifo");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Latchkey as a contestant: by handle and by name, each session an owner. */
 #include "bench.h"
+#include "crowd.h"
 
 BENCH_INLINE void
 must(int rc, const char *what)
@@ -17,6 +18,18 @@ latchkey_open(size_t n_names, size_t n_held)
 	(void)n_names;
 	(void)n_held;
 	must(lk_open("memory:", NULL, &m), "latchkey: open");
+	return m;
+}
+
+/* … in which nobody ever looks for a ring. */
+static void *
+no_search_open(size_t n_names, size_t n_held)
+{
+	struct lk_manager *m;
+
+	(void)n_names;
+	(void)n_held;
+	must(lk_open("memory:?deadlock_delay_ns=off", NULL, &m), "latchkey: open");
 	return m;
 }
 
@@ -113,6 +126,24 @@ handle_acquire(void *session, const void *target, lk_mode mode, lk_grant *grant)
 #define PEER_CONVERT       convert
 #include "contestant.h"
 
+/* The same code, for another copy of the loop might lie better or worse: only the setting is another. */
+extern const struct contestant peer_latchkey_handle_no_search;
+const struct contestant peer_latchkey_handle_no_search = {
+	.name = "latchkey_no_search",
+	.what = "… without deadlock detection: deadlock_delay_ns=off",
+	.by = BY_HANDLE,
+	.modes = MODES_ALL,
+	.traits = PEER_VARIANT,
+	.ticket_size = sizeof(lk_grant),
+	.open = no_search_open,
+	.close = latchkey_close,
+	.target_open = handle_open,
+	.target_close = handle_close,
+	.session_open = session_open,
+	.session_close = session_close,
+	.loop[LOOP_PAIRS].pairs = latchkey_by_handle_pairs,
+};
+
 /* --------------------------------------------------------------------- by name */
 
 BENCH_INLINE void
@@ -181,4 +212,22 @@ many_release(void *session, const struct bench_name *names, size_t n, lk_grant *
 #define PEER_MANY_RELEASE  many_release
 #define PEER_OWNER_OPEN    owner_open
 #define PEER_OWNER_CLOSE   owner_close
+#define PEER_CROWD_OPEN    crowd_open
+#define PEER_CROWD_CLOSE   crowd_close
+#define PEER_CROWD_SEARCH  crowd_search
 #include "contestant.h"
+
+extern const struct contestant peer_latchkey_name_no_search;
+const struct contestant peer_latchkey_name_no_search = {
+	.name = "latchkey_no_search",
+	.what = "… without deadlock detection: deadlock_delay_ns=off",
+	.by = BY_NAME,
+	.modes = MODES_ALL,
+	.traits = PEER_VARIANT,
+	.ticket_size = sizeof(lk_grant),
+	.open = no_search_open,
+	.close = latchkey_close,
+	.session_open = session_open,
+	.session_close = session_close,
+	.loop[LOOP_PAIRS].pairs = latchkey_by_name_pairs,
+};

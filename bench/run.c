@@ -80,6 +80,13 @@ n_samples_of(const struct bench_case *b, const struct settings *s)
 	return s->n_samples;
 }
 
+/* A crowd is not cut down, for it is soon made. */
+static size_t
+n_names_of(const struct bench_case *b, const struct settings *s)
+{
+	return b->n_names < s->n_names_most || b->n_owners > 0 ? b->n_names : s->n_names_most;
+}
+
 /* One sample of each in turn, so that what slows the machine for a while slows all. */
 static void
 measure(unsigned n, const struct bench_case *b, const struct settings *s)
@@ -149,7 +156,7 @@ run_case(const struct bench_case *b, const struct settings *s, struct results *r
 	struct feed feed;
 	unsigned n;
 
-	feed_init(&feed, b, s->n_names_most);
+	feed_init(&feed, b, n_names_of(b, s));
 	n = enter(b, s, &feed);
 	if (b->loop == LOOP_HOLD)
 		measure_held(n, b, s, &feed);
@@ -170,7 +177,7 @@ run_case(const struct bench_case *b, const struct settings *s, struct results *r
 static double
 bytes_wanted(const struct bench_case *b, const struct settings *s)
 {
-	double n = (double)(b->n_names < s->n_names_most ? b->n_names : s->n_names_most);
+	double n = (double)n_names_of(b, s);
 	double each = NAME_SIZE;
 
 	if (b->loop == LOOP_HOLD)

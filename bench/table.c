@@ -113,9 +113,10 @@ put_column(const char *text, int width)
 static void
 goal_line(const struct bench_goal *g, struct verdict v)
 {
-	bool is_wait = g->figure == FIGURE_P999 || g->figure == FIGURE_MAX;
-	double scale = g->theirs == NULL && is_wait ? 1e3 : 1;
-	const char *unit = g->theirs != NULL ? "x" : is_wait ? "us" : "";
+	bool is_time = g->figure == FIGURE_NS || g->figure == FIGURE_THREAD_NS ||
+		       g->figure == FIGURE_P999 || g->figure == FIGURE_MAX;
+	double scale = g->theirs == NULL && is_time ? 1e3 : 1;
+	const char *unit = g->theirs != NULL ? "x" : is_time ? "us" : "";
 	const char *other = g->theirs != NULL ? g->contestant : "";
 
 	if (g->theirs != NULL && strcmp(other, "latchkey") == 0)

@@ -16,6 +16,7 @@ GROUPS = {
     "convert": ("Conversions", "From one mode to another while the lock is held."),
     "held": ("Many locks held", "Each name is acquired and kept, then all are released."),
     "owner": ("Owners", "An owner or transaction, opened and closed around little or no work."),
+    "deadlock": ("Deadlocks", "One search for a ring, among many owners that wait."),
 }
 DISTRIBUTIONS = {"uniform": "uniform", "zipf": "Zipfian (θ = 0.99)"}
 

@@ -107,6 +107,8 @@ class Inventor:
                         distribution="uniform", what="two threads, a thousand names each")
         yield from self.contended()
         yield from self.held()
+        yield self.case("deadlock/search", "deadlock", {"latchkey": 780000}, by="name",
+                        names=100000, owners=1000, unit="search", what="many owners that wait")
         yield self.case("something/new", "a group of tomorrow", {"latchkey": 12}, by="name")
 
 
@@ -156,6 +158,7 @@ def _invent(seed, factor):
                  "slowest", ""),
             goal("100 ns inside", "exclusive-hot/100ns/2-threads", None, 1000, "at most", 640,
                  "p99.9", "ns"),
+            goal("a search", "deadlock/search", None, 1e7, "at most", 780000, "ns", "ns"),
             goal("a million held", "held/1000000/acquire", None, 160, "at most", 144, "bytes",
                  "bytes"),
             goal("cold batch", "batch/64-cold", "one-by-one", 1.5, "at least", None),

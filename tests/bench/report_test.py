@@ -209,7 +209,7 @@ class Page(WithFolder):
             limit = float(row.one("line", class_="limit").attributes["x1"])
             end = float(bars[0].attributes["width"])
             self.assertEqual(end > limit, goal["measured"] > goal["limit"])
-        self.assertIn("4 of 6 reached, 1 not measured", section.all("p")[0].text)
+        self.assertIn("5 of 7 reached, 1 not measured", section.all("p")[0].text)
         self.assertRegex(self.text, r"\.bar\.missed \{ fill: url\(#hatch\)")
 
     def test_draws_a_curve_for_everybody_by_name(self):
