@@ -245,10 +245,13 @@ waits_outside(const struct lk_owner *w)
 }
 
 static void
-unset_outside(struct outside *o)
+unset_outside(struct detector *d, struct outside *o)
 {
 	WR(o->on, NULL);
 	WR(o->sequence, RD(o->sequence) + 1);
+	WR(o->is_listed, false);
+	cds_list_del(&o->node);
+	shim_store(&d->n_outside, shim_load(&d->n_outside, SHIM_RELAXED) - 1, SHIM_RELEASE);
 }
 
 int
@@ -266,7 +269,7 @@ detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *
 		if (d->kept != NULL && end_rings(d, &s) == ROUND_OUTSIDE)
 			rc = LK_E_DEADLOCK;
 		if (rc != 0)
-			unset_outside(&w->outside);
+			unset_outside(d, &w->outside);
 	}
 	latch_unlock(&d->latch);
 	return rc;
@@ -280,7 +283,7 @@ detector_end_outside(struct detector *d, struct lk_owner *w)
 	latch_lock(&d->latch);
 	waited = waits_outside(w);
 	if (waited)
-		unset_outside(&w->outside);
+		unset_outside(d, &w->outside);
 	latch_unlock(&d->latch);
 	return waited;
 }

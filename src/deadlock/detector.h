@@ -27,7 +27,7 @@ struct detector {
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
 	struct cds_list_head outside;
-	a32 n_outside;            /* how many ever waited there */
+	a32 n_outside;            /* how many wait there, or closed while they did */
 	uint64_t number;          /* of the latest deadlock */
 	struct lk_deadlock *kept; /* number n is at n % DEADLOCKS_KEPT */
 };

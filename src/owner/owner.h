@@ -42,7 +42,7 @@ struct heat {
 
 /* A wait outside, for another owner: under the latch of the detector (deadlock/detector.h). */
 struct outside {
-	struct cds_list_head node; /* once in the detector's list, always in it */
+	struct cds_list_head node; /* in the detector's list, if `is_listed` */
 	uint64_t id;               /* of the owner that waits, … */
 	uint64_t on_id;            /* … and of the one it waits for; of others: it is long over */
 	struct party *on;          /* NULL: it does not wait */
