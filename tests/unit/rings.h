@@ -217,6 +217,11 @@ set_outside_of(struct rings *t, int i, int on)
 		o->id = shim_load(&t->w[i]->id, SHIM_RELAXED);
 	}
 	o->sequence++;
+	if (o->is_listed)
+		cds_list_del(&o->node);
+	o->is_listed = on >= 0;
+	if (o->is_listed)
+		cds_list_add_tail(&o->node, &t->m->detector.outside);
 }
 
 static inline bool
