@@ -87,7 +87,7 @@ struct stage {
 static struct stage
 open_stage(int f)
 {
-	struct stage s = { .m = open_manager("memory:?spread_after=1") };
+	struct stage s = { .m = open_manager("memory:?spread_after=1&sample_every=off") };
 
 	open_owners(s.m, s.w, 4);
 	spread(s.m, "n", family_mode[f]);
