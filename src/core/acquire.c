@@ -245,7 +245,7 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 	return acquire_entered(w, n, q, out);
 }
 
-static int
+LK_HOT int
 acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
@@ -262,23 +262,20 @@ acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	return rc;
 }
 
-/* The same, told. */
-static int
+/* The same for those who want to be told of requests, not only of what becomes of those that wait. */
+static LK_NOINLINE int
 acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	     lk_grant *out)
 {
 	lk_grant g = 0;
 	int rc = 0;
 
-	event_request_is(q, n, r);
 	if (events_want(w, EVENTS_BEFORE_REQUESTS))
 		rc = event_request_begins(w, q);
 	if (likely(rc == 0))
 		rc = acquire_untold(w, n, r, q, &g);
 	if (rc != 0 || events_want(w, LK_EVENT_ACQUIRED))
 		event_request_ends(w, q, g, rc);
-	else
-		event_request_is(q, NULL, NULL);
 	if (rc == 0 && out != NULL)
 		*out = g;
 	return rc;
@@ -288,11 +285,19 @@ int
 acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
-	int rc = events_want(w, EVENTS_OF_REQUESTS) ? acquire_told(w, n, r, q, out)
-						    : acquire_untold(w, n, r, q, out);
+	int rc;
 
+	event_request_is(q, n, r);
+	if (unlikely(events_want(w, EVENTS_BEFORE_REQUESTS | LK_EVENT_ACQUIRED))) {
+		rc = acquire_told(w, n, r, q, out);
+	} else {
+		rc = acquire_untold(w, n, r, q, out);
+		if (unlikely(rc != 0) && events_want(w, EVENTS_OF_REFUSALS))
+			event_request_ends(w, q, 0, rc);
+	}
 	if (unlikely(rc != 0))
 		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
+	event_request_is(q, NULL, NULL);
 	return rc;
 }
 
