@@ -79,7 +79,7 @@ lock(const struct bank *b, struct lk_owner *w, size_t i, lk_mode mode, const str
 	return lk_acquire(w, name, mode, o, NULL);
 }
 
-/* Lock both accounts and move the money.  LK_E_BUSY, LK_E_TIMEDOUT: a conflict, try again. */
+/* Lock both accounts and move the money.  LK_E_BUSY, _TIMEDOUT, _DEADLOCK: a conflict, try again. */
 static int
 move(struct bank *b, struct lk_owner *w, size_t from, size_t to, int64_t amount)
 {
@@ -130,7 +130,7 @@ teller_run(void *arg)
 		int64_t amount = (int64_t)draw(t, 100) + 1;
 
 		while ((t->rc = transfer(b, from, to, amount)) != 0) {
-			if (t->rc != LK_E_BUSY && t->rc != LK_E_TIMEDOUT)
+			if (t->rc != LK_E_BUSY && t->rc != LK_E_TIMEDOUT && t->rc != LK_E_DEADLOCK)
 				return NULL;
 			t->retries++;
 			sched_yield();
