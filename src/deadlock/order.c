@@ -8,7 +8,10 @@
  */
 #include "deadlock/order.h"
 
-enum { EDGES_MOST = 16 }; /* soft ones, of a ring; further ones are not considered */
+enum {
+	EDGES_MOST = 16, /* soft ones, of a ring; further ones are not considered */
+	PASSED_OFTEN = 8
+};
 
 enum merit { MERIT_NEVER, MERIT_FREE, MERIT_ALWAYS };
 
@@ -67,6 +70,18 @@ merit_of(const struct ring_search *s, uint64_t *runs, const struct order_change 
 	return waits_for(s, runs, c->behind.party, c->ahead, c->r, ring) ? MERIT_NEVER : MERIT_FREE;
 }
 
+/*
+ * Of two edges that orders differ about: where the one ahead was passed less.  But once both were passed often,
+ * either, by chance: or rings that share waiters could take each other's change back for ever.
+ */
+static bool
+is_rather(const struct soft_edge *e, const struct soft_edge *than, uint64_t chance)
+{
+	if (e->passed < PASSED_OFTEN || than->passed < PASSED_OFTEN)
+		return e->passed < than->passed;
+	return (chance * UINT64_C(0x9e3779b97f4a7c15) >> 63) != 0;
+}
+
 bool
 order_choose(const struct ring_search *s, uint64_t *runs, struct order_change *out)
 {
@@ -79,7 +94,7 @@ order_choose(const struct ring_search *s, uint64_t *runs, struct order_change *o
 	for (unsigned i = 0; i < n && !ring; i++) {
 		enum merit merit = merit_of(s, runs, &edge[i].change, &ring);
 
-		if (merit > best || (merit == best && edge[i].passed < edge[at].passed)) {
+		if (merit > best || (merit == best && is_rather(&edge[i], &edge[at], *runs))) {
 			best = merit;
 			at = i;
 		}
