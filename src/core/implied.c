@@ -156,19 +156,7 @@ mark(struct lk_owner *w, const struct hold *s, uint64_t old_fence)
 		w->made_real = w->last_mark;
 	}
 	e->grants[LK_NL] = w->made_real;
-	e->flags &= ~(EXTRA_MINTED | EXTRA_FENCED);
-	if (shim_load(&s->fence, SHIM_RELAXED) != old_fence)
-		e->flags |= EXTRA_MINTED | (old_fence != 0 ? EXTRA_FENCED : 0);
-}
-
-/* Nobody else can have minted since the hold got its first fence: its cover saw to that. */
-static void
-put_fence_back(struct hold *s, const struct extra *e)
-{
-	uint64_t fence = shim_load(&s->fence, SHIM_RELAXED);
-
-	if ((e->flags & EXTRA_MINTED) != 0)
-		shim_store(&s->fence, (e->flags & EXTRA_FENCED) != 0 ? fence - 1 : 0, SHIM_RELEASE);
+	e->fence_before = old_fence;
 }
 
 int
@@ -227,7 +215,7 @@ implied_put_back(struct lk_owner *w, struct hold *s)
 	seated = hold_is(s, HEAD_SEAT);
 	hold_set_seated(s, false);
 	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_IMPLIED, SHIM_RELEASE);
-	put_fence_back(s, e);
+	shim_store(&s->fence, e->fence_before, SHIM_RELEASE);
 	release_word(w, r, mode, LK_NL, seated);
 	settle_between(w, resource_parent(r), cover_of(w, e));
 }

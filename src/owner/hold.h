@@ -82,10 +82,6 @@ enum { ABOVE_SHIFT = 17, ABOVE_BITS = 7, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 }
 #define EXTRA_TIMED   (UINT32_C(1) << 28)
 #define EXTRA_SAMPLED (UINT32_C(1) << 29)
 
-/* In the flags of an extra, for whoever undoes what gave the hold a new fence (H10). */
-#define EXTRA_MINTED (UINT32_C(1) << 30)
-#define EXTRA_FENCED (UINT32_C(1) << 31) /* it had one before */
-
 /* What few grants have.  From a slab, so that a snapshot may be late (S1). */
 struct extra {
 	a64 since_ns;   /* 0: not noted */
@@ -98,9 +94,11 @@ struct extra {
 	a32 n_grants;     /* the former */
 	uint32_t n_below; /* the latter */
 	uint32_t cover;   /* of an IMPLIED hold: the slot of the hold that it is counted on */
+	/* The second line is for what is rarer still. */
+	uint64_t fence_before; /* the hold's, when a call made it real (H10) */
 } LK_ALIGNED;
 
-_Static_assert(sizeof(struct extra) == LK_LINE, "an extra is one line");
+_Static_assert(offsetof(struct extra, fence_before) == LK_LINE, "what is common is one line");
 
 /* The caller's words about a grant. */
 struct tag {

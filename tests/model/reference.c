@@ -471,6 +471,7 @@ ref_undo_claim(struct ref *m, int owner, const char *name, lk_mode mode)
 {
 	ref_drop_claim(m, owner, name, mode);
 	put_back(m, owner, name);
+	ref_settle(m, owner);
 }
 
 static void
