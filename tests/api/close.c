@@ -73,7 +73,7 @@ Test(shutdown, wakes_all_who_wait)
 	open_owners(m, w, 4);
 	take(w[0], "n", LK_S);
 	g = take(w[3], "n", LK_S);
-	ask_convert(m, &a[0], w[3], "n", g, LK_X);
+	ask_convert(m, &a[0], w[3], g, LK_X);
 	ask(m, &a[1], w[1], "n", LK_X);
 	take(w[0], "other", LK_X);
 	ask(m, &a[2], w[2], "other", LK_S);

@@ -99,7 +99,7 @@ Test(convert, goes_ahead_of_those_who_wait_for_its_owner)
 	g[0] = take(w[0], "n", LK_S);
 	g[1] = take(w[1], "n", LK_S);
 	ask(m, &newcomer, w[2], "n", LK_X);
-	ask_convert(m, &converter, w[0], "n", g[0], LK_X);
+	ask_convert(m, &converter, w[0], g[0], LK_X);
 	ok(lk_release(w[1], g[1]));
 	granted(&converter);
 	cr_expect_eq(holds(w[0], "n"), LK_X);
@@ -119,7 +119,7 @@ Test(convert, a_waiting_conversion_keeps_what_it_had_when_it_is_cancelled)
 	open_owners(m, w, 3);
 	g = take(w[0], "n", LK_U);
 	take(w[1], "n", LK_S);
-	ask_convert(m, &a, w[0], "n", g, LK_X);
+	ask_convert(m, &a, w[0], g, LK_X);
 	ask(m, &reader, w[2], "n", LK_S); /* closed by the conversion */
 	ok(lk_owner_cancel(w[0]));
 	is(answer(&a), LK_E_CANCELED);
@@ -160,7 +160,7 @@ cross(struct lk_manager *m, struct lk_owner **w, lk_mode a1, lk_mode a2, lk_mode
 	lk_grant b = take(w[1], "n", b1);
 	struct asker asker;
 
-	ask_convert(m, &asker, w[0], "n", a, a2);
+	ask_convert(m, &asker, w[0], a, a2);
 	is(lk_can_convert(w[1], b, b2), expected);
 	is(lk_convert(w[1], b, b2, NULL), expected);
 	cr_expect_eq(holds(w[1], "n"), expected == 0 ? b2 : b1);
@@ -215,7 +215,7 @@ Test(convert, update_admits_readers_until_it_asks_to_write)
 	g = take(w[0], "n", LK_U);
 	take(w[1], "n", LK_S);
 	cr_expect(is_open_to(w[2], "n", LK_S));
-	ask_convert(m, &writer, w[0], "n", g, LK_X);
+	ask_convert(m, &writer, w[0], g, LK_X);
 	cr_expect(!is_open_to(w[2], "n", LK_S));
 	ask(m, &reader, w[2], "n", LK_S);
 	ok(lk_release_all(w[1]));
@@ -236,7 +236,7 @@ Test(convert, a_reader_inside_may_read_again_while_update_waits_to_write)
 	open_owners(m, w, 2);
 	g = take(w[0], "n", LK_U);
 	take(w[1], "n", LK_S);
-	ask_convert(m, &writer, w[0], "n", g, LK_X);
+	ask_convert(m, &writer, w[0], g, LK_X);
 	take(w[1], "n", LK_S);
 	take(w[1], "n", LK_IS);
 	ok(lk_release_all(w[1]));
@@ -337,7 +337,7 @@ Test(convert, does_not_come_before_those_whose_holds_are_in_its_way, .timeout = 
 		g[0] = take(w[0], "n", LK_IS);
 		g[1] = take(w[1], "n", rings[i].held);
 		ask(m, &other, w[2], "n", rings[i].other);
-		ask_convert(m, &early, w[0], "n", g[0], rings[i].wanted);
+		ask_convert(m, &early, w[0], g[0], rings[i].wanted);
 		late = (struct asker){
 			.owner = w[1], .name = "n", .mode = LK_X, .grant = g[1], .converts = true
 		};

@@ -254,11 +254,11 @@ Test(deadlock, conversions_of_two_names)
 		g[1] = take(w[i], "o", LK_S);
 		a[i].grant = g[i];
 	}
-	ask_convert(m, &a[1], w[1], "o", a[1].grant, LK_X);
+	ask_convert(m, &a[1], w[1], a[1].grant, LK_X);
 	g[0] = 0;
 	ok(lk_release_name(w[0], "n", 1));
 	g[0] = take(w[0], "n", LK_S);
-	ask_convert(m, &a[0], w[0], "n", g[0], LK_X);
+	ask_convert(m, &a[0], w[0], g[0], LK_X);
 	is(answer(&a[1]), LK_E_DEADLOCK);
 	cr_expect_eq(holds(w[1], "o"), LK_S, "a conversion that ends leaves the grant as it was");
 	ok(lk_release_all(w[1]));

@@ -188,7 +188,7 @@ Test(stats, count_what_happened)
 	cr_expect_eq(stats_of(m).waiting, 1);
 	ok(lk_downgrade(w[0], g)); /* handovers 1 */
 	granted(&a);
-	ask_convert(m, &a, w[0], "n", g, LK_X);
+	ask_convert(m, &a, w[0], g, LK_X);
 	is(lk_acquire(w[1], "n", LK_X, NULL, NULL), LK_E_CONVERSION_DEADLOCK);
 	all = stats_of(m);
 	cr_expect_eq(all.grants, 3);
@@ -291,7 +291,7 @@ Test(snapshot, shows_every_holder_and_then_every_waiter)
 	g = take(w[1], "n", LK_U);
 	ask_with(m, &a[0], w[2], "n", LK_X, &why);
 	ask(m, &a[1], w[3], "n", LK_IX);
-	ask_convert(m, &a[2], w[1], "n", g, LK_X);
+	ask_convert(m, &a[2], w[1], g, LK_X);
 	ok(lk_snapshot(m, copy_row, &rows));
 	cr_assert_eq(rows.n, 5);
 	for (int i = 0; i < rows.n; i++) {

@@ -351,7 +351,7 @@ Test(metrics, waits_are_counted_by_how_they_ended)
 	ok(lk_release(s.w[1], g));
 	for (int i = 0; i < 2; i++) /* a conversion waits, too */
 		r[i] = take(s.w[i], "n", LK_S);
-	ask_convert(s.m, &s.a, s.w[0], "n", r[0], LK_X);
+	ask_convert(s.m, &s.a, s.w[0], r[0], LK_X);
 	test_world_advance(&s.world, 70 * MICRO);
 	ok(lk_release(s.w[1], r[1]));
 	ok(answer(&s.a));

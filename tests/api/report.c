@@ -319,7 +319,7 @@ Test(report, a_conversion_that_waits_for_another_names_it)
 	set_scene(&s, NULL);
 	g[0] = take(s.w[0], "n", LK_S);
 	g[1] = take(s.w[1], "n", LK_S);
-	ask_convert(s.m, &first, s.w[0], "n", g[0], LK_X);
+	ask_convert(s.m, &first, s.w[0], g[0], LK_X);
 	is(lk_convert(s.w[1], g[1], LK_X, &s.o), LK_E_CONVERSION_DEADLOCK);
 	expect_report(&s.report, LK_E_CONVERSION_DEADLOCK, 1);
 	expect_blocker(&s.report.blocker[0], LK_WHY_HELD, "n", "a", LK_S, LK_NL, LK_X, 0);

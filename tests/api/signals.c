@@ -65,7 +65,7 @@ Test(signals, do_not_end_a_waiting_conversion)
 	catch_signals();
 	open_owners(m, w, 2);
 	take(w[0], "n", LK_S);
-	ask_convert(m, &a, w[1], "n", take(w[1], "n", LK_U), LK_X);
+	ask_convert(m, &a, w[1], take(w[1], "n", LK_U), LK_X);
 	storm(a.thread, 200);
 	cr_expect(!is_answered(&a));
 	ok(lk_release_all(w[0]));

@@ -213,16 +213,26 @@ asker_start(struct asker *a)
 	cr_assert_eq(pthread_create(&a->thread, NULL, asker_main, a), 0);
 }
 
-/* Ask for what must wait; back when the request stands in the line. */
+/*
+ * Back when the request stands in a line, or has stood there: what closes a ring may be over before
+ * anybody can look.
+ */
+static inline void
+ask_and_wait(struct lk_manager *m, struct asker *a)
+{
+	const uint64_t before = stats_of(m).waits;
+
+	asker_start(a);
+	wait_until(stats_of(m).waits > before);
+}
+
+/* Ask for what must wait. */
 static inline void
 ask_with(struct lk_manager *m, struct asker *a, struct lk_owner *w, const char *name, lk_mode mode,
 	 const struct lk_options *o)
 {
-	uint32_t before = line(m, name);
-
 	*a = (struct asker){ .owner = w, .name = name, .mode = mode, .options = o };
-	asker_start(a);
-	wait_until(line(m, name) == before + 1);
+	ask_and_wait(m, a);
 }
 
 static inline void
@@ -231,16 +241,12 @@ ask(struct lk_manager *m, struct asker *a, struct lk_owner *w, const char *name,
 	ask_with(m, a, w, name, mode, NULL);
 }
 
-/* The same for the conversion of a grant on `name`. */
+/* The same for the conversion of a grant. */
 static inline void
-ask_convert(struct lk_manager *m, struct asker *a, struct lk_owner *w, const char *name, lk_grant g,
-	    lk_mode to)
+ask_convert(struct lk_manager *m, struct asker *a, struct lk_owner *w, lk_grant g, lk_mode to)
 {
-	uint32_t before = line(m, name);
-
-	*a = (struct asker){ .owner = w, .name = name, .mode = to, .grant = g, .converts = true };
-	asker_start(a);
-	wait_until(line(m, name) == before + 1);
+	*a = (struct asker){ .owner = w, .mode = to, .grant = g, .converts = true };
+	ask_and_wait(m, a);
 }
 
 static inline bool

@@ -354,7 +354,7 @@ Test(graph, a_conversion_does_not_wait_for_itself)
 
 	g = take(w[0], "n", LK_S);
 	take(w[1], "n", LK_S);
-	ask_convert(m, &asks, w[0], "n", g, LK_X);
+	ask_convert(m, &asks, w[0], g, LK_X);
 	view(lk_graph, m, LK_TEXT, &p);
 	expect_text(plain(m, &p), "owner @a \"a\" waits for X on n, first in the line\n"
 				  "  owner @b \"b\" holds S\n");
