@@ -19,7 +19,8 @@ extern "C" {
  * Kinds of events; what `from` and `to` are.  X(name, bit, what happened)
  *
  * before_acquire  a request begins.  `to`: what it asks for.  Only for a hook that wants to refuse.
- * acquired        a request was granted, re-entries included.  `from`: what the owner held on that name.
+ * acquired        a request was granted, re-entries included.  `from`: what the owner held on that name.  Of a
+ *                 batch: one for each of its names, when all are granted.
  * wait            a request joined a line.  `other`: whose line, if it is that of an ancestor of `name`;
  *                 `from` and `to`: what the owner holds and wants there; `blockers`: how many are in the way.
  * grant           … and was granted there.  `waited_ns`.
@@ -97,7 +98,7 @@ struct lk_event {
  * Blocking    whoever calls Latchkey waits for it.  In a `wait` event the request is in the line; a grant that comes
  *             meanwhile is held until the hook returns.
  * Returns     of before_acquire and before_convert: 0, or anything else to refuse the request, which then ends with
- *             LK_E_PERM; nothing is taken.  Of the others: no matter.
+ *             LK_E_PERM; nothing is taken.  A batch asks about all its names first.  Of the others: no matter.
  *
  * The grants of a thread that ends, and those that lk_shutdown() gives back for others, have their `release`
  * events in the ring, but no hook is called for them.

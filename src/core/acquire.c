@@ -245,7 +245,7 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 	return acquire_entered(w, n, q, out);
 }
 
-LK_HOT int
+int
 acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {

@@ -16,6 +16,7 @@
  */
 #include "core/batch.h"
 #include "core/ancestors.h"
+#include "core/events.h"
 #include "core/implied.h"
 #include "core/release.h"
 #include "core/report.h"
@@ -345,7 +346,7 @@ take_item(struct batch *b, size_t i)
 	if (rc != 0)
 		return rc;
 	b->q->mode = item->mode;
-	rc = acquire_inside(b->w, &item->name, NULL, b->q, &item->grant);
+	rc = acquire_untold(b->w, &item->name, NULL, b->q, &item->grant);
 	b->taken += rc == 0;
 	return rc;
 }
@@ -357,7 +358,7 @@ roll_back(struct batch *b)
 		lk_grant g = item_at(b, --b->taken)->grant;
 
 		grant_untell_died(b->w, g);
-		(void)release_inside(b->w, g);
+		release_undone(b->w, g);
 	}
 }
 
@@ -384,6 +385,7 @@ batch_take(struct batch *b)
 	for (size_t i = 0; rc == 0 && i < b->n; i++) {
 		if (i % ITEMS_AHEAD == 0)
 			expect_items(b, i);
+		b->last = i;
 		rc = take_item(b, i);
 	}
 	if (rc != 0)
@@ -442,12 +444,69 @@ take_or_wait(struct batch *b)
 	if ((b->q->flags & LK_NOWAIT) != 0)
 		return batch_take(b);
 	b->q->flags |= LK_NOWAIT;
+	b->q->tentative = true;
 	rc = batch_take(b);
 	b->q->flags &= ~(uint32_t)LK_NOWAIT;
+	b->q->tentative = false;
 	if (likely(rc != LK_E_BUSY))
 		return rc;
 	uncount(b->w, &before);
 	return batch_take_together(b);
+}
+
+/* What will be told is about this element. */
+static void
+speak_of(struct batch *b, size_t i)
+{
+	event_request_is(b->q, &item_at(b, i)->name, NULL);
+	b->q->mode = item_at(b, i)->mode;
+}
+
+/* The hook is asked about all elements before any is taken.  0, or LK_E_PERM. */
+static int
+ask_for_items(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		int rc;
+
+		speak_of(b, i);
+		rc = event_request_begins(b->w, b->q);
+		if (rc != 0) {
+			event_request_ends(b->w, b->q, 0, rc);
+			return rc;
+		}
+	}
+	event_request_is(b->q, NULL, NULL);
+	return 0;
+}
+
+static LK_COLD void
+tell_of_items(struct batch *b, int rc)
+{
+	for (size_t i = 0; rc == 0 && i < b->n; i++) {
+		speak_of(b, i);
+		event_request_ends(b->w, b->q, item_at(b, i)->grant, 0);
+	}
+	if (rc != 0 && !b->q->told) {
+		speak_of(b, b->last);
+		event_request_ends(b->w, b->q, 0, rc);
+	}
+}
+
+static int
+take_told(struct batch *b)
+{
+	int rc = 0;
+
+	if (unlikely(events_want(b->w, EVENTS_BEFORE_REQUESTS)))
+		rc = ask_for_items(b);
+	if (rc != 0 || b->n == 0)
+		return rc;
+	rc = take_or_wait(b);
+	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
+			     : events_want(b->w, LK_EVENT_ACQUIRED)))
+		tell_of_items(b, rc);
+	return rc;
 }
 
 static int
@@ -467,7 +526,7 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		return LK_E_NOMEM;
 	rc = owner_enter(b->w);
 	if (rc == 0)
-		rc = take_or_wait(b);
+		rc = take_told(b);
 	owner_leave(b->w);
 	if (b->reserve != b->few)
 		env_free(env, b->reserve, reserves * sizeof(*b->reserve));

@@ -47,6 +47,7 @@ struct batch {
 	size_t n;
 	bool is_simple; /* all are, and no name comes twice: so no reserves */
 	size_t taken;
+	size_t last; /* of those that were tried */
 	struct reserve *reserve;
 	size_t n_reserves;
 	struct reserve few[ITEMS_ON_STACK];

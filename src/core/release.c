@@ -237,6 +237,16 @@ release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r)
 	return 0;
 }
 
+void
+release_undone(struct lk_owner *w, lk_grant g)
+{
+	uint32_t slot;
+	struct hold *s = grant_find(w, g, &slot);
+
+	sample_forget(s);
+	release_untold(w, s, slot);
+}
+
 int
 release_inside(struct lk_owner *w, lk_grant g)
 {

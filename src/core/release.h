@@ -23,6 +23,9 @@ void hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot);
 /* One grant; the owner was entered.  LK_E_STALE if it is none of its. */
 int release_inside(struct lk_owner *w, lk_grant g);
 
+/* A grant that nobody was told of goes back, and nobody is told of that. */
+void release_undone(struct lk_owner *w, lk_grant g);
+
 /* The same with all that is to be done about the owner. */
 int release_any(struct lk_owner *w, lk_grant g);
 

@@ -328,12 +328,13 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 		return sleep_in_line(w, &waiter, q, head);
 	}
 	rc = result_of_outcome(w, outcome);
-	if (rc != 0 && q->report != NULL) {
+	if (likely(rc == 0) || q->tentative)
+		return rc;
+	if (q->report != NULL) {
 		report_clear(q->report);
 		fill_report(w, &waiter, q, false, true);
 	}
-	if (unlikely(rc != 0))
-		event_barred(w, &waiter, q, rc);
+	event_barred(w, &waiter, q, rc);
 	return rc;
 }
 

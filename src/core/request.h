@@ -17,6 +17,7 @@ struct request {
 	struct lk_report *report; /* to be filled in if it is refused, or NULL */
 	struct extra *extra;      /* what the grant will keep besides its slot, or NULL */
 	bool seated;              /* the hold that was made is counted in the owner's slot (C5) */
+	bool tentative;           /* a first attempt: nobody is told of its failure */
 	bool spun;                /* it was had by spinning */
 	bool above;               /* what is taken now is an ancestor of what was asked for */
 	const struct lk_resource

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The grants that are timed: drawn by lot, begun and ended.  (V6, V7, V8) */
+#include "core/grant.h"
 #include "core/sample.h"
 
 /* Grants that this memory has made. */
@@ -113,4 +114,13 @@ void
 sample_record(struct lk_owner *w, const struct sample_end *end)
 {
 	times_held(&w->manager->times, &end->name, end->mode, end->held_ns, end->weight);
+}
+
+void
+sample_forget(const struct hold *s)
+{
+	struct extra *e = hold_extra(s);
+
+	if (hold_is(s, HEAD_EXTRA))
+		e->flags &= ~(EXTRA_SAMPLED | EXTRA_TIMED);
 }

@@ -51,6 +51,9 @@ struct sample_end {
 /* The grant in `s`, which has an extra, is about to end.  False: it is not timed. */
 bool sample_ends(struct lk_owner *w, const struct hold *s, struct sample_end *end);
 
+/* The grant in `s` is undone, as if it had not been: no time of it is kept. */
+void sample_forget(const struct hold *s);
+
 /* It has ended. */
 void sample_record(struct lk_owner *w, const struct sample_end *end);
 

@@ -131,3 +131,44 @@ Test(batchwait, rings_by_order_alone_cost_nobody)
 	cr_expect_eq(stats_of(m).deadlocks, 0);
 	close_all(m, w, 2);
 }
+
+/* ------------------------------------------------------------------ what is told of it */
+
+static int
+add_kind(void *arg, const struct lk_event *e)
+{
+	FILE *out = arg;
+
+	if (strcmp(e->owner_label, "batch") == 0)
+		fprintf(out, "%s %.*s, ", lk_eventname(e->kind), (int)e->name_len,
+			(const char *)e->name);
+	return 0;
+}
+
+/* What the first attempt took and gave back is nobody's business. */
+Test(batchwait, is_told_of_as_if_it_had_waited_from_the_start)
+{
+	static const struct lk_request r[] = { { "a", LK_X, 0, 0 }, { "b", LK_X, 0, 0 } };
+	const struct lk_owner_options o = { .size = sizeof(o), .label = "batch" };
+	struct lk_manager *m = open_manager("memory:?events=all");
+	struct batch b = { .r = r, .n = 2 };
+	char text[512] = "";
+	struct lk_owner *w[2];
+	FILE *out;
+
+	open_owners(m, &w[1], 1);
+	ok(lk_owner_open(m, &o, &w[0]));
+	b.owner = w[0];
+	take(w[1], "b", LK_X);
+	batch_start(&b);
+	wait_until(line(m, "b") == 1);
+	ok(lk_release_all(w[1]));
+	ok(batch_answer(&b));
+	out = fmemopen(text, sizeof(text), "w");
+	cr_assert_not_null(out);
+	ok(lk_event_each(m, NULL, add_kind, out));
+	(void)fclose(out);
+	cr_expect_str_eq(text, "before_acquire a, before_acquire b, wait a, grant a, acquired a, "
+			       "acquired b, ");
+	close_all(m, w, 2);
+}

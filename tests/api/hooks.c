@@ -102,6 +102,7 @@ Test(hooks, may_refuse_part_of_a_batch)
 	is(lk_acquire_many(w, many, 3, NULL, g), LK_E_PERM);
 	cr_expect_eq(g[0], 7);
 	expect_free(m);
+	cr_expect_eq(stats_of(m).grants, 0u, "all names are asked about before any is taken");
 	k.refuses = NULL;
 	ok(lk_acquire_many(w, many, 3, NULL, g));
 	close_all(m, &w, 1);

@@ -167,3 +167,20 @@ ref_forget_cancel(struct ref *m, int owner)
 {
 	m->owner[owner].canceled = false;
 }
+
+int
+ref_release_name(struct ref *m, int owner, const char *name)
+{
+	for (size_t i = m->n_grants; i-- > 0;) {
+		if (m->grant[i].owner == owner && same(m->grant[i].name, name))
+			return ref_release(m, owner, m->grant[i].id);
+	}
+	return LK_E_STALE;
+}
+
+void
+ref_release_all(struct ref *m, int owner, const lk_grant *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)ref_release(m, owner, id[i]);
+}

@@ -134,7 +134,8 @@ expect_matrix(struct stage *s, int f, lk_mode first, lk_mode second)
 			     "%s: %s wanted, %s and %s held", family[f], mode_name(wanted),
 			     mode_name(first), mode_name(second));
 	for (lk_mode mode = LK_IS; mode <= LK_X; mode++)
-		cr_assert_eq(info_of(s->m, "n").holders[mode], (first == mode) + (second == mode));
+		cr_assert_eq(info_of(s->m, "n").holders[mode],
+			     (uint32_t)(first == mode) + (second == mode));
 }
 
 Test(core_spread, owners_hold_together_exactly_what_the_table_allows, .timeout = 30)
@@ -281,7 +282,7 @@ Test(core_spread, a_conversion_waits_for_readers_and_they_for_it)
 	lk_grant other = take(s.w[1], "n", LK_S);
 	struct asker a;
 
-	ask_convert(s.m, &a, s.w[0], "n", mine, LK_X);
+	ask_convert(s.m, &a, s.w[0], mine, LK_X);
 	is(lk_try_acquire(s.w[2], "n", LK_S, NULL), LK_E_BUSY);
 	is(lk_convert(s.w[1], other, LK_X, NULL), LK_E_CONVERSION_DEADLOCK);
 	cr_expect_not(is_answered(&a));

@@ -198,7 +198,7 @@ fullest_part(const char *format, uint64_t seed)
 	for (unsigned i = 0; i < 65536; i++) {
 		char text[NAME_INLINE + 1];
 		int len = snprintf(text, sizeof(text), format, i);
-		struct name n;
+		struct name n = { .hash = 0 };
 
 		cr_assert(len <= NAME_INLINE);
 		cr_assert(name_set(&n, text, (size_t)len, 0, seed));
