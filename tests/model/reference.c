@@ -686,8 +686,11 @@ convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q
 	else
 		rc = change(m, owner, name, is, q);
 	if (rc == 0) {
-		grant_of(m, owner, id)->mode = to; /* the list may have moved meanwhile */
+		g = grant_of(m, owner, id); /* the list may have moved meanwhile */
+		n = keep_above(m, g, kept);
+		g->mode = to;
 		drop_path(m, owner, path, above, need);
+		drop_above(m, kept, n);
 	} else {
 		undo_path(m, owner, path, above, need);
 	}
