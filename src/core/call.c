@@ -74,6 +74,29 @@ call_away_shared(struct lk_owner *w)
 	open_latch(w);
 }
 
+/* The wait of a call that is away, if it waits.  (T2) */
+static void
+interrupt(struct lk_owner *w)
+{
+	struct lot *l = &w->manager->lot;
+	bool ended = false;
+
+	if (w->waits_as != NULL)
+		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
+	else if (w->waits_for_all != NULL)
+		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	if (ended)
+		park_wake(l->env, &w->party.parker);
+}
+
+void
+call_sleeps_shared(struct lk_owner *w)
+{
+	if (unlikely(w->is_due)) /* it became so when the call was away before */
+		interrupt(w);
+	call_away_shared(w);
+}
+
 void
 call_back_shared(struct lk_owner *w)
 {
@@ -89,21 +112,6 @@ owner_share(struct lk_owner *w)
 	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
 	w->gate = &w->turnstile;
 	take_latch(w);
-}
-
-/* The wait of a call that is away, if it waits.  (T2) */
-static void
-interrupt(struct lk_owner *w)
-{
-	struct lot *l = &w->manager->lot;
-	bool ended = false;
-
-	if (w->waits_as != NULL)
-		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
-	else if (w->waits_for_all != NULL)
-		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
-	if (ended)
-		park_wake(l->env, &w->party.parker);
 }
 
 bool

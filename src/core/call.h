@@ -26,6 +26,7 @@ int call_begin_slow(struct lk_owner *w, int gate);
 int release_enter_slow(struct lk_owner *w, int gate);
 void call_end_shared(struct lk_owner *w);
 void call_away_shared(struct lk_owner *w);
+void call_sleeps_shared(struct lk_owner *w);
 void call_back_shared(struct lk_owner *w);
 
 /* A request: refused once the gate is shut.  0, or the code to return; call_end() in any case. */
@@ -54,7 +55,15 @@ call_end(struct lk_owner *w)
 	owner_leave(w);
 }
 
-/* Around a sleep, and code of the caller's.  (T2) */
+/* Before a sleep in a line, as `waits_as` or `waits_for_all`: not if something is due already.  (T2) */
+LK_HOT void
+call_sleeps(struct lk_owner *w)
+{
+	if (unlikely(w->is_latched))
+		call_sleeps_shared(w);
+}
+
+/* Around code of the caller's.  (T2) */
 LK_HOT void
 call_away(struct lk_owner *w)
 {
