@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of shared owners.  (T1-T4) */
+/* Calls of shared owners.  (Z1-Z4) */
 #include "core/call.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
@@ -62,7 +62,7 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* (T3) */
+	if (unlikely(w->is_due)) /* (Z3) */
 		owner_catch_up(w);
 	open_latch(w);
 }
@@ -74,7 +74,7 @@ call_away_shared(struct lk_owner *w)
 	open_latch(w);
 }
 
-/* The wait of a call that is away, if it waits.  (T2) */
+/* The wait of a call that is away, if it waits.  (Z2) */
 static void
 interrupt(struct lk_owner *w)
 {
