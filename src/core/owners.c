@@ -59,7 +59,19 @@ end_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
-	if (unlikely(w->is_due))
+	release_everything(w, false);
+	owner_end(w);
+	owner_leave(w);
+	slab_put(home, w);
+}
+
+/* The same of one whose latch the call may have. */
+static void
+end_any_owner(struct lk_owner *w)
+{
+	struct slab *home = &w->manager->owners;
+
+	if (w->is_due)
 		owner_catch_up(w);
 	release_everything(w, false);
 	owner_end(w);
@@ -67,18 +79,33 @@ end_owner(struct lk_owner *w)
 	slab_put(home, w);
 }
 
+static void
+forget_thread(struct lk_owner *w)
+{
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
+		process_forget_owner(&w->manager->member, w);
+}
+
+static LK_NOINLINE int
+close_slowly(struct lk_owner *w)
+{
+	int rc = release_enter(w);
+
+	if (rc != 0)
+		return rc;
+	forget_thread(w);
+	end_any_owner(w);
+	return 0;
+}
+
 int
 lk_owner_close(struct lk_owner *w)
 {
-	int rc;
-
 	if (w == NULL)
 		return LK_E_INVAL;
-	rc = release_enter(w);
-	if (rc != 0)
-		return rc;
-	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
-		process_forget_owner(&w->manager->member, w);
+	if (unlikely(owner_enter(w) != 0))
+		return close_slowly(w);
+	forget_thread(w);
 	end_owner(w);
 	return 0;
 }
@@ -91,7 +118,7 @@ owner_thread_ends(struct member *me, void *owner)
 	if (release_enter(owner) != 0)
 		return;
 	release_quietly(owner, true); /* the registry's lock is held (N1) */
-	end_owner(owner);
+	end_any_owner(owner);
 }
 
 int
