@@ -705,6 +705,19 @@ LK_API LK_NODISCARD int lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
  */
 LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
 
+/*
+ * lk_serve - do what is due in a manager with LK_MANUAL, which has no thread for it.
+ *
+ * Callbacks of leases and requests that end now run in it.  A caller that has an event loop calls it when `*next_ns`
+ * has passed, or earlier; and after calls that may have made something due earlier.
+ *
+ * Threads     any, several at a time; not from a callback of its own.
+ * Blocking    no.
+ * Returns     0; `*next_ns` (may be NULL): in how many nanoseconds something will be due, LK_OFF: nothing will.
+ *             LK_E_INVAL: the manager is not of that kind.
+ */
+LK_API LK_NODISCARD int lk_serve(struct lk_manager *m, uint64_t *next_ns);
+
 /* ----------------------------------------------------------------------- text */
 
 /*

@@ -28,6 +28,12 @@
  */
 #define LK_DEBUG_ORDER 0x4u
 
+/*
+ * No thread of Latchkey's: what is to be done when nobody calls (leases that end, deadlines of requests without a
+ * thread) the caller does, with lk_serve().  In a URL: "manual=1".
+ */
+#define LK_MANUAL 0x8u
+
 /* Which events are remembered and told: bits, see LK_EVENT_LIST in events.h. */
 #define LK_EVENTS_SLOW 0xc5cu /* what waited, was refused, or was found out */
 #define LK_EVENTS_ALL  0xfffu
@@ -168,7 +174,7 @@ typedef uint32_t lk_victim_fn(void *arg, const struct lk_deadlock *d);
  */
 struct lk_config {
 	uint32_t size;
-	uint32_t flags; /* LK_STRICT, LK_TIMED, LK_DEBUG_ORDER */
+	uint32_t flags; /* LK_STRICT, LK_TIMED, LK_DEBUG_ORDER, LK_MANUAL */
 #define LK_SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
 	LK_SETTING_LIST(LK_SETTING_FIELD)
 #undef LK_SETTING_FIELD

@@ -65,6 +65,7 @@ env_init(struct env *e, const struct lk_allocator *memory, const struct lk_envir
 
 	e->memory = memory != NULL ? *memory : system_memory;
 	e->world = world != NULL ? *world : system_world;
+	e->is_callers = world != NULL;
 	shim_init(&e->bytes, (uint64_t)0);
 }
 

@@ -14,7 +14,8 @@
 struct env {
 	struct lk_allocator memory;
 	struct lk_environment world;
-	a64 bytes; /* taken from the allocator */
+	bool is_callers; /* time is the caller's */
+	a64 bytes;       /* taken from the allocator */
 };
 
 /* NULL: malloc; the system's clock, futex and random numbers. */
@@ -28,6 +29,13 @@ LK_HOT uint64_t
 env_now(const struct env *e)
 {
 	return e->world.now(e->world.state);
+}
+
+/* A clock that goes on while the machine is suspended: the caller's, or CLOCK_BOOTTIME. */
+LK_HOT uint64_t
+env_boottime(const struct env *e)
+{
+	return e->is_callers ? env_now(e) : shim_boottime();
 }
 
 LK_HOT void

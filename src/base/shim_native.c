@@ -63,6 +63,12 @@ shim_now(void)
 }
 
 uint64_t
+shim_boottime(void)
+{
+	return read_clock(CLOCK_BOOTTIME, 1000000000u);
+}
+
+uint64_t
 shim_wall_ms(void)
 {
 	return read_clock(CLOCK_REALTIME, 1000u);

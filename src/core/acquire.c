@@ -262,6 +262,21 @@ acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	return rc;
 }
 
+/* … once more, if it was interrupted.  (T2) */
+static int
+acquire_at_last(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+		lk_grant *out)
+{
+	int rc = acquire_untold(w, n, r, q, out);
+
+	while (unlikely(rc == CALL_AGAIN)) {
+		w->made_real = 0; /* (H10) */
+		owner_catch_up(w);
+		rc = acquire_untold(w, n, r, q, out);
+	}
+	return rc;
+}
+
 /* The same for those who want to be told of requests, not only of what becomes of those that wait. */
 static LK_NOINLINE int
 acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
@@ -273,7 +288,7 @@ acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	if (events_want(w, EVENTS_BEFORE_REQUESTS))
 		rc = event_request_begins(w, q);
 	if (likely(rc == 0))
-		rc = acquire_untold(w, n, r, q, &g);
+		rc = acquire_at_last(w, n, r, q, &g);
 	if (rc != 0 || events_want(w, LK_EVENT_ACQUIRED))
 		event_request_ends(w, q, g, rc);
 	if (rc == 0 && out != NULL)
@@ -291,7 +306,7 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	if (unlikely(events_want(w, EVENTS_BEFORE_REQUESTS | LK_EVENT_ACQUIRED))) {
 		rc = acquire_told(w, n, r, q, out);
 	} else {
-		rc = acquire_untold(w, n, r, q, out);
+		rc = acquire_at_last(w, n, r, q, out);
 		if (unlikely(rc != 0) && events_want(w, EVENTS_OF_REFUSALS))
 			event_request_ends(w, q, 0, rc);
 	}
@@ -305,12 +320,12 @@ static int
 acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	     lk_grant *out)
 {
-	int rc = owner_enter(w);
+	int rc = call_begin(w);
 
 	if (likely(rc == 0))
 		rc = acquire_inside(w, n, r, q, out);
 	w->made_real = 0; /* (H10) */
-	owner_leave(w);
+	call_end(w);
 	if (unlikely(q->report != NULL))
 		report_end(q->report, rc);
 	return rc;

@@ -502,7 +502,8 @@ take_told(struct batch *b)
 		rc = ask_for_items(b);
 	if (rc != 0 || b->n == 0)
 		return rc;
-	rc = take_or_wait(b);
+	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
+		owner_catch_up(b->w); /* (T2) */
 	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
 			     : events_want(b->w, LK_EVENT_ACQUIRED)))
 		tell_of_items(b, rc);
@@ -524,10 +525,10 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		b->reserve = env_alloc(env, reserves * sizeof(*b->reserve), sizeof(void *));
 	if (b->reserve == NULL)
 		return LK_E_NOMEM;
-	rc = owner_enter(b->w);
+	rc = call_begin(b->w);
 	if (rc == 0)
 		rc = take_told(b);
-	owner_leave(b->w);
+	call_end(b->w);
 	if (b->reserve != b->few)
 		env_free(env, b->reserve, reserves * sizeof(*b->reserve));
 	for (size_t i = 0; rc == 0 && out != NULL && i < b->n; i++)

@@ -180,6 +180,8 @@ convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct 
 		rc = event_conversion_begins(w, q, c->was);
 	if (likely(rc == 0))
 		rc = convert_any(w, c, q);
+	if (unlikely(rc == CALL_AGAIN))
+		return rc;
 	if (rc != 0)
 		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
 	if (rc != 0 || events_want(w, LK_EVENT_CONVERT))
@@ -195,11 +197,16 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (unlikely(rc != 0))
 		return rc;
-	rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q) : LK_E_STALE;
-	if (unlikely(q->extra != NULL))
-		request_drop(w, q);
+	do {
+		if (unlikely(rc == CALL_AGAIN))
+			owner_catch_up(w); /* (T2) */
+		w->made_real = 0;          /* (H10) */
+		rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q) : LK_E_STALE;
+		if (unlikely(q->extra != NULL))
+			request_drop(w, q);
+	} while (unlikely(rc == CALL_AGAIN));
 	w->made_real = 0; /* (H10) */
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }
 
@@ -293,7 +300,7 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 		return rc;
 	s = grant_find(w, g, &slot);
 	weaker = s != NULL && mode_covers(head_mode(shim_load(&s->head, SHIM_RELAXED)), LK_S);
-	owner_leave(w);
+	call_end(w);
 	if (s == NULL)
 		return LK_E_STALE;
 	return weaker ? lk_convert(w, g, LK_S, NULL) : LK_E_INVAL;
@@ -391,6 +398,6 @@ lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 	if (rc != 0)
 		return rc;
 	rc = find_conversion(w, g, to, &c) ? probe_all(w, &c) : LK_E_STALE;
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls about deadlocks: what was found, and what is waited for outside. */
-#include "core/manager.h"
+#include "core/call.h"
 
 int
 lk_deadlock_each(struct lk_manager *m, int (*fn)(void *arg, const struct lk_deadlock *d), void *arg)
@@ -31,10 +31,10 @@ lk_external_wait_begin(struct lk_owner *w, struct lk_owner *on)
 
 	if (w == NULL || on == NULL || w == on || w->manager != on->manager)
 		return LK_E_INVAL;
-	rc = owner_enter(w);
+	rc = call_begin(w);
 	if (rc == 0)
 		rc = detector_begin_outside(&w->manager->detector, w, on);
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }
 

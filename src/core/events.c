@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to requests and grants, made into events.  (N1, N2) */
+#include "core/call.h"
 #include "core/events.h"
 #include "core/grant.h"
 
@@ -16,7 +17,12 @@ event_begin(struct lk_event *e, const struct lk_owner *w, uint32_t kind)
 static int
 tell(struct lk_owner *w, struct lk_event *e)
 {
-	return tracer_tell(&w->manager->tracer, e, w->is_quiet);
+	int rc;
+
+	call_away(w);
+	rc = tracer_tell(&w->manager->tracer, e, w->is_quiet);
+	call_back(w);
+	return rc;
 }
 
 static void

@@ -35,7 +35,7 @@ lk_fence(struct lk_owner *w, lk_grant g)
 	if (release_enter(w) != 0)
 		return 0;
 	fence = fence_of(w, g);
-	owner_leave(w);
+	call_end(w);
 	return fence;
 }
 

@@ -50,7 +50,7 @@ lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out)
 		fill_info(w, s, slot, &info);
 		copy_struct(out, &info, sizeof(info));
 	}
-	owner_leave(w);
+	call_end(w);
 	return s != NULL ? 0 : LK_E_STALE;
 }
 
@@ -74,9 +74,11 @@ lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_inf
 			continue;
 		fill_info(w, s, i, &info);
 		info.size = sizeof(info);
+		call_away(w);
 		rc = fn(arg, &info);
+		call_back(w);
 	}
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }
 
@@ -131,7 +133,7 @@ holds_named(struct lk_owner *w, const struct name *n)
 		return rc;
 	if (holds_n(&w->holds) != 0)
 		mode = mode_on_path(w, n);
-	owner_leave(w);
+	call_end(w);
 	return (int)mode;
 }
 

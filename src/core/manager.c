@@ -84,6 +84,7 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 	}
 	apply_settings(m, &s);
 	init_slabs(m);
+	service_init(&m->service, &m->env, (s.flags & LK_MANUAL) != 0);
 	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
 	m->member.forked = (uint32_t)LK_E_FORKED;
 	m->member.thread_ends = owner_thread_ends;
@@ -150,6 +151,7 @@ lk_close(struct lk_manager *m)
 	manager_each_owner(m, find_obstacle, &in_use);
 	if (in_use)
 		return LK_E_BUSY;
+	service_stop(&m->service);
 	process_leave(&m->member);
 	(void)process_highest(index_last_fence(&m->index));
 	slab_each(&m->owners, fini_owner, NULL);

@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "base/table.h"
+#include "core/service.h"
 #include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
@@ -27,6 +28,7 @@ struct lk_manager {
 	struct index index;
 	struct spread spread;
 	struct detector detector;
+	struct service service;
 	uint64_t deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
 	bool notes_opening;         /* of owners: a policy for victims wants it */
 	struct slab owners;

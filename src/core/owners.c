@@ -59,9 +59,11 @@ end_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
+	if (unlikely(w->is_due))
+		owner_catch_up(w);
 	release_everything(w, false);
 	owner_end(w);
-	owner_leave(w);
+	call_end(w);
 	slab_put(home, w);
 }
 

@@ -6,19 +6,6 @@
 #include "core/events.h"
 #include "core/implied.h"
 
-int
-release_enter_slow(struct lk_owner *w, int gate)
-{
-	if (gate != LK_E_CLOSED) {
-		owner_leave(w);
-		return gate;
-	}
-	/* Let a shutdown that is releasing for us finish; a later one sees us inside. (O3) */
-	latch_lock(&w->latch);
-	latch_unlock(&w->latch);
-	return 0;
-}
-
 static void
 drop_extra(struct lk_owner *w, struct hold *s)
 {
@@ -208,7 +195,9 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 	event_release(w, s, slot, &e);
 	tracer_record(&w->manager->tracer, &e); /* or the next one's grant could come before it */
 	release_untold(w, s, slot);
+	call_away(w);
 	(void)tracer_call(&w->manager->tracer, &e, w->is_quiet);
+	call_back(w);
 }
 
 /*
@@ -268,7 +257,7 @@ release_any(struct lk_owner *w, lk_grant g)
 	if (unlikely(rc != 0))
 		return rc;
 	rc = release_inside(w, g);
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }
 
@@ -287,7 +276,7 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 		return rc;
 	for (size_t i = n; i > 0; i--)
 		done += release_inside(w, g[i - 1]) == 0;
-	owner_leave(w);
+	call_end(w);
 	if (released != NULL)
 		*released = done;
 	return done == n ? 0 : LK_E_STALE;
@@ -345,7 +334,7 @@ release_named(struct lk_owner *w, const struct name *n)
 		release_grant(w, hold_at(&w->holds, slot), slot);
 	else
 		rc = LK_E_STALE;
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }
 
@@ -445,6 +434,6 @@ lk_release_all(struct lk_owner *w)
 	if (rc != 0)
 		return rc;
 	release_everything(w, false);
-	owner_leave(w);
+	call_end(w);
 	return 0;
 }

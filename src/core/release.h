@@ -3,6 +3,7 @@
 #ifndef LK_CORE_RELEASE_H
 #define LK_CORE_RELEASE_H
 
+#include "core/call.h"
 #include "core/grant.h"
 
 /* Weaken what is counted of the owner, in the slot if `seated`, and let in whoever may come. */
@@ -34,20 +35,6 @@ void release_everything(struct lk_owner *w, bool died);
 
 /* The same without a word to hook or log, as a latch or a lock is held meanwhile.  (N1) */
 void release_quietly(struct lk_owner *w, bool died);
-
-/*
- * Enter a call that only gives back, or looks: it works in a manager that shuts down too.  0, or the
- * code to return.
- */
-int release_enter_slow(struct lk_owner *w, int gate);
-
-LK_HOT int
-release_enter(struct lk_owner *w)
-{
-	int gate = owner_enter(w);
-
-	return likely(gate == 0) ? 0 : release_enter_slow(w, gate);
-}
 
 /* A thread with an owner of its own ends. */
 void owner_thread_ends(struct member *me, void *owner);

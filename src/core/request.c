@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Options, and the conductor of a request that cannot be granted at once. */
+#include "core/call.h"
 #include "core/events.h"
 #include "core/report.h"
 #include "core/request.h"
@@ -123,8 +124,8 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 {
 	const struct lk_manager *m = w->manager;
 
-	if (!is_patient(q) || !m->limits.many_cpus || m->limits.spin_ns == LK_OFF ||
-	    (m->flags & LK_STRICT) != 0)
+	if (!is_patient(q) || w->is_latched || !m->limits.many_cpus ||
+	    m->limits.spin_ns == LK_OFF || (m->flags & LK_STRICT) != 0)
 		return false;
 	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->party.parker, held, want))
 		return false;
@@ -163,6 +164,8 @@ result_of_state(struct lk_owner *w, enum waiter_state state)
 		tally(&w->count.deadlocks);
 		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_DEADLOCK;
+	case WAITER_INTERRUPTED:
+		return CALL_AGAIN;
 	case WAITER_CLOSED:
 	case WAITER_WAITING:
 		break;
@@ -256,7 +259,11 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 		limits.leaving = (struct wait_leaving){ look_back, &leaver };
 	if (told)
 		event_wait_begins(w, waiter, q);
+	w->waits_as = waiter;
+	call_away(w);
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	call_back(w);
+	w->waits_as = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
 	now = env_now(&m->env);
 	if (rc == LK_E_DEADLOCK && q->report != NULL) {
@@ -267,6 +274,8 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	}
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, now, SHIM_RELEASE);
+	if (unlikely(rc == CALL_AGAIN))
+		return rc;
 	times_waited(&m->times, rc, now - waiter->since_ns);
 	times_waited_for(&m->times, waiter->r, now - waiter->since_ns);
 	if (told)
@@ -354,8 +363,14 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	probe_wait_begins(w, part);
 	if (told)
 		event_wait_begins(w, part, q);
+	w->waits_for_all = c;
+	call_away(w);
 	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	call_back(w);
+	w->waits_for_all = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
+	if (unlikely(rc == CALL_AGAIN))
+		return rc;
 	ns = env_now(&m->env) - c->since_ns;
 	times_waited(&m->times, rc, ns);
 	for (uint32_t i = 0; i < c->n_parts; i++) /* it stood in all these lines */
@@ -397,7 +412,8 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	bool spun;
 	int rc;
 
-	spun = m->limits.many_cpus && m->limits.spin_ns != LK_OFF && (m->flags & LK_STRICT) == 0 &&
+	spun = !w->is_latched && m->limits.many_cpus && m->limits.spin_ns != LK_OFF &&
+	       (m->flags & LK_STRICT) == 0 &&
 	       wait_spin_for_all(&m->env, &w->spinner, &m->limits, c);
 	set_faces(w, c, q, label);
 	c->since_ns = env_now(&m->env);
@@ -405,7 +421,7 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	if (spun && outcome == LINE_GRANTED)
 		tally(&w->count.spun);
 	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
-	if (rc != 0 && q->report != NULL)
+	if (rc < 0 && q->report != NULL)
 		fill_report_of_all(w, c, q, rc);
 	if (unlikely(rc != 0) && outcome != LINE_JOINED)
 		event_barred(w, &c->part[0], q, rc);

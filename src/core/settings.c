@@ -8,7 +8,7 @@
 
 #include "core/manager.h"
 
-enum { FLAGS_KNOWN = LK_STRICT | LK_TIMED | LK_DEBUG_ORDER, NAME_ROOM = 64 };
+enum { FLAGS_KNOWN = LK_STRICT | LK_TIMED | LK_DEBUG_ORDER | LK_MANUAL, NAME_ROOM = 64 };
 
 /* One row of the table of settings. */
 struct setting {
@@ -34,7 +34,8 @@ static const struct {
 	uint32_t bit;
 } flag_rows[] = { { "strict", LK_STRICT },
 		  { "timed", LK_TIMED },
-		  { "debug_order", LK_DEBUG_ORDER } };
+		  { "debug_order", LK_DEBUG_ORDER },
+		  { "manual", LK_MANUAL } };
 
 enum { FLAG_N = sizeof(flag_rows) / sizeof(flag_rows[0]) };
 

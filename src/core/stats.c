@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters, summed when somebody asks.  (O4) */
-#include "core/manager.h"
+#include "core/call.h"
 
 static void
 add_counters(struct lk_stats *s, const struct owner_counters *c)
@@ -88,8 +88,8 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 	rc = check_struct(out, out->size, sizeof(s));
 	if (rc != 0)
 		return rc;
-	rc = owner_enter(w);
-	if (rc == 0 || rc == LK_E_CLOSED) {
+	rc = release_enter(w);
+	if (rc == 0) {
 		add_counters(&s, &w->count);
 		add_cache(&s, &w->cache);
 		s.grants = grants_of(w);
@@ -102,8 +102,7 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 		s.owners = 1;
 		s.holds = holds_n(&w->holds);
 		copy_struct(out, &s, sizeof(s));
-		rc = 0;
 	}
-	owner_leave(w);
+	call_end(w);
 	return rc;
 }

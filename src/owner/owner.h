@@ -99,6 +99,14 @@ struct lk_owner {
 	aptr link;          /* in the slab's free list */
 	a64 label[(LK_LABEL_MAX + 1) / 8];
 
+	/* Of a shared owner.  (core/call.h) */
+	a32 turnstile;                   /* its gate */
+	bool is_latched;                 /* the call under way has the latch */
+	bool is_away;                    /* … but not now, and nobody changes what it holds; under the latch */
+	bool is_due;                     /* something is left to its thread; under the latch */
+	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
+	struct composite *waits_for_all; /* … */
+
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
 	uint64_t sample_at; /* grants before the one to be timed; SHIM_NEVER: none is */

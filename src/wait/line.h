@@ -55,7 +55,8 @@ enum waiter_state {
 	WAITER_TIMEDOUT,
 	WAITER_CANCELED,
 	WAITER_DEADLOCK,
-	WAITER_CLOSED
+	WAITER_CLOSED,
+	WAITER_INTERRUPTED /* its request begins anew */
 };
 
 /*

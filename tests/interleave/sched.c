@@ -386,6 +386,12 @@ shim_now(void)
 }
 
 uint64_t
+shim_boottime(void)
+{
+	return world.now;
+}
+
+uint64_t
 shim_wall_ms(void)
 {
 	return 1000;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What takes the place of base/process.c, which is made of threads, and of base/table.c, which is tested
- * by itself: a registry of one manager, a thread for each fiber, and a list of marks.
+ * What takes the place of base/process.c and base/thread.c, which are made of threads, and of base/table.c, which is
+ * tested by itself: a registry of one manager, a thread for each fiber, no other, and a list of marks.
  */
 #include "base/process.h"
 #include "base/table.h"
+#include "base/thread.h"
 #include "play.h"
 #include "world.h"
 
@@ -70,6 +71,31 @@ stand_in_thread_ends(void)
 	*my_seat() = NULL;
 	if (owner != NULL && world.member != NULL)
 		world.member->thread_ends(world.member, owner);
+}
+
+/* ------------------------------------------------------------------- no other threads */
+
+/* Managers of scripts are manual: what their service does, a fiber does. */
+bool
+thread_start(struct thread *t, void (*main)(void *arg), void *arg)
+{
+	(void)t;
+	(void)main;
+	(void)arg;
+	return false;
+}
+
+void
+thread_join(const struct thread *t)
+{
+	(void)t;
+}
+
+bool
+thread_is_me(const struct thread *t)
+{
+	(void)t;
+	return false;
 }
 
 /* ------------------------------------------------------------------- marks by name */

@@ -7,7 +7,7 @@ import re
 
 import tree
 
-LAYERS = ["base", "mode", "word", "index", "wait", "trace", "lease", "owner", "deadlock", "core", "show"]
+LAYERS = ["base", "mode", "word", "index", "wait", "trace", "owner", "deadlock", "lease", "core", "show"]
 BASE_ONLY = re.compile(r"urcu|sys/sdt|ck_pr\.h|xxhash\.h|pthread\.h|stdatomic\.h|linux/")
 OUTSIDE = ["examples", "bench", "tests/api", "tests/stress"]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)

@@ -281,7 +281,7 @@ Test(settings, flags_that_are_not_known)
 		struct settings s;
 
 		cfg.flags = UINT32_C(1) << bit;
-		cr_expect_eq(settings_read(&s, NULL, &cfg), bit < 3 ? 0 : LK_E_INVAL, "bit %u",
+		cr_expect_eq(settings_read(&s, NULL, &cfg), bit < 4 ? 0 : LK_E_INVAL, "bit %u",
 			     bit);
 	}
 }

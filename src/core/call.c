@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of shared owners.  (T1-T4) */
+#include "core/call.h"
+
+/* What the gate of a shared owner says: it is a code that no caller sees. */
+enum { GATE_SHARED = 1 };
+
+static void
+take_latch(struct lk_owner *w)
+{
+	latch_lock(&w->latch);
+	w->is_latched = true;
+}
+
+static void
+open_latch(struct lk_owner *w)
+{
+	w->is_latched = false;
+	latch_unlock(&w->latch);
+}
+
+/* In a child of fork() the latch may be held for ever by a thread that is not there. */
+static int
+gate_of_shared(const struct lk_owner *w)
+{
+	return manager_gate(w->manager);
+}
+
+int
+call_begin_slow(struct lk_owner *w, int gate)
+{
+	if (gate != GATE_SHARED)
+		return gate;
+	gate = gate_of_shared(w);
+	if (gate != 0)
+		return gate;
+	take_latch(w);
+	gate = gate_of_shared(w);
+	if (gate != 0)
+		open_latch(w);
+	return gate;
+}
+
+int
+release_enter_slow(struct lk_owner *w, int gate)
+{
+	const bool is_shared = gate == GATE_SHARED;
+
+	if (is_shared)
+		gate = gate_of_shared(w);
+	if (gate != 0 && gate != LK_E_CLOSED) {
+		owner_leave(w);
+		return gate;
+	}
+	/* Let a shutdown that is releasing for us finish; a later one sees us inside. (O3) */
+	take_latch(w);
+	if (!is_shared)
+		open_latch(w);
+	return 0;
+}
+
+void
+call_end_shared(struct lk_owner *w)
+{
+	if (unlikely(w->is_due)) /* (T3) */
+		owner_catch_up(w);
+	open_latch(w);
+}
+
+void
+call_away_shared(struct lk_owner *w)
+{
+	w->is_away = true;
+	open_latch(w);
+}
+
+void
+call_back_shared(struct lk_owner *w)
+{
+	take_latch(w);
+	w->is_away = false;
+}
+
+void
+owner_share(struct lk_owner *w)
+{
+	if (w->is_latched)
+		return;
+	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
+	w->gate = &w->turnstile;
+	take_latch(w);
+}
+
+/* The wait of a call that is away, if it waits.  (T2) */
+static void
+interrupt(struct lk_owner *w)
+{
+	struct lot *l = &w->manager->lot;
+	bool ended = false;
+
+	if (w->waits_as != NULL)
+		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
+	else if (w->waits_for_all != NULL)
+		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	if (ended)
+		park_wake(l->env, &w->party.parker);
+}
+
+bool
+owner_seize(struct lk_owner *w, uint64_t id)
+{
+	latch_lock(&w->latch);
+	if (shim_load(&w->id, SHIM_ACQUIRE) != id ||
+	    shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE) {
+		latch_unlock(&w->latch);
+		return false;
+	}
+	if (!w->is_away)
+		return true;
+	w->is_due = true;
+	interrupt(w);
+	latch_unlock(&w->latch);
+	return false;
+}
+
+void
+owner_yield(struct lk_owner *w)
+{
+	latch_unlock(&w->latch);
+}
+
+void
+owner_catch_up(struct lk_owner *w)
+{
+	w->is_due = false;
+}

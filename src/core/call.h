@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls, and owners that are shared.
+ *
+ * An owner's thread changes what it holds without a latch.  But a lease may end it, and a request may be granted
+ * while the thread does something else: such an owner is *shared*, from the moment one of its calls says so
+ * until it is closed.
+ *
+ * T1  the gate of a shared owner is its turnstile, which is never 0: so no plain way is gone, and every call has
+ *     the owner's latch from call_begin() to call_end(), but while it is *away*.
+ * T2  a call is away while it sleeps in a line, and while it runs code of the caller's.  What the owner holds does not
+ *     change meanwhile: whoever finds a call away leaves what there is to do to its thread, and ends its
+ *     wait.  The request then undoes all, does what is due, and begins anew, with the same deadline.
+ * T3  what is due is done at the end of that call at the latest, before the latch is open.
+ * T4  order of latches: owner, then bucket.  Who has the latch of an owner takes no other owner's.
+ */
+#ifndef LK_CORE_CALL_H
+#define LK_CORE_CALL_H
+
+#include "core/manager.h"
+
+/* What a request came to that was interrupted: it is begun anew (T2), and no caller sees it. */
+enum { CALL_AGAIN = 1 };
+
+int call_begin_slow(struct lk_owner *w, int gate);
+int release_enter_slow(struct lk_owner *w, int gate);
+void call_end_shared(struct lk_owner *w);
+void call_away_shared(struct lk_owner *w);
+void call_back_shared(struct lk_owner *w);
+
+/* A request: refused once the gate is shut.  0, or the code to return; call_end() in any case. */
+LK_HOT int
+call_begin(struct lk_owner *w)
+{
+	int gate = owner_enter(w);
+
+	return likely(gate == 0) ? 0 : call_begin_slow(w, gate);
+}
+
+/* A call that only gives back, or looks: it works in a manager that shuts down too. */
+LK_HOT int
+release_enter(struct lk_owner *w)
+{
+	int gate = owner_enter(w);
+
+	return likely(gate == 0) ? 0 : release_enter_slow(w, gate);
+}
+
+LK_HOT void
+call_end(struct lk_owner *w)
+{
+	if (unlikely(w->is_latched))
+		call_end_shared(w);
+	owner_leave(w);
+}
+
+/* Around a sleep, and code of the caller's.  (T2) */
+LK_HOT void
+call_away(struct lk_owner *w)
+{
+	if (unlikely(w->is_latched))
+		call_away_shared(w);
+}
+
+LK_HOT void
+call_back(struct lk_owner *w)
+{
+	if (unlikely(w->is_away))
+		call_back_shared(w);
+}
+
+/* In a call of the owner: from now on it is shared. */
+void owner_share(struct lk_owner *w);
+
+/*
+ * From any thread: change what an owner holds.  True: it is the opening with that id, and no call is under way; what
+ * the caller changes ends with owner_yield().  False: it is closed; or its thread will call
+ * owner_catch_up().
+ */
+bool owner_seize(struct lk_owner *w, uint64_t id);
+void owner_yield(struct lk_owner *w);
+
+/* In its thread, with the latch: do what others left to do. */
+void owner_catch_up(struct lk_owner *w);
+
+#endif /* LK_CORE_CALL_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* A pairing heap of timers.  (M1-M3) */
+#include "lease/timer.h"
+
+void
+timers_init(struct timers *ts, struct env *env)
+{
+	latch_init(&ts->latch);
+	ts->env = env;
+	ts->first = NULL;
+	shim_init(&ts->news, 0u);
+}
+
+/* Two heaps, alone, into one. */
+static struct timer *
+meld(struct timer *a, struct timer *b)
+{
+	struct timer *t;
+
+	if (a == NULL || b == NULL)
+		return a != NULL ? a : b;
+	if (b->due_ns < a->due_ns) {
+		t = a;
+		a = b;
+		b = t;
+	}
+	b->prev = a;
+	b->next = a->child;
+	if (b->next != NULL)
+		b->next->prev = b;
+	a->child = b;
+	return a;
+}
+
+/* Siblings into one heap: by pairs from the left, then all from the right. */
+static struct timer *
+meld_all(struct timer *t)
+{
+	struct timer *pairs = NULL;
+	struct timer *all = NULL;
+
+	while (t != NULL) {
+		struct timer *a = t;
+		struct timer *b = t->next;
+
+		t = b != NULL ? b->next : NULL;
+		a->next = NULL;
+		if (b != NULL)
+			b->next = NULL;
+		a = meld(a, b);
+		a->next = pairs;
+		pairs = a;
+	}
+	while (pairs != NULL) {
+		struct timer *a = pairs;
+
+		pairs = a->next;
+		a->next = NULL;
+		all = meld(all, a);
+	}
+	if (all != NULL)
+		all->prev = NULL;
+	return all;
+}
+
+static void
+take_out(struct timers *ts, struct timer *t)
+{
+	if (t == ts->first) {
+		ts->first = meld_all(t->child);
+	} else {
+		if (t->prev->child == t)
+			t->prev->child = t->next;
+		else
+			t->prev->next = t->next;
+		if (t->next != NULL)
+			t->next->prev = t->prev;
+		ts->first = meld(ts->first, meld_all(t->child));
+	}
+	t->child = t->next = t->prev = NULL;
+	t->is_set = false;
+}
+
+void
+timers_wake(struct timers *ts)
+{
+	shim_add(&ts->news, 1u, SHIM_ACQ_REL);
+	env_wake(ts->env, &ts->news);
+}
+
+void
+timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
+{
+	bool is_first;
+
+	latch_lock(&ts->latch);
+	if (t->is_set)
+		take_out(ts, t);
+	t->due_ns = due_ns;
+	t->is_set = true;
+	t->child = t->next = t->prev = NULL;
+	ts->first = meld(ts->first, t);
+	is_first = ts->first == t;
+	latch_unlock(&ts->latch);
+	if (is_first)
+		timers_wake(ts);
+}
+
+bool
+timer_unset(struct timers *ts, struct timer *t)
+{
+	bool was_set;
+
+	latch_lock(&ts->latch);
+	was_set = t->is_set;
+	if (was_set)
+		take_out(ts, t);
+	latch_unlock(&ts->latch);
+	return was_set;
+}
+
+/* The first, if it is due, out of the heap; else NULL, and when the first is. */
+static struct timer *
+next_due(struct timers *ts, uint64_t now, uint64_t *due_ns)
+{
+	struct timer *t;
+
+	latch_lock(&ts->latch);
+	t = ts->first;
+	*due_ns = t != NULL ? t->due_ns : SHIM_NEVER;
+	if (t != NULL && t->due_ns <= now)
+		take_out(ts, t);
+	else
+		t = NULL;
+	latch_unlock(&ts->latch);
+	return t;
+}
+
+uint64_t
+timers_run(struct timers *ts)
+{
+	uint64_t now = env_boottime(ts->env);
+	uint64_t due_ns;
+	struct timer *t;
+
+	while ((t = next_due(ts, now, &due_ns)) != NULL) {
+		t->fire(t, now);
+		now = env_boottime(ts->env);
+	}
+	return due_ns;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Timers: in order, each once, whatever is set, moved and unset between. */
+#include <stdlib.h>
+
+#include "../lib/harness.h"
+#include "lease/timer.h"
+
+enum { MANY = 2000 };
+
+struct alarm {
+	struct timer timer;
+	uint64_t due_ns;
+	unsigned fired;
+	struct scene *scene;
+};
+
+struct scene {
+	struct test_world world;
+	struct env env;
+	struct timers timers;
+	uint64_t latest; /* that was fired */
+	unsigned disorder;
+	struct alarm alarm[MANY];
+};
+
+static struct scene scene;
+
+static void
+ring(struct timer *t, uint64_t now)
+{
+	struct alarm *a = container_of(t, struct alarm, timer);
+	struct scene *s = a->scene;
+
+	cr_assert(now >= a->due_ns);
+	s->disorder += a->due_ns < s->latest;
+	s->latest = a->due_ns;
+	a->fired++;
+}
+
+static struct scene *
+set_scene(void)
+{
+	struct scene *s = &scene;
+
+	memset(s, 0, sizeof(*s));
+	test_world_init(&s->world);
+	s->world.manual = true;
+	env_init(&s->env, NULL, &s->world.environment);
+	timers_init(&s->timers, &s->env);
+	for (int i = 0; i < MANY; i++) {
+		s->alarm[i].scene = s;
+		s->alarm[i].timer.fire = ring;
+	}
+	return s;
+}
+
+static void
+set(struct scene *s, int i, uint64_t due_ns)
+{
+	s->alarm[i].due_ns = due_ns;
+	timer_set(&s->timers, &s->alarm[i].timer, due_ns);
+}
+
+Test(timer, none_is_due_never)
+{
+	struct scene *s = set_scene();
+
+	cr_expect_eq(timers_run(&s->timers), SHIM_NEVER);
+}
+
+Test(timer, fires_once_when_it_is_due)
+{
+	struct scene *s = set_scene();
+
+	set(s, 0, 10);
+	cr_expect_eq(timers_run(&s->timers), 10u);
+	cr_expect_eq(s->alarm[0].fired, 0u);
+	test_world_advance(&s->world, 10);
+	cr_expect_eq(timers_run(&s->timers), SHIM_NEVER);
+	cr_expect_eq(s->alarm[0].fired, 1u);
+	cr_expect_not(timer_unset(&s->timers, &s->alarm[0].timer));
+}
+
+Test(timer, that_was_unset_does_not_fire)
+{
+	struct scene *s = set_scene();
+
+	set(s, 0, 10);
+	set(s, 1, 20);
+	cr_expect(timer_unset(&s->timers, &s->alarm[0].timer));
+	cr_expect_eq(timers_run(&s->timers), 20u);
+	test_world_advance(&s->world, 100);
+	(void)timers_run(&s->timers);
+	cr_expect_eq(s->alarm[0].fired, 0u);
+	cr_expect_eq(s->alarm[1].fired, 1u);
+}
+
+Test(timer, that_comes_first_wakes_who_sleeps)
+{
+	struct scene *s = set_scene();
+	uint32_t news = shim_load(&s->timers.news, SHIM_RELAXED);
+
+	set(s, 0, 100);
+	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+	news = shim_load(&s->timers.news, SHIM_RELAXED);
+	set(s, 1, 200);
+	cr_expect_eq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+	set(s, 1, 50);
+	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+}
+
+/* Thousands, set, moved and unset at random. */
+Test(timer, keep_their_order)
+{
+	struct scene *s = set_scene();
+	unsigned set_now = 0;
+	unsigned fired = 0;
+
+	for (int i = 0; i < MANY; i++)
+		set(s, i, 1 + shim_random() % 1000);
+	for (int i = 0; i < MANY; i += 3)
+		set(s, i, 1 + shim_random() % 1000);
+	for (int i = 1; i < MANY; i += 3)
+		cr_assert(timer_unset(&s->timers, &s->alarm[i].timer));
+	for (int step = 0; step < 100; step++) {
+		s->latest = 0;
+		test_world_advance(&s->world, 10);
+		(void)timers_run(&s->timers);
+	}
+	cr_expect_eq(timers_run(&s->timers), SHIM_NEVER);
+	for (int i = 0; i < MANY; i++) {
+		fired += s->alarm[i].fired;
+		set_now += s->alarm[i].timer.is_set;
+		cr_assert_eq(s->alarm[i].fired, i % 3 != 1);
+	}
+	cr_expect_eq(s->disorder, 0u);
+	cr_expect_eq(set_now, 0u);
+	cr_expect(fired > MANY / 2);
+}
