@@ -166,14 +166,24 @@ struct lk_options {
 		.size = (uint32_t)sizeof(struct lk_options) \
 	}
 
+struct lk_queue;  /* see queue.h */
+struct lk_notice; /* see notice.h */
+typedef void lk_notice_fn(void *arg, const struct lk_notice *notice);
+
+/* Flags of struct lk_owner_options. */
+#define LK_NOTIFY_BLOCKING 0x1u /* tell it when a grant of its is in somebody's way */
+
 /* What an owner is.  The label is copied; the first LK_LABEL_MAX bytes are kept. */
 struct lk_owner_options {
 	uint32_t size;
-	uint32_t flags; /* none yet */
+	uint32_t flags; /* LK_NOTIFY_BLOCKING */
 	const char *label;
 	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
 	int32_t priority;     /* of requests that say none, and as a victim: the lowest is chosen */
 	uint32_t reserved;
+	struct lk_queue *queue; /* where its notices go: see notice.h */
+	lk_notice_fn *on_notice;
+	void *notice_arg;
 };
 
 #define LK_OWNER_OPTIONS_INIT                                     \
@@ -561,9 +571,9 @@ struct lk_grant_info {
 	size_t name_len;
 	const void *tag;
 	size_t tag_len;
-	uint64_t lease_ns;     /* of each term; 0: none */
+	uint64_t lease_ns;      /* of each term; 0: none */
 	uint64_t lease_ends_ns; /* CLOCK_BOOTTIME; 0: it has no end */
-	uint32_t state;        /* enum lk_lease_state */
+	uint32_t state;         /* enum lk_lease_state */
 	uint32_t reserved;
 };
 
@@ -750,5 +760,6 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 
 #include <latchkey/events.h>
 #include <latchkey/lease.h>
+#include <latchkey/notice.h>
 
 #endif /* LATCHKEY_H */

@@ -33,7 +33,7 @@ extern "C" {
  * order           LK_DEBUG_ORDER: see there.  `name`: the class that is wanted in `to`, `other`: one that is
  *                 held in `from`.  `code` LK_E_LIMIT: there are too many classes, `name` is not watched.
  * expire          a grant was lost with its lease (lease.h).  `from`: its mode; `held_ns`; `code` LK_E_LOST.  A hook is
- *                 called in the thread that finds it out: mostly that which serves the manager.
+ *                 called soon after, in the thread that serves the manager, unless the loss is forgotten by then.
  */
 #define LK_EVENT_LIST(X)                                        \
 	X(before_acquire, 0x001, "a request begins")            \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The times and states of a lease.  (L1, L2, L3) */
+/* The times and states of a lease.  (LE1, LE2, LE3) */
 #include "lease/lease.h"
 
 bool
@@ -10,7 +10,7 @@ lease_may_go(enum lk_lease_state from, enum lk_lease_state to)
 		[LK_LEASE_NONE] = { 0, 1, 0, 0 },
 		[LK_LEASE_HELD] = { 1, 1, 1, 1 },
 		[LK_LEASE_SUSPECT] = { 1, 1, 0, 1 },
-		[LK_LEASE_LOST] = { 1, 0, 0, 0 }, /* (L2) */
+		[LK_LEASE_LOST] = { 1, 0, 0, 0 }, /* (LE2) */
 	};
 
 	return legal[from][to];
@@ -42,7 +42,7 @@ term_begin(struct term *t, uint64_t now, uint64_t lease_ns, uint64_t max_hold_ns
 	t->lease_ns = lease_ns;
 	t->began_at = now;
 	t->max_hold_at = after(now, max_hold_ns);
-	t->ends_at = earlier(after(now, lease_ns), t->max_hold_at); /* (L1) */
+	t->ends_at = earlier(after(now, lease_ns), t->max_hold_at); /* (LE1) */
 	t->renew_at = SHIM_NEVER;
 }
 
@@ -50,11 +50,11 @@ bool
 term_renew(struct term *t, enum lk_lease_state state, uint64_t now, uint64_t lease_ns)
 {
 	if (state == LK_LEASE_LOST || now >= t->ends_at)
-		return false; /* (L2, L3) */
+		return false; /* (LE2, LE3) */
 	if (lease_ns != 0)
 		t->lease_ns = lease_ns;
 	t->began_at = now;
-	t->ends_at = earlier(after(now, t->lease_ns), t->max_hold_at); /* (L1) */
+	t->ends_at = earlier(after(now, t->lease_ns), t->max_hold_at); /* (LE1) */
 	return true;
 }
 
@@ -64,8 +64,8 @@ term_aim(struct term *t, uint64_t lot)
 	const uint64_t third = t->lease_ns / 3;
 	const uint64_t jitter = third / 5 != 0 ? lot % (third / 5) : 0;
 
-	t->renew_at = term_can_grow(t) ? after(t->began_at, third - third / 10 + jitter)
-				       : SHIM_NEVER;
+	t->renew_at =
+		term_can_grow(t) ? after(t->began_at, third - third / 10 + jitter) : SHIM_NEVER;
 }
 
 static uint64_t

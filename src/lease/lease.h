@@ -12,22 +12,22 @@
  *              '-------------> LOST <------------------'
  *                 its end: for ever
  *
- * L1  a term goes from `began_at` to `ends_at`, and `ends_at` is never beyond `max_hold_at`.
- * L2  LOST is final: no renewal makes it anything else, not even if nobody else came meanwhile.
- * L3  at and after `ends_at` a lease is lost, whoever finds it out and however late.
+ * LE1  a term goes from `began_at` to `ends_at`, and `ends_at` is never beyond `max_hold_at`.
+ * LE2  LOST is final: no renewal makes it anything else, not even if nobody else came meanwhile.
+ * LE3  at and after `ends_at` a lease is lost, whoever finds it out and however late.
  */
 #ifndef LK_LEASE_LEASE_H
 #define LK_LEASE_LEASE_H
 
 #include <latchkey.h>
 
-#include "base/atomic.h"
+#include "base/env.h"
 
 /* The times of one lease. */
 struct term {
 	uint64_t lease_ns;    /* of each term; SHIM_NEVER: only max_hold_at bounds it */
 	uint64_t began_at;    /* the present term */
-	uint64_t ends_at;     /* … (L1) */
+	uint64_t ends_at;     /* … (LE1) */
 	uint64_t max_hold_at; /* SHIM_NEVER: no bound */
 	uint64_t renew_at;    /* SHIM_NEVER: not by itself */
 };
@@ -52,7 +52,7 @@ bool lease_may_go(enum lk_lease_state from, enum lk_lease_state to);
 void term_begin(struct term *t, uint64_t now, uint64_t lease_ns, uint64_t max_hold_ns);
 
 /*
- * Another term, from `now` on; `lease_ns` 0: as long as before.  False: it is lost (L2, L3), and nothing
+ * Another term, from `now` on; `lease_ns` 0: as long as before.  False: it is lost (LE2, LE3), and nothing
  * changed.
  */
 bool term_renew(struct term *t, enum lk_lease_state state, uint64_t now, uint64_t lease_ns);
@@ -64,7 +64,7 @@ void term_aim(struct term *t, uint64_t lot);
 struct term_next term_next(const struct term *t, enum lk_lease_state state, uint64_t now,
 			   uint32_t suspect_pct);
 
-/* What it is at `now`, whatever was noted so far.  (L3) */
+/* What it is at `now`, whatever was noted so far.  (LE3) */
 enum lk_lease_state term_state(const struct term *t, enum lk_lease_state state, uint64_t now,
 			       uint32_t suspect_pct);
 

@@ -186,7 +186,8 @@ Test(lease, keeps_its_laws_on_any_walk)
 	uint64_t seed = 5;
 
 	for (int walk = 0; walk < 2000; walk++) {
-		const uint64_t longest = test_random(&seed) % 2 ? 50 + test_random(&seed) % 200 : LK_OFF;
+		const uint64_t longest =
+			test_random(&seed) % 2 ? 50 + test_random(&seed) % 200 : LK_OFF;
 		enum lk_lease_state state = LK_LEASE_HELD;
 		uint64_t now = 1000;
 		struct term t;
@@ -197,15 +198,15 @@ Test(lease, keeps_its_laws_on_any_walk)
 
 			now += test_random(&seed) % 20;
 			next = term_next(&t, state, now, PCT);
-			cr_assert_le(t.ends_at, t.max_hold_at, "L1");
+			cr_assert_le(t.ends_at, t.max_hold_at, "LE1");
 			cr_assert((next.step == TERM_LOSE) ==
 					  (state != LK_LEASE_LOST && now >= t.ends_at),
-				  "L3");
+				  "LE3");
 			if (next.step == TERM_WAIT)
 				cr_assert_gt(next.due, now);
 			if (next.step == TERM_LOSE || next.step == TERM_SUSPECT) {
-				enum lk_lease_state to = next.step == TERM_LOSE ? LK_LEASE_LOST
-										: LK_LEASE_SUSPECT;
+				enum lk_lease_state to =
+					next.step == TERM_LOSE ? LK_LEASE_LOST : LK_LEASE_SUSPECT;
 
 				cr_assert(lease_may_go(state, to));
 				state = to;
@@ -213,7 +214,7 @@ Test(lease, keeps_its_laws_on_any_walk)
 			if (test_random(&seed) % 3 == 0) {
 				bool lost = state == LK_LEASE_LOST || now >= t.ends_at;
 
-				cr_assert_eq(term_renew(&t, state, now, 0), !lost, "L2");
+				cr_assert_eq(term_renew(&t, state, now, 0), !lost, "LE2");
 				if (!lost)
 					state = LK_LEASE_HELD;
 			}
