@@ -268,7 +268,7 @@ acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	return rc;
 }
 
-/* … once more, if it was interrupted.  (T2) */
+/* … once more, if it was interrupted.  (Z2) */
 static int
 acquire_at_last(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 		lk_grant *out)

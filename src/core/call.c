@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of shared owners.  (T1-T4) */
+/* Calls of shared owners.  (Z1-Z4) */
 #include "core/call.h"
 #include "core/leases.h"
 
@@ -63,7 +63,7 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* (T3) */
+	if (unlikely(w->is_due)) /* (Z3) */
 		owner_catch_up(w);
 	open_latch(w);
 }
@@ -73,6 +73,29 @@ call_away_shared(struct lk_owner *w)
 {
 	w->is_away = true;
 	open_latch(w);
+}
+
+/* The wait of a call that is away, if it waits.  (Z2) */
+static void
+interrupt(struct lk_owner *w)
+{
+	struct lot *l = &w->manager->lot;
+	bool ended = false;
+
+	if (w->waits_as != NULL)
+		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
+	else if (w->waits_for_all != NULL)
+		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	if (ended)
+		park_wake(l->env, &w->party.parker);
+}
+
+void
+call_sleeps_shared(struct lk_owner *w)
+{
+	if (unlikely(w->is_due)) /* it became so when the call was away before */
+		interrupt(w);
+	call_away_shared(w);
 }
 
 void
@@ -90,21 +113,6 @@ owner_share(struct lk_owner *w)
 	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
 	w->gate = &w->turnstile;
 	take_latch(w);
-}
-
-/* The wait of a call that is away, if it waits.  (T2) */
-static void
-interrupt(struct lk_owner *w)
-{
-	struct lot *l = &w->manager->lot;
-	bool ended = false;
-
-	if (w->waits_as != NULL)
-		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
-	else if (w->waits_for_all != NULL)
-		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
-	if (ended)
-		park_wake(l->env, &w->party.parker);
 }
 
 bool

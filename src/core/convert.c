@@ -201,7 +201,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 	do {
 		w->made_real = 0; /* (H10) */
 		if (unlikely(rc == CALL_AGAIN))
-			owner_catch_up(w); /* (T2) */
+			owner_catch_up(w); /* (Z2) */
 		rc = leases_look(w, g);
 		if (likely(rc == 0))
 			rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q)

@@ -10,7 +10,7 @@
  * LE4  a lease has an owner from leases_begin() until it is free; that, and all else but the timer, changes under
  *      the latch of that owner.  Whoever comes from the timer compares under the latch: a lease that
  *      is free, or another owner's, is no longer his (S1).
- * LE5  an owner with a lease is shared.  (T1)
+ * LE5  an owner with a lease is shared.  (Z1)
  * LE6  a lease in w->leases is HELD or SUSPECT, and its grant is held; there, the timer is set for what is next, or
  *      earlier, or is being fired.  To move an end away does not touch it: it finds out when it fires.
  * LE7  a LOST lease is the memory of the loss: in w->losses until a release has told it, in w->keeps as long as
@@ -87,7 +87,7 @@ leases_look(struct lk_owner *w, lk_grant g)
 	return unlikely(w->is_latched) ? leases_look_slow(w, g) : 0; /* (LE5) */
 }
 
-/* In its thread, with the latch: what is over ends.  (T2) */
+/* In its thread, with the latch: what is over ends.  (Z2) */
 void leases_catch_up(struct lk_owner *w);
 
 void lease_fill_info(const struct lk_owner *w, const struct lease *l, struct lk_grant_info *out);

@@ -58,9 +58,21 @@ lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct
 	return open_owner(m, NULL, OWNER_OPEN, out);
 }
 
-/* The same of a shared owner, whose leases end and whose notices are told to their end. */
-static LK_COLD void
-end_shared(struct lk_owner *w)
+/* Nobody is in a call with it any more; its memory becomes another owner's. */
+static void
+end_owner(struct lk_owner *w)
+{
+	struct slab *home = &w->manager->owners;
+
+	release_everything(w, false);
+	owner_end(w);
+	owner_leave(w);
+	slab_put(home, w);
+}
+
+/* The same of one whose latch the call may have: its leases end, and its notices are told to their end. */
+static void
+end_any_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
@@ -83,34 +95,33 @@ end_shared(struct lk_owner *w)
 	slab_put(home, w);
 }
 
-/* Nobody is in a call with it any more; its memory becomes another owner's. */
 static void
-end_owner(struct lk_owner *w)
+forget_thread(struct lk_owner *w)
 {
-	struct slab *home = &w->manager->owners;
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
+		process_forget_owner(&w->manager->member, w);
+}
 
-	if (unlikely(w->is_latched)) {
-		end_shared(w);
-		return;
-	}
-	release_everything(w, false);
-	owner_end(w);
-	call_end(w);
-	slab_put(home, w);
+static LK_NOINLINE int
+close_slowly(struct lk_owner *w)
+{
+	int rc = release_enter(w);
+
+	if (rc != 0)
+		return rc;
+	forget_thread(w);
+	end_any_owner(w);
+	return 0;
 }
 
 int
 lk_owner_close(struct lk_owner *w)
 {
-	int rc;
-
 	if (w == NULL)
 		return LK_E_INVAL;
-	rc = release_enter(w);
-	if (rc != 0)
-		return rc;
-	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
-		process_forget_owner(&w->manager->member, w);
+	if (unlikely(owner_enter(w) != 0))
+		return close_slowly(w);
+	forget_thread(w);
 	end_owner(w);
 	return 0;
 }
@@ -123,7 +134,7 @@ owner_thread_ends(struct member *me, void *owner)
 	if (release_enter(owner) != 0)
 		return;
 	release_quietly(owner, true); /* the registry's lock is held (N1) */
-	end_owner(owner);
+	end_any_owner(owner);
 }
 
 int

@@ -289,7 +289,7 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	if (told)
 		event_wait_begins(w, waiter, q);
 	w->waits_as = waiter;
-	call_away(w);
+	call_sleeps(w);
 	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
 	call_back(w);
 	w->waits_as = NULL;
@@ -395,7 +395,7 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	if (told)
 		event_wait_begins(w, part, q);
 	w->waits_for_all = c;
-	call_away(w);
+	call_sleeps(w);
 	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
 	call_back(w);
 	w->waits_for_all = NULL;
