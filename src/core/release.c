@@ -468,6 +468,8 @@ lk_release_all(struct lk_owner *w)
 	if (rc != 0)
 		return rc;
 	release_everything(w, false);
+	if (unlikely(w->is_latched))
+		losses_forget(w);
 	call_end(w);
 	return 0;
 }
