@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Notices to owners.  (A5) */
+/* Notices to owners.  (A1) */
 #include "core/notices.h"
 
 #include "base/guest.h"
@@ -52,7 +52,7 @@ notice_tell(struct lk_owner *w, const struct lk_notice *n)
 	struct guest g;
 
 	thread_note_me(&t.by);
-	w->tellings = &t; /* (A5) */
+	w->tellings = &t; /* (A1) */
 	latch_unlock(&w->latch);
 	guest_enter(&g);
 	fn(arg, n);

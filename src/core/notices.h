@@ -2,7 +2,7 @@
 /*
  * Notices to owners: told with nothing latched, and never after the owner's close has returned.
  *
- * A5  a notice is begun under the owner's latch, while the owner is open; a close that has the latch sees to it that
+ * A1  a notice is begun under the owner's latch, while the owner is open; a close that has the latch sees to it that
  *     none is begun any more, and then waits for those that are being told.  It does not wait for one that its
  *     own thread is telling: that is a close from inside the callback.
  */
@@ -34,7 +34,7 @@ void notice_is(struct lk_notice *n, struct lk_owner *w, enum lk_kind kind, lk_gr
 /* Tell it.  With the owner's latch, which is open meanwhile. */
 void notice_tell(struct lk_owner *w, const struct lk_notice *n);
 
-/* Without the latch, when none can begin: until all have been told.  (A5) */
+/* Without the latch, when none can begin: until all have been told.  (A1) */
 void notices_end(struct lk_owner *w);
 
 #endif /* LK_CORE_NOTICES_H */
