@@ -20,7 +20,7 @@
 	"before"
 #define ADVICE_CONVERSION_DEADLOCK \
 	"release the grant and begin again; take U instead of S if you may write later"
-#define ADVICE_LOST                                                                   \
+#define ADVICE_LOST                                                                        \
 	"stop writing under it, release it, and begin again; renew earlier, or ask for a " \
 	"longer lease"
 #define ADVICE_SUSPECT "finish what you have begun, or renew the lease"
