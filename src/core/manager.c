@@ -16,6 +16,7 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->deadlock_delay_ns = s->deadlock_delay_ns;
 	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;
 	m->detector.victim = (enum lk_victim)s->victim;
+	m->detector.delay_ns = s->deadlock_delay_ns;
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
 	m->sample_every = s->sample_every;
