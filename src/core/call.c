@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of shared owners.  (T1-T4) */
-#include "core/call.h"
+#include "core/pending.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
+
+void
+owner_moves(struct lk_owner *w)
+{
+	shim_store(&w->moves, shim_load(&w->moves, SHIM_RELAXED) + 1, SHIM_RELEASE);
+}
 
 static void
 take_latch(struct lk_owner *w)
 {
 	latch_lock(&w->latch);
 	w->is_latched = true;
+	owner_moves(w);
 }
 
 static void
 open_latch(struct lk_owner *w)
 {
 	w->is_latched = false;
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
@@ -68,17 +76,11 @@ call_end_shared(struct lk_owner *w)
 }
 
 void
-call_away_shared(struct lk_owner *w)
-{
-	w->is_away = true;
-	open_latch(w);
-}
-
-void
 call_back_shared(struct lk_owner *w)
 {
 	take_latch(w);
 	w->is_away = false;
+	shim_store(&w->away, 0u, SHIM_RELAXED);
 }
 
 void
@@ -106,6 +108,23 @@ interrupt(struct lk_owner *w)
 		park_wake(l->env, &w->party.parker);
 }
 
+void
+call_away_shared(struct lk_owner *w)
+{
+	w->is_away = true;
+	shim_store(&w->away, 1u, SHIM_SEQ_CST); /* before the look (U4) */
+	if (unlikely(shim_load(&w->news, SHIM_SEQ_CST) != 0) && w->n_pending != 0)
+		owner_leave_due(w);
+	open_latch(w);
+}
+
+void
+owner_leave_due(struct lk_owner *w)
+{
+	w->is_due = true;
+	interrupt(w);
+}
+
 bool
 owner_seize(struct lk_owner *w, uint64_t id)
 {
@@ -115,10 +134,11 @@ owner_seize(struct lk_owner *w, uint64_t id)
 		latch_unlock(&w->latch);
 		return false;
 	}
-	if (!w->is_away)
+	if (!w->is_away) {
+		owner_moves(w);
 		return true;
-	w->is_due = true;
-	interrupt(w);
+	}
+	owner_leave_due(w);
 	latch_unlock(&w->latch);
 	return false;
 }
@@ -126,11 +146,15 @@ owner_seize(struct lk_owner *w, uint64_t id)
 void
 owner_yield(struct lk_owner *w)
 {
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
 void
 owner_catch_up(struct lk_owner *w)
 {
-	w->is_due = false;
+	do {
+		w->is_due = false;
+		pending_catch_up(w);
+	} while (w->is_due); /* one may make another begin anew */
 }

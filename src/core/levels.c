@@ -164,18 +164,51 @@ levels_add_parts(const struct batch *b, const struct levels *l, struct composite
 	}
 }
 
+/* … and what the owner has taken itself since, into one. */
+static lk_mode
+merge(const struct batch *b, const struct level *v, struct hold *s)
+{
+	const lk_mode has = hold_effective(s);
+	const lk_mode both = mode_supremum(has, v->want); /* admits nobody whom one of them kept out */
+	const bool seated = hold_is(s, HEAD_SEAT);
+	uint64_t w = shim_load(&v->r->word, SHIM_RELAXED);
+
+	if (both == has) {
+		release_word(b->w, v->r, v->want, LK_NL, false);
+		return has;
+	}
+	while (!shim_cas(&v->r->word, &w,
+			 word_change(word_without(w, seated ? LK_NL : has), v->want, both),
+			 SHIM_ACQ_REL))
+		;
+	if (seated)
+		seat_weaken(b->w, v->r, has, LK_NL);
+	hold_set_seated(s, false);
+	return both;
+}
+
 /* Its word counts it: write it down.  0, or the code to return; then it is only in the word.  (K7) */
 static int
-adopt(struct batch *b, const struct level *v)
+adopt(struct batch *b, struct level *v)
 {
+	const uint32_t slot = v->counted == LK_NL ? hold_find(&b->w->holds, v->r) : SLOT_NONE;
+	struct hold *s = slot != SLOT_NONE ? hold_at(&b->w->holds, slot) : NULL;
+	lk_mode both = LK_NL;
 	int rc;
 
+	if (s != NULL && !hold_is(s, HEAD_IMPLIED))
+		both = merge(b, v, s);
 	b->q->extra = NULL;
 	b->q->adopts = v->r;
 	rc = count_take(b->w, v->r, v->need, b->q);
 	b->q->adopts = NULL;
-	if (rc == 0)
+	if (rc == 0) {
 		b->reserve[b->n_reserves++] = (struct reserve){ v->r, v->need };
+	} else if (both != LK_NL) {
+		v->is_part = false; /* it goes back to what the owner has taken */
+		if (both != hold_effective(s))
+			release_word(b->w, v->r, both, hold_effective(s), false);
+	}
 	return rc;
 }
 
@@ -186,7 +219,7 @@ leave_seats(struct batch *b, const struct levels *l)
 	for (size_t i = 0; i < l->n; i++) {
 		uint32_t slot = hold_find(&b->w->holds, l->at[i].r);
 
-		if (l->at[i].is_part && slot != SLOT_NONE)
+		if (l->at[i].is_part && l->at[i].counted != LK_NL && slot != SLOT_NONE)
 			hold_set_seated(hold_at(&b->w->holds, slot), false);
 	}
 }
@@ -211,7 +244,7 @@ levels_undo(struct batch *b, const struct levels *l)
 }
 
 int
-levels_adopt(struct batch *b, const struct levels *l)
+levels_adopt(struct batch *b, struct levels *l)
 {
 	size_t done = 0;
 	int rc = 0;
@@ -237,4 +270,23 @@ levels_unpin(struct levels *l)
 {
 	while (l->n > 0)
 		resource_unpin(l->at[--l->n].r);
+}
+
+bool
+levels_stand(const struct batch *b, const struct levels *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct level *v = &l->at[i];
+		const struct hold *s = hold_on(b, v->r);
+		const bool implied = s != NULL && hold_is(s, HEAD_IMPLIED);
+		const lk_mode now = s != NULL ? hold_effective(s) : LK_NL;
+
+		if (v->held != v->counted || implied) {
+			if (v->is_part && (!implied || v->counted != LK_NL || now != v->held))
+				return false;
+		} else if (v->counted != LK_NL && v->is_part && now != v->held) {
+			return false;
+		}
+	}
+	return true;
 }

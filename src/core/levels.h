@@ -45,7 +45,10 @@ a64 *level_seat(const struct batch *b, const struct level *v);
  * All words count the parts: write them down as reserves, from the root down.  0, or the code to return: then all
  * of it has gone back.  Or give it back at once.
  */
-int levels_adopt(struct batch *b, const struct levels *l);
+int levels_adopt(struct batch *b, struct levels *l);
 void levels_undo(struct batch *b, const struct levels *l);
+
+/* Can they be written down, although the owner has gone on since they were weighed? */
+bool levels_stand(const struct batch *b, const struct levels *l);
 
 #endif /* LK_CORE_LEVELS_H */

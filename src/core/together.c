@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch that has to wait, in its thread: what it needs as one composite, and what it was granted as reserves.  (K7) */
 #include "core/levels.h"
+#include "core/pending.h"
 
 /* Everything at once, in all the words. */
 static int
@@ -11,6 +12,10 @@ wait_for_levels(struct batch *b, struct levels *l)
 
 	if (c == NULL)
 		return LK_E_NOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->at[i].counted != LK_NL)
+			pending_withdraw(b->w, l->at[i].r); /* (U3) */
+	}
 	(void)levels_weigh(b, l);
 	levels_add_parts(b, l, c);
 	if (c->n_parts > 0) /* else it was only a latch that was in the way */

@@ -109,7 +109,8 @@ struct lk_owner {
 
 	/* With requests that have no thread.  (core/pending.h) */
 	struct cds_list_head pending; /* under the latch */
-	a32 n_pending;                /* … how many of them wait */
+	uint32_t n_pending;           /* … how many of them wait */
+	uint64_t pending_names;       /* a bit for each name that one needs, or another one */
 	a64 moves;                    /* odd while somebody may change what it holds (Y3) */
 	a32 away;                     /* is_away, for who rings */
 	a32 news;                     /* a request of its has ended */
