@@ -501,7 +501,7 @@ take_told(struct batch *b)
 	if (rc != 0 || b->n == 0)
 		return rc;
 	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
-		owner_catch_up(b->w); /* (T2) */
+		owner_catch_up(b->w); /* (Z2) */
 	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
 			     : events_want(b->w, LK_EVENT_ACQUIRED)))
 		batch_tell(b, rc);

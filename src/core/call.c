@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of shared owners.  (T1-T4) */
+/* Calls of shared owners.  (Z1-Z4) */
 #include "core/pending.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
@@ -70,30 +70,20 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* (T3) */
+	if (unlikely(w->is_due)) /* (Z3) */
 		owner_catch_up(w);
 	open_latch(w);
 }
 
 void
-call_back_shared(struct lk_owner *w)
+call_away_shared(struct lk_owner *w)
 {
-	take_latch(w);
-	w->is_away = false;
-	shim_store(&w->away, 0u, SHIM_RELAXED);
+	w->is_away = true;
+	shim_store(&w->away, 1u, SHIM_SEQ_CST);
+	open_latch(w);
 }
 
-void
-owner_share(struct lk_owner *w)
-{
-	if (w->is_latched)
-		return;
-	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
-	w->gate = &w->turnstile;
-	take_latch(w);
-}
-
-/* The wait of a call that is away, if it waits.  (T2) */
+/* The wait of a call that is away, if it waits.  (Z2) */
 static void
 interrupt(struct lk_owner *w)
 {
@@ -109,13 +99,38 @@ interrupt(struct lk_owner *w)
 }
 
 void
-call_away_shared(struct lk_owner *w)
+call_sleeps_shared(struct lk_owner *w)
 {
 	w->is_away = true;
 	shim_store(&w->away, 1u, SHIM_SEQ_CST); /* before the look (U4) */
-	if (unlikely(shim_load(&w->news, SHIM_SEQ_CST) != 0) && w->n_pending != 0)
-		owner_leave_due(w);
+	w->is_due |= w->n_pending != 0 && shim_load(&w->news, SHIM_SEQ_CST) != 0;
+	if (unlikely(w->is_due)) /* or it became so when the call was away before */
+		interrupt(w);
 	open_latch(w);
+}
+
+void
+call_back_shared(struct lk_owner *w)
+{
+	take_latch(w);
+	w->is_away = false;
+	shim_store(&w->away, 0u, SHIM_RELAXED);
+}
+
+void
+owner_share_now(struct lk_owner *w)
+{
+	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
+	w->gate = &w->turnstile;
+}
+
+void
+owner_share(struct lk_owner *w)
+{
+	if (w->is_latched)
+		return;
+	owner_share_now(w);
+	take_latch(w);
 }
 
 void

@@ -6,26 +6,28 @@
  * while the thread does something else: such an owner is *shared*, from the moment one of its calls says so
  * until it is closed.
  *
- * T1  the gate of a shared owner is its turnstile, which is never 0: so no plain way is gone, and every call has
+ * Z1  the gate of a shared owner is its turnstile, which is never 0: so no plain way is gone, and every call has
  *     the owner's latch from call_begin() to call_end(), but while it is *away*.
- * T2  a call is away while it sleeps in a line, and while it runs code of the caller's.  What the owner holds does not
+ * Z2  a call is away while it sleeps in a line, and while it runs code of the caller's.  What the owner holds does not
  *     change meanwhile: whoever finds a call away leaves what there is to do to its thread, and ends its
- *     wait.  The request then undoes all, does what is due, and begins anew, with the same deadline.
- * T3  what is due is done at the end of that call at the latest, before the latch is open.
- * T4  order of latches: owner, then bucket.  Who has the latch of an owner takes no other owner's.
+ *     wait; and a call that is to catch up does not begin to sleep.  The request then undoes all, does what is due,
+ *     and begins anew, with the same deadline.
+ * Z3  what is due is done at the end of that call at the latest, before the latch is open.
+ * Z4  order of latches: owner, then bucket.  Who has the latch of an owner takes no other owner's.
  */
 #ifndef LK_CORE_CALL_H
 #define LK_CORE_CALL_H
 
 #include "core/manager.h"
 
-/* What a request came to that was interrupted: it is begun anew (T2), and no caller sees it. */
+/* What a request came to that was interrupted: it is begun anew (Z2), and no caller sees it. */
 enum { CALL_AGAIN = 1 };
 
 int call_begin_slow(struct lk_owner *w, int gate);
 int release_enter_slow(struct lk_owner *w, int gate);
 void call_end_shared(struct lk_owner *w);
 void call_away_shared(struct lk_owner *w);
+void call_sleeps_shared(struct lk_owner *w);
 void call_back_shared(struct lk_owner *w);
 
 /* A request: refused once the gate is shut.  0, or the code to return; call_end() in any case. */
@@ -54,7 +56,15 @@ call_end(struct lk_owner *w)
 	owner_leave(w);
 }
 
-/* Around a sleep, and code of the caller's.  (T2) */
+/* Before a sleep in a line, as `waits_as` or `waits_for_all`: not if something is due already.  (Z2) */
+LK_HOT void
+call_sleeps(struct lk_owner *w)
+{
+	if (unlikely(w->is_latched))
+		call_sleeps_shared(w);
+}
+
+/* Around code of the caller's.  (Z2) */
 LK_HOT void
 call_away(struct lk_owner *w)
 {
@@ -69,8 +79,9 @@ call_back(struct lk_owner *w)
 		call_back_shared(w);
 }
 
-/* In a call of the owner: from now on it is shared. */
+/* In a call of the owner: from now on it is shared.  The same of one that is just being opened. */
 void owner_share(struct lk_owner *w);
+void owner_share_now(struct lk_owner *w);
 
 /*
  * From any thread: change what an owner holds.  True: it is the opening with that id, and no call is under way; what

@@ -237,7 +237,7 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 		return rc;
 	do {
 		if (unlikely(rc == CALL_AGAIN))
-			owner_catch_up(w); /* (T2) */
+			owner_catch_up(w); /* (Z2) */
 		w->made_real = 0;          /* (H10) */
 		rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q) : LK_E_STALE;
 		if (unlikely(q->extra != NULL))

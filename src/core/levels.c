@@ -169,7 +169,8 @@ static lk_mode
 merge(const struct batch *b, const struct level *v, struct hold *s)
 {
 	const lk_mode has = hold_effective(s);
-	const lk_mode both = mode_supremum(has, v->want); /* admits nobody whom one of them kept out */
+	const lk_mode both =
+		mode_supremum(has, v->want); /* admits nobody whom one of them kept out */
 	const bool seated = hold_is(s, HEAD_SEAT);
 	uint64_t w = shim_load(&v->r->word, SHIM_RELAXED);
 

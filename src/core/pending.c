@@ -440,7 +440,7 @@ settle(struct pending *s)
 	finish_unless_waiting(s, rc);
 }
 
-/* The same, with the owner's latch, from anywhere: unless that is for its thread to do (T2). */
+/* The same, with the owner's latch, from anywhere: unless that is for its thread to do (Z2). */
 static void
 settle_or_leave(struct pending *s)
 {
@@ -594,8 +594,19 @@ is_refusal(int rc)
 	return rc == LK_E_NOMEM || rc == LK_E_CLOSED || rc == LK_E_INVAL;
 }
 
+/* Whom does it wait for? */
+static void
+notify_of(const struct pending *s, struct notify_calls *calls)
+{
+	if (s->c == NULL)
+		notify_blocked(owner_of(s), &s->alone, calls);
+	for (uint32_t i = 0; s->c != NULL && i < s->c->n_parts; i++)
+		notify_blocked(owner_of(s), &s->c->part[i], calls);
+}
+
 int
-pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue)
+pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
+	      struct notify_calls *calls)
 {
 	const uint64_t now = env_now(&s->manager->env);
 	struct posture p;
@@ -627,6 +638,8 @@ pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue)
 		rc = 0;
 	}
 	act_no_more(w, p);
+	if (s->is_joined && notify_is_wanted(s->manager))
+		notify_of(s, calls);
 	if (rc == 0 && s->is_withdrawn && s->deadline_ns != SHIM_NEVER)
 		arm(s, now);
 	return rc;
@@ -638,8 +651,7 @@ pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue)
 static bool
 waits_for(const struct pending *s, const struct lk_owner *w)
 {
-	return shim_load(&s->owner, SHIM_RELAXED) == w && s->is_listed &&
-	       s->phase == PENDING_WAITS;
+	return shim_load(&s->owner, SHIM_RELAXED) == w && s->is_listed && s->phase == PENDING_WAITS;
 }
 
 /* Time has passed, or it was moved.  True: it is to look whether it is in a ring. */
@@ -769,16 +781,19 @@ pending_attend(struct pending *s)
 	latch_unlock(&w->latch);
 }
 
-void
+bool
 pending_leave_owner(struct pending *s)
 {
 	struct lk_owner *w = owner_of(s);
+	bool was_listed;
 
 	latch_lock(&w->latch);
-	if (s->is_listed)
+	was_listed = s->is_listed;
+	if (was_listed)
 		cds_list_del(&s->node);
 	s->is_listed = false;
 	latch_unlock(&w->latch);
+	return was_listed;
 }
 
 /* --------------------------------------------------- what its owner does else */
@@ -788,8 +803,7 @@ static void
 withdraw(struct pending *s)
 {
 	struct lk_owner *w = owner_of(s);
-	const bool was_granted =
-		!leave(s, WAITER_INTERRUPTED) && wait_state(s) == WAITER_GRANTED;
+	const bool was_granted = !leave(s, WAITER_INTERRUPTED) && wait_state(s) == WAITER_GRANTED;
 
 	if (!was_granted && wait_state(s) != WAITER_INTERRUPTED)
 		return; /* it has ended, and holds nothing */

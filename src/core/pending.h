@@ -12,7 +12,7 @@
  * It is a batch, of one name or many: tried without waiting, then waited for in all its levels at once
  * (levels.h).  One level: an ordinary waiter; several: a composite.  When it is granted, all words count it, and its
  * party rings.  Then somebody *settles* it: writes the grants down, which changes what its owner holds, so under
- * the owner's latch and not while a call of its is away (T2).
+ * the owner's latch and not while a call of its is away (Z2).
  *
  * U1  all of it but party, timer and post is under the latch of its owner.  It is in its owner's list from before it
  *     waits until it is reaped, or the owner closed; and its timer is set only while it is in that list.  (A late
@@ -24,7 +24,7 @@
  *     both become one when it is settled, or, if the one keeps the other waiting, the request is begun anew
  *     (pending_note).  What is implied is looked at again when it is settled.  Of several requests of an owner that
  *     strengthen the same hold one waits in the line, the others until it has ended.
- * U4  the owner's thread settles what is due before it goes on (T3).  Who rings, and finds it away, has the
+ * U4  the owner's thread settles what is due before it goes on (Z3).  Who rings, and finds it away, has the
  *     service see to that; who goes away, and finds that something has rung, does not sleep: each stores first and
  *     then looks.
  * U5  a request that was not told of is not kept: after the gate is shut nothing is written down.
@@ -34,6 +34,7 @@
 
 #include "core/call.h"
 #include "core/levels.h"
+#include "core/notify.h"
 #include "core/queue.h"
 
 enum pending_phase { PENDING_FREE, PENDING_WAITS, PENDING_DONE };
@@ -50,11 +51,11 @@ struct pending {
 	struct cds_list_head node;
 	enum pending_phase phase;
 	bool is_listed;
-	bool is_joined;      /* in the line, or not settled since */
-	bool is_withdrawn;   /* (U3) */
-	bool is_impatient;   /* LK_NOWAIT */
-	bool is_canceled;    /* while it was withdrawn */
-	a32 has_parts;       /* it is a composite, whose end may leave something to do (K2) */
+	bool is_joined;    /* in the line, or not settled since */
+	bool is_withdrawn; /* (U3) */
+	bool is_impatient; /* LK_NOWAIT */
+	bool is_canceled;  /* while it was withdrawn */
+	a32 has_parts;     /* it is a composite, whose end may leave something to do (K2) */
 	struct batch b;
 	struct request q;
 	struct levels l;
@@ -93,13 +94,14 @@ void pending_free(struct pending *s);
  * In a call of `w`, which is shared: begin.  0: it waits, or is done and posted.  Otherwise it was refused, and is
  * the caller's to free.
  */
-int pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue);
+int pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
+		  struct notify_calls *calls);
 
 /* It has ended, as far as the queue knows: settle it, or leave that to its owner's thread.  Any thread. */
 void pending_attend(struct pending *s);
 
-/* It was taken out of the queue: out of its owner's list. */
-void pending_leave_owner(struct pending *s);
+/* It was taken out of the queue: out of its owner's list.  False: the owner has closed.  Nobody changes it any more. */
+bool pending_leave_owner(struct pending *s);
 
 /*
  * Before the owner makes what it has on `r` stronger than `from`, and after it has made it `to`.  0; or LK_E_BUSY: a

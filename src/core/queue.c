@@ -7,10 +7,11 @@
 static bool
 is_to_ring(struct lk_queue *q)
 {
-	if (q->is_rung)
+	if (q->is_rung || q->n_settling != 0)
 		return false;
 	q->is_rung = true;
-	shim_add(&q->n_ringing, 1u, SHIM_RELAXED); /* under the latch, so lk_queue_close() sees it */
+	shim_add(&q->n_ringing, 1u,
+		 SHIM_RELAXED); /* under the latch, so lk_queue_close() sees it */
 	return true;
 }
 
@@ -103,6 +104,15 @@ queue_begin(struct lk_queue *q)
 	bell_silence(q->fd);
 	latch_lock(&q->latch);
 	q->is_rung = false;
+	q->n_settling++;
+	latch_unlock(&q->latch);
+}
+
+void
+queue_settled(struct lk_queue *q)
+{
+	latch_lock(&q->latch);
+	q->n_settling--;
 	latch_unlock(&q->latch);
 }
 

@@ -32,6 +32,7 @@ struct lk_queue {
 	bool is_open;
 	bool is_rung; /* (J2) */
 	int fd;
+	uint32_t n_settling; /* who is about to look, so that what they post need not ring */
 	a32 n_ringing;
 	a32 n_owners; /* whose notices come here */
 	uint64_t n_expected;
@@ -52,8 +53,9 @@ void queue_bring(struct post *p);
 /* It is ready, unless it is already. */
 void queue_post(struct lk_queue *q, struct post *p);
 
-/* Around taking things out.  (J2) */
+/* Around taking things out; between the first two nobody is called.  (J2) */
 void queue_begin(struct lk_queue *q);
+void queue_settled(struct lk_queue *q);
 void queue_end(struct lk_queue *q);
 
 /* The first that has ended; the first that is ready, which is expected no more.  NULL: none. */

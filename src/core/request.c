@@ -2,6 +2,7 @@
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/call.h"
 #include "core/events.h"
+#include "core/notify.h"
 #include "core/report.h"
 #include "core/request.h"
 #include "core/sample.h"
@@ -137,7 +138,7 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 
 void
 request_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
-	 char label[LK_LABEL_MAX + 1])
+	     char label[LK_LABEL_MAX + 1])
 {
 	owner_label(w, label);
 	face->owner_id = shim_load(&w->id, SHIM_RELAXED);
@@ -240,6 +241,18 @@ look_back(void *arg, const struct waiter *waiter)
 	fill_report(l->w, waiter, l->q, true, true);
 }
 
+/* Those in its way, if they want to know.  The waiter is in its line, the call away. */
+static LK_COLD void
+notify_of(struct lk_owner *w, const struct waiter *q, uint32_t n)
+{
+	struct notify_calls calls = { .n = 0 };
+
+	for (uint32_t i = 0; i < n; i++) {
+		notify_blocked(w, &q[i], &calls);
+		notify_run(&calls);
+	}
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
@@ -258,8 +271,11 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	if (told)
 		event_wait_begins(w, waiter, q);
 	w->waits_as = waiter;
-	call_away(w);
-	rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	call_sleeps(w);
+	if (notify_is_wanted(m))
+		notify_of(w, waiter, 1);
+	rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
+						  &w->count.parks));
 	call_back(w);
 	w->waits_as = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
@@ -362,7 +378,9 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	if (told)
 		event_wait_begins(w, part, q);
 	w->waits_for_all = c;
-	call_away(w);
+	call_sleeps(w);
+	if (notify_is_wanted(m))
+		notify_of(w, c->part, c->n_parts);
 	rc = request_state_result(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
 	call_back(w);
 	w->waits_for_all = NULL;

@@ -133,8 +133,9 @@ print_of(const struct ring_search *s, bool *has_thread)
 
 	*has_thread = true;
 	do {
-		print += ((uint64_t)(uintptr_t)p ^ p->edge.sequence * UINT64_C(0x9e3779b97f4a7c15)) *
-			 UINT64_C(0xff51afd7ed558ccd);
+		print +=
+			((uint64_t)(uintptr_t)p ^ p->edge.sequence * UINT64_C(0x9e3779b97f4a7c15)) *
+			UINT64_C(0xff51afd7ed558ccd);
 		*has_thread &= party_has_thread(p);
 		p = p->edge.waits;
 	} while (p != s->root);

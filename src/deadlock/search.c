@@ -227,7 +227,8 @@ search_outside(struct ring_search *s, struct party *p)
 		struct outside *o = container_of(node, struct outside, node);
 		struct lk_owner *w = container_of(o, struct lk_owner, outside);
 
-		if (o->on == &party_owner(p)->party && o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
+		if (o->on == &party_owner(p)->party &&
+		    o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
 		    o->id == shim_load(&w->id, SHIM_ACQUIRE))
 			note_edge(s, &w->party,
 				  (struct wait_edge){ .waits = p, .sequence = o->sequence });

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pairing heap of timers.  (M1-M3) */
+/* A pairing heap of timers.  (J1-J3) */
 #include "lease/timer.h"
 
 void

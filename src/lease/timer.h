@@ -2,10 +2,10 @@
 /*
  * Timers: things that are to be done at some moment.  They are part of other objects, so to set one takes no memory.
  *
- * M1  a timer is in the heap exactly while `is_set`; both change under the latch.
- * M2  a timer is taken out before it is fired, and fired with nothing latched: so whoever unsets it and finds it
+ * J1  a timer is in the heap exactly while `is_set`; both change under the latch.
+ * J2  a timer is taken out before it is fired, and fired with nothing latched: so whoever unsets it and finds it
  *     not set must expect that it is being fired at that moment.  Its memory is type-stable, or pinned.
- * M3  whoever sets a timer that is due before all others wakes the one that sleeps until the first is due.
+ * J3  whoever sets a timer that is due before all others wakes the one that sleeps until the first is due.
  *
  * Source: pairing heaps, Fredman, Sedgewick, Sleator, Tarjan 1986.
  */
@@ -20,7 +20,7 @@ struct timer {
 	struct timer *next;                          /* sibling */
 	struct timer *prev;                          /* sibling, or parent */
 	uint64_t due_ns;                             /* on the clock of env_boottime() */
-	bool is_set;                                 /* (M1) */
+	bool is_set;                                 /* (J1) */
 	void (*fire)(struct timer *t, uint64_t now); /* the owner of the timer says what */
 };
 
@@ -28,7 +28,7 @@ struct timers {
 	struct latch latch;
 	struct env *env;
 	struct timer *first;
-	a32 news; /* who sleeps, sleeps on it (M3) */
+	a32 news; /* who sleeps, sleeps on it (J3) */
 };
 
 void timers_init(struct timers *ts, struct env *env);
@@ -36,7 +36,7 @@ void timers_init(struct timers *ts, struct env *env);
 /* Anew, if it was set. */
 void timer_set(struct timers *ts, struct timer *t, uint64_t due_ns);
 
-/* False: it was not set, and perhaps is being fired (M2). */
+/* False: it was not set, and perhaps is being fired (J2). */
 bool timer_unset(struct timers *ts, struct timer *t);
 
 /* Fire all that are due.  Returns when the next one is; SHIM_NEVER: there is none. */

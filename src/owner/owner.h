@@ -100,10 +100,10 @@ struct lk_owner {
 	a64 label[(LK_LABEL_MAX + 1) / 8];
 
 	/* Of a shared owner.  (core/call.h) */
-	a32 turnstile;                   /* its gate */
-	bool is_latched;                 /* the call under way has the latch */
-	bool is_away;                    /* … but not now, and nobody changes what it holds; under the latch */
-	bool is_due;                     /* something is left to its thread; under the latch */
+	a32 turnstile;   /* its gate */
+	bool is_latched; /* the call under way has the latch */
+	bool is_away;    /* … but not now, and nobody changes what it holds; under the latch */
+	bool is_due;     /* something is left to its thread; under the latch */
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
 
@@ -119,7 +119,9 @@ struct lk_owner {
 	struct lk_queue *queue;
 	lk_notice_fn *on_notice;
 	void *notice_arg;
-	struct cds_list_head notifies; /* under the manager's latch for it, if it wants notices */
+	/* Under the manager's `told_latch`: */
+	struct cds_list_head told;    /* of those who want to know whom they block … */
+	struct cds_list_head notices; /* … and what they were told */
 	bool wants_notices;
 
 	/* Once in hundreds of grants. */

@@ -34,27 +34,36 @@ name_of(const void *name, size_t len)
 
 /* ------------------------------------------------------------------- fences */
 
+/* Not seen before: above all seen so far; or, if it was given out earlier, between what is known. */
+static bool
+is_plausible(const struct seen_fences *f, int owner, uint64_t which, uint64_t value)
+{
+	if (which > f->latest)
+		return value > f->highest;
+	return value > f->of[owner] && value < f->value;
+}
+
 /* `value` is the fence that the reference counts as `which` of that name. */
 static bool
 compare_fence(struct stage *t, int owner, unsigned name, uint64_t which, uint64_t value)
 {
 	struct seen_fences *f = &t->fences[name];
+	const uint64_t k = which % FENCES_KNOWN;
 	bool good;
 
 	if (which == 0)
 		good = value == 0;
-	else if (which == f->of[owner].which)
-		good = value == f->of[owner].value;
-	else if (which > f->latest)
-		good = value > f->highest;
+	else if (f->known[k].which == which)
+		good = value == f->known[k].value;
 	else
-		good = value > f->of[owner].value && value < f->value;
+		good = is_plausible(f, owner, which, value);
 	if (!good)
 		return differ(t, "owner %d on %s: fence %llu, which should be number %llu", owner,
 			      script_names[name], (unsigned long long)value,
 			      (unsigned long long)which);
-	f->of[owner].which = which;
-	f->of[owner].value = value;
+	f->of[owner] = value;
+	f->known[k].which = which;
+	f->known[k].value = value;
 	if (which > f->latest) {
 		f->latest = which;
 		f->value = f->highest = value;

@@ -61,15 +61,18 @@ struct actor {
 	struct pair old; /* one that it had */
 };
 
+enum { FENCES_KNOWN = 64 };
+
 /* What is known of the fences of a name. */
 struct seen_fences {
-	uint64_t latest;  /* which, as the reference counts */
-	uint64_t value;   /* of that one */
-	uint64_t highest; /* ever seen, by readers too */
+	uint64_t latest;         /* which, as the reference counts */
+	uint64_t value;          /* of that one */
+	uint64_t highest;        /* ever seen, by readers too */
+	uint64_t of[REF_OWNERS]; /* the latest of each owner */
 	struct {
-		uint64_t which;
+		uint64_t which; /* a refused call may bring back an older one */
 		uint64_t value;
-	} of[REF_OWNERS];
+	} known[FENCES_KNOWN];
 };
 
 struct stage {

@@ -84,9 +84,10 @@ wait_through_interrupts(struct lk_manager *m, struct lk_owner **w, struct asker 
 			const char *name)
 {
 	for (int i = 0; i < 3; i++) {
-		const uint64_t before = stats_of(m).waits;
+		uint64_t before;
 
 		wait_until(line(m, name) == 1);
+		before = stats_of(m).waits;
 		cr_assert_not(owner_seize(w[0], id_of(w[0])));
 		wait_until(stats_of(m).waits > before);
 	}

@@ -45,6 +45,7 @@ set_scene(void)
 	memset(s, 0, sizeof(*s));
 	test_world_init(&s->world);
 	s->world.manual = true;
+	atomic_store(&s->world.time_ns, 0);
 	env_init(&s->env, NULL, &s->world.environment);
 	timers_init(&s->timers, &s->env);
 	for (int i = 0; i < MANY; i++) {
