@@ -86,6 +86,7 @@ take_next(struct lk_queue *q, struct lk_completion *c, struct callee *callee)
 		}
 		if (take_notice(container_of(p, struct notice, post), c, &callee->notice))
 			return true;
+		callee->notice = NULL;
 	}
 	return false;
 }
