@@ -761,5 +761,6 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/events.h>
 #include <latchkey/lease.h>
 #include <latchkey/notice.h>
+#include <latchkey/queue.h>
 
 #endif /* LATCHKEY_H */

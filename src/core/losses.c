@@ -9,7 +9,7 @@
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/leases.h"
-#include "core/notices.h"
+#include "core/notify.h"
 #include "core/release.h"
 
 /* Different grants have different bits, so no way down is longer than there are bits. */
@@ -117,7 +117,7 @@ want_told(struct lk_owner *w, struct lease *l)
 		l->flags |= TELL_EVENT;
 	if ((t->logged & LK_EVENT_EXPIRE) != 0)
 		l->flags |= TELL_EVENT;
-	if (notices_wanted(w))
+	if (notify_wanted(w))
 		l->flags |= TELL_LOST;
 	if ((l->flags & TELL_ANY) != 0)
 		timer_set(&w->manager->service.timers, &l->timer, 0);

@@ -35,9 +35,17 @@ struct lk_manager {
 	struct slab extras;
 	struct slab tags;
 	struct slab leases;
-	uint64_t lease_ns;      /* of grants that say nothing; LK_OFF: none */
-	uint64_t max_hold_ns;   /* … */
-	uint64_t lock_delay_ns; /* LK_OFF: none */
+	struct slab queues;  /* (J4) */
+	struct slab pending; /* requests without a thread */
+	struct slab notices;
+	a32 n_queues;              /* open */
+	a64 request_numbers;       /* of those that were submitted */
+	struct latch told_latch;   /* of what follows */
+	struct cds_list_head told; /* owners that want to know whom they block */
+	a32 n_told;                /* … how many */
+	uint64_t lease_ns;         /* of grants that say nothing; LK_OFF: none */
+	uint64_t max_hold_ns;      /* … */
+	uint64_t lock_delay_ns;    /* LK_OFF: none */
 	uint32_t suspect_pct;
 	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
 	uint64_t opened_ns;

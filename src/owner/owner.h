@@ -60,8 +60,7 @@ struct undone {
 /* OWNER_KEEPING: it is closed, but what it lost is kept from others for a while (core/leases.h). */
 enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD };
 
-/* In an owner's flags: it has somebody to tell (core/notices.h); each grant has a lease. */
-#define OWNER_TELLS  (UINT32_C(1) << 30)
+/* In an owner's flags: each grant has a lease. */
 #define OWNER_LEASES (UINT32_C(1) << 31)
 
 struct telling;
@@ -83,7 +82,7 @@ struct lk_owner {
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
-	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED); OWNER_TELLS */
+	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED) */
 	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
 	struct heat heat[HEAT_CELLS];
 
@@ -119,11 +118,24 @@ struct lk_owner {
 	struct lease *losses; /* that it lost and was not told of by a release yet, as a tree */
 	struct lease *keeps;  /* … and whose names are kept from others */
 
-	/* Whom to tell what, if it OWNER_TELLS.  (core/notices.h) */
+	/* With requests that have no thread.  (core/pending.h) */
+	struct cds_list_head pending; /* under the latch */
+	uint32_t n_pending;           /* … how many of them wait */
+	uint64_t pending_names;       /* a bit for each name that one needs, or another one */
+	a64 moves;                    /* odd while somebody may change what it holds (Y3) */
+	a32 away;                     /* is_away, for who rings */
+	a32 news;                     /* a request of its has ended */
+
+	/* What it is told without asking.  (core/notify.h) */
+	struct lk_queue *queue;
 	lk_notice_fn *on_notice;
 	void *notice_arg;
-	struct telling *tellings; /* under way, under the latch */
-	a32 told;                 /* whoever waits for their end, sleeps on it */
+	a32 tellings_ended; /* whoever waits for that, sleeps on it */
+	/* Under the manager's `told_latch`: */
+	struct telling *tellings;     /* that are under way */
+	struct cds_list_head told;    /* of those who want to know whom they block … */
+	struct cds_list_head notices; /* … and what they were told */
+	bool wants_notices;
 
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
