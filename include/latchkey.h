@@ -741,6 +741,8 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/format.h>
 #include <latchkey/text.h>
 #include <latchkey/metrics.h>
+#include <latchkey/read.h>
+#include <latchkey/value.h>
 
 #include <latchkey/events.h>
 

@@ -20,7 +20,7 @@
 	X(DEADLOCK, -EDEADLK,                                                                     \
 	  "the request was chosen to end a ring of owners that wait for each other")              \
 	X(IO, -EIO, "text could not be written")                                                  \
-	X(PERM, -EACCES, "a hook refused the request")                                            \
+	X(PERM, -EACCES, "a hook refused the request, or the grant is not strong enough for that")                                            \
 	X(INVAL, -EINVAL, "an argument, option, setting or URL is not valid")                     \
 	X(NOMEM, -ENOMEM, "out of memory")                                                        \
 	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")         \

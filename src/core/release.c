@@ -5,6 +5,7 @@
 #include "core/below.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/value.h"
 
 static void
 drop_extra(struct lk_owner *w, struct hold *s)
@@ -369,8 +370,10 @@ note_death(struct lk_owner *w)
 		const struct hold *s = hold_at(&w->holds, i);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-		if (head != 0 && (head & HEAD_REENTRY) == 0 && mode_writes(head_effective(head)))
+		if (head != 0 && (head & HEAD_REENTRY) == 0 && mode_writes(head_effective(head))) {
 			shim_or(&hold_resource(s)->pins, PINS_DIED, SHIM_RELEASE);
+			value_invalidate(w->manager, hold_resource(s));
+		}
 	}
 }
 
