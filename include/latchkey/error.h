@@ -30,6 +30,7 @@
 	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")         \
 	X(CLOSED, -10005, "the manager is shutting down")                                         \
 	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()") \
+	X(CONDITION, -10011, "the condition of the request was not true")                         \
 	X(VERSION, -10012, "a structure is from a newer version of the header")                   \
 	X(NAME, -10013, "a name must have 1 to LK_NAME_MAX bytes")
 

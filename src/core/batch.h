@@ -50,6 +50,7 @@ struct batch {
 	size_t last; /* of those that were tried */
 	struct reserve *reserve;
 	size_t n_reserves;
+	uint32_t made_real; /* mark of what it made real, once all is taken (H10) */
 	struct reserve few[ITEMS_ON_STACK];
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of shared owners.  (Z1-Z4) */
 #include "core/call.h"
+#include "wait/watch.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
@@ -85,6 +86,8 @@ interrupt(struct lk_owner *w)
 		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
 	else if (w->waits_for_all != NULL)
 		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	else if (w->watches != NULL)
+		ended = watch_interrupt(w->watches);
 	if (ended)
 		park_wake(l->env, &w->party.parker);
 }

@@ -3,15 +3,15 @@
  * Optimistic reads.  A stamp is the sum of the fences of an entry and its ancestors: each only grows, so
  * the sum is the same if and only if all are.
  *
- * Z1  whoever comes to hold a name in U, SIX or X where before he held none of them mints a fence there: after
+ * OR1  whoever comes to hold a name in U, SIX or X where before he held none of them mints a fence there: after
  *     the word says so, and before his call returns.  U, SIX and X become each other without one; so
  *     one that is there at the beginning is BUSY.
- * Z2  an implied grant in such a mode takes no word, and has its protection from a hold in X above; it moves from
+ * OR2  an implied grant in such a mode takes no word, and has its protection from a hold in X above; it moves from
  *     there to its own word without a fence (implied_make_real), but is in the lower word before it is gone
  *     from the upper one.  So words are looked at from the root down: what was not met above can only be
  *     further down.  The other way (implied_put_back) it only moves to a cover that had X all the time.
- * Z3  fences are read before words: whose fence is in the stamp is seen in the word, or has given it up.
- * Z4  a fence is stored (release) before all that its holder writes (shim_order_stores), and read after all
+ * OR3  fences are read before words: whose fence is in the stamp is seen in the word, or has given it up.
+ * OR4  a fence is stored (release) before all that its holder writes (shim_order_stores), and read after all
  *     that was read (shim_order_loads): who read something of a writer's sees his fence.
  *
  * A composite's words say X before anybody minted: its owner does, when it adopts them (K7), before its call
@@ -55,7 +55,7 @@ levels_from(const struct lk_resource *r)
 	return n;
 }
 
-/* From the root down (Z2); the links go up, so some levels at a time are turned round. */
+/* From the root down (OR2); the links go up, so some levels at a time are turned round. */
 static bool
 path_has_writer(const struct lk_resource *leaf)
 {
@@ -86,7 +86,7 @@ lk_read_begin(struct lk_resource *r, uint64_t *stamp)
 		return LK_E_INVAL;
 	if (manager_gate(slab_home(r)) == LK_E_FORKED)
 		return LK_E_FORKED;
-	sum = stamp_of(r); /* before the words (Z3) */
+	sum = stamp_of(r); /* before the words (OR3) */
 	if (resource_parent(r) == NULL ? has_writer(r) : path_has_writer(r))
 		return LK_E_BUSY;
 	*stamp = sum;
@@ -100,6 +100,6 @@ lk_read_validate(struct lk_resource *r, uint64_t stamp)
 		return LK_E_INVAL;
 	if (manager_gate(slab_home(r)) == LK_E_FORKED)
 		return LK_E_FORKED;
-	shim_order_loads(); /* after all that was read (Z4) */
+	shim_order_loads(); /* after all that was read (OR4) */
 	return stamp_of(r) == stamp ? 0 : LK_E_STALE;
 }

@@ -106,6 +106,9 @@ struct lk_owner {
 	bool is_due;     /* something is left to its thread; under the latch */
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
+	struct watch *watches;           /* … as its condition was not true */
+
+	bool wrote_nothing; /* what it gives back now it took only to try (J4) */
 
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Optimistic reads: who is in the way of one, who spoils one, and that none is torn.  (Z1-Z4) */
+/* Optimistic reads: who is in the way of one, who spoils one, and that none is torn.  (OR1-OR4) */
 #include "support.h"
 
 static struct lk_resource *
@@ -154,7 +154,7 @@ Test(read, is_spoilt_by_a_batch_that_waited)
 	close_all(m, w, 2);
 }
 
-/* (Z2) */
+/* (OR2) */
 Test(read, sees_writers_above)
 {
 	struct lk_manager *m = open_manager(NULL);
@@ -266,7 +266,7 @@ become_writer(struct torture *t, struct lk_owner *w, unsigned how)
 	case 2:
 		must(lk_acquire(w, "a", LK_X, NULL, &g) == 0);
 		break;
-	case 3: /* from above to its own word (Z2) */
+	case 3: /* from above to its own word (OR2) */
 		must(lk_acquire(w, "a", LK_X, NULL, &above) == 0);
 		must(lk_acquire_on(w, t->r, LK_X, NULL, &g) == 0);
 		must(lk_acquire(w, "a/n/below", LK_S, NULL, &g) == 0);
