@@ -392,7 +392,7 @@ batch_take(struct batch *b)
 	}
 	if (rc != 0) {
 		roll_back(b);
-		b->w->wrote_nothing = true; /* (J4) */
+		b->w->wrote_nothing = true; /* (CW4) */
 		batch_forget_reserves(b);
 		b->w->wrote_nothing = false;
 	} else {

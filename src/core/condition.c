@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests with a condition.  (J1, J4) */
+/* Requests with a condition.  (CW1, CW4) */
 #include "core/condition.h"
 #include "base/guest.h"
 #include "core/call.h"
@@ -110,7 +110,7 @@ wait_with(struct lk_owner *w, struct watch *v, const struct request *q, const st
 	int rc;
 
 	add_names(v, w, t);
-	joined = watch_join(l, v); /* before the locks go back (J1) */
+	joined = watch_join(l, v); /* before the locks go back (CW1) */
 	undo(w, t, before);
 	rc = joined ? sleep_until_stirred(w, v, q) : LK_E_CLOSED;
 	watch_leave(l, v);

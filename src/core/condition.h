@@ -5,7 +5,7 @@
  *   take -> ask -> yes: granted
  *            `---> no: watch all names and their ancestors -> give back -> sleep -> take again
  *
- * The order of the middle part is J1's (wait/watch.h).
+ * The order of the middle part is CW1's (wait/watch.h).
  */
 #ifndef LK_CORE_CONDITION_H
 #define LK_CORE_CONDITION_H

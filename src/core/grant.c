@@ -184,7 +184,7 @@ hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *
 	hold_note(s, to);
 	hold_set_seated(s, seated);
 	if (unlikely(mode_writes(from) && !mode_covers(to, from)))
-		pass_to_waiters(w, hold_resource(s), from); /* U to IX: it left as well (J3) */
+		pass_to_waiters(w, hold_resource(s), from); /* U to IX: it left as well (CW3) */
 	return 0;
 }
 

@@ -249,7 +249,7 @@ release_undone(struct lk_owner *w, lk_grant g)
 	struct hold *s = grant_find(w, g, &slot);
 
 	sample_forget(s);
-	w->wrote_nothing = true; /* (J4) */
+	w->wrote_nothing = true; /* (CW4) */
 	release_untold(w, s, slot);
 	w->wrote_nothing = false;
 }

@@ -442,7 +442,7 @@ pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left)
 {
 	const struct line_tally t = owner_line_tally(w);
 
-	if (mode_writes(left) && !w->wrote_nothing) /* (J4) */
+	if (mode_writes(left) && !w->wrote_nothing) /* (CW4) */
 		line_pass_on_from_writer(&w->manager->lot, r, &t);
 	else
 		line_pass_on(&w->manager->lot, r, &t);

@@ -87,7 +87,7 @@ owner_line_tally(struct lk_owner *w)
 	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
 }
 
-/* Of the mode `left` something was given up, under somebody who waits, or who watches for that.  (J3) */
+/* Of the mode `left` something was given up, under somebody who waits, or who watches for that.  (CW3) */
 void pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left);
 
 #endif /* LK_CORE_REQUEST_H */

@@ -108,7 +108,7 @@ struct lk_owner {
 	struct composite *waits_for_all; /* … */
 	struct watch *watches;           /* … as its condition was not true */
 
-	bool wrote_nothing; /* what it gives back now it took only to try (J4) */
+	bool wrote_nothing; /* what it gives back now it took only to try (CW4) */
 
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */

@@ -364,7 +364,7 @@ wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *
 
 	if ((w & WORD_AWAKE) != 0)
 		return true;
-	if (!watch_is_on(b, r) && /* or the next to leave would not come (J2) */
+	if (!watch_is_on(b, r) && /* or the next to leave would not come (CW2) */
 	    !shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
 	plan_add_wake(plan, &head->party->parker);
@@ -411,7 +411,7 @@ line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct line
 
 	latch_lock(&b->latch);
 	last = RD(b->last_watcher);
-	more = watch_stir(b, r, last, &plan); /* (J3) */
+	more = watch_stir(b, r, last, &plan); /* (CW3) */
 	pass_on_locked(l, b, r, &plan);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, t);

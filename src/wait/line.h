@@ -145,7 +145,7 @@ void line_spread(struct lot *l, struct lk_resource *r, lk_mode mode);
 /* See to it that whoever may come in now does: the slow half of a weakening.  (Q10) */
 void line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
-/* The same after a writer has left, or weakened his hold: those who watch for that are told too.  (J3) */
+/* The same after a writer has left, or weakened his hold: those who watch for that are told too.  (CW3) */
 void line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
 /* Plan the line of `r`, whatever its flags say. */

@@ -35,7 +35,7 @@ struct left {
 	const struct waiter *head; /* that waits for this name alone */
 	bool parts;                /* there are parts of composites */
 	bool held_back;            /* … of the one that holds back others (K4) */
-	bool watched;              /* somebody wants to know when a writer leaves (J2) */
+	bool watched;              /* somebody wants to know when a writer leaves (CW2) */
 };
 
 /* The flags of such a line; the word will be `w`. */

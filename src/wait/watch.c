@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for a writer to leave.  (J1-J5) */
+/* Waiting for a writer to leave.  (CW1-CW5) */
 #include "wait/watch.h"
 #include "wait/inside.h"
 
@@ -69,7 +69,7 @@ join(struct lot *l, struct watcher *x)
 		x->number = RD(b->last_watcher);
 		cds_list_add_tail(&x->node, &b->watchers);
 		WR(x->is_listed, true);
-		line_replan(l, b, x->r, LK_NL, LK_NL, &plan); /* (J2) */
+		line_replan(l, b, x->r, LK_NL, LK_NL, &plan); /* (CW2) */
 	}
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, x->r, NULL);
@@ -92,7 +92,7 @@ leave(struct lot *l, struct watcher *x)
 	struct lot_bucket *b = lot_bucket_of(l, x->r);
 	struct plan plan = PLAN_INIT;
 
-	latch_lock(&b->latch); /* in any case (J5) */
+	latch_lock(&b->latch); /* in any case (CW5) */
 	if (RD(x->is_listed)) {
 		take_out(x);
 		line_replan(l, b, x->r, LK_NL, LK_NL, &plan); /* WAITERS may go (W4) */
@@ -153,7 +153,7 @@ watch_stir(struct lot_bucket *b, const struct lk_resource *r, uint64_t last, str
 			return true;
 		take_out(x);
 		plan_add_wake(plan, &x->of->party->parker);
-		(void)tell(x->of, WATCH_STIRRED); /* last: it may be on its way to leave (J5) */
+		(void)tell(x->of, WATCH_STIRRED); /* last: it may be on its way to leave (CW5) */
 	}
 	return false;
 }

@@ -3,15 +3,15 @@
  * Watch: a request that waits for a writer to leave one of its names, as its condition was not true.  It is in
  * no line and holds nothing.  It has a *watcher* in the lot for each of its names and of their ancestors.
  *
- * J1  the watchers are there before the request gives back what it held while it asked.  What that was kept
+ * CW1  the watchers are there before the request gives back what it held while it asked.  What that was kept
  *     writers out, so none has left between the answer and the watchers; whoever leaves later finds them.
- * J2  while a name is watched its word has WAITERS and has not AWAKE: so whoever leaves it comes for the
+ * CW2  while a name is watched its word has WAITERS and has not AWAKE: so whoever leaves it comes for the
  *     latch (line_is_quiet).  Both begin with one compare-and-swap, a plan's, under the latch.
- * J3  whoever leaves a name in U, SIX or X, or weakens such a hold, takes its watchers out of the list under the
+ * CW3  whoever leaves a name in U, SIX or X, or weakens such a hold, takes its watchers out of the list under the
  *     latch, and wakes them; those that come while he does so watch for the next.
- * J4  who gives back what he took only to ask wrote nothing, and wakes no watcher: or two who ask in X would wake
+ * CW4  who gives back what he took only to ask wrote nothing, and wakes no watcher: or two who ask in X would wake
  *     each other for ever.
- * J5  others touch a watcher only in its list, under the latch of its bucket.  watch_leave() takes all these
+ * CW5  others touch a watcher only in its list, under the latch of its bucket.  watch_leave() takes all these
  *     latches once more, so after it the memory is its thread's alone.
  */
 #ifndef LK_WAIT_WATCH_H

@@ -22,7 +22,7 @@
  * W1  X set => every count is 0, U and SIX are clear.
  * W2  SIX set => IX and S are 0 and U is clear.  U set => IX is 0 and SIX is clear.
  * W3  IX and S are not both above 0.
- * W4  latch of the line free => (WAITERS set <=> the line is not empty, or it is watched: J2); AWAKE or CLOSED set =>
+ * W4  latch of the line free => (WAITERS set <=> the line is not empty, or it is watched: CW2); AWAKE or CLOSED set =>
  *     WAITERS set.
  * W5  nobody is granted without the latch while CLOSED is set.
  * W6  DEAD set => nothing is held, nobody waits, until the entry is used anew; or it was pinned, or held

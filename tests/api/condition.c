@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests with a condition: asked with the lock held, and again whenever a writer has left.  (J1-J5) */
+/* Requests with a condition: asked with the lock held, and again whenever a writer has left.  (CW1-CW5) */
 #include "support.h"
 
 enum { MANY = 40 };
