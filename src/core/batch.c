@@ -16,10 +16,12 @@
  */
 #include "core/batch.h"
 #include "core/ancestors.h"
+#include "core/condition.h"
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/release.h"
 #include "core/report.h"
+#include "core/undone.h"
 
 enum { ITEMS_AHEAD = 64 };
 
@@ -388,41 +390,18 @@ batch_take(struct batch *b)
 		b->last = i;
 		rc = take_item(b, i);
 	}
-	if (rc != 0)
+	if (rc != 0) {
 		roll_back(b);
-	else
+		b->w->wrote_nothing = true; /* (CW4) */
+		batch_forget_reserves(b);
+		b->w->wrote_nothing = false;
+	} else {
+		b->made_real = b->w->made_real;
 		b->w->made_real = 0; /* what the batch made real stays so (H10) */
-	batch_forget_reserves(b);
+		batch_forget_reserves(b);
+	}
 	b->w->made_real = 0;
 	return rc;
-}
-
-struct counted
-counted_now(const struct lk_owner *w)
-{
-	return (struct counted){
-		.drawn = shim_load(&w->drawn, SHIM_RELAXED),
-		.busy = shim_load(&w->count.busy, SHIM_RELAXED),
-		.implied = shim_load(&w->count.implied, SHIM_RELAXED),
-		.intents = shim_load(&w->count.intents, SHIM_RELAXED),
-		.reentries = shim_load(&w->count.reentries, SHIM_RELAXED),
-	};
-}
-
-LK_COLD void
-counted_undo(struct lk_owner *w, const struct counted *before)
-{
-	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
-	const uint64_t stamps = shim_load(&w->drawn, SHIM_RELAXED) - before->drawn;
-	struct undone *u = &w->undone;
-
-	shim_store(&w->count.busy, before->busy, SHIM_RELAXED);
-	shim_store(&w->count.implied, before->implied, SHIM_RELAXED);
-	shim_store(&w->count.intents, before->intents, SHIM_RELAXED);
-	shim_store(&w->count.reentries, before->reentries, SHIM_RELAXED);
-	shim_store(&u->ever, shim_load(&u->ever, SHIM_RELAXED) + stamps, SHIM_RELAXED);
-	u->since = stamps + (u->opening == id ? u->since : 0);
-	u->opening = id;
 }
 
 int
@@ -437,7 +416,7 @@ batch_attempt(struct batch *b)
 	b->q->flags &= ~(uint32_t)LK_NOWAIT;
 	b->q->tentative = false;
 	if (unlikely(rc == LK_E_BUSY))
-		counted_undo(b->w, &before);
+		uncount(b->w, &before);
 	return rc;
 }
 
@@ -451,6 +430,42 @@ take_or_wait(struct batch *b)
 		return batch_take(b);
 	rc = batch_attempt(b);
 	return likely(rc != LK_E_BUSY) ? rc : batch_take_together(b);
+}
+
+static int
+take_at_last(void *batch)
+{
+	struct batch *b = batch;
+	int rc;
+
+	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
+		owner_catch_up(b->w); /* (Z2) */
+	return rc;
+}
+
+/* All of it goes back, though it could be had. */
+static void
+undo_batch(void *batch)
+{
+	struct batch *b = batch;
+
+	b->w->made_real = b->made_real; /* and is put back (H10) */
+	roll_back(b);
+	b->w->made_real = 0;
+}
+
+static lk_grant
+grant_at(void *batch, size_t i)
+{
+	return item_at(batch, i)->grant;
+}
+
+static int
+take_on_condition(struct batch *b)
+{
+	const struct taking t = { take_at_last, undo_batch, grant_at, b->n, b };
+
+	return condition_take(b->w, b->q, &t);
 }
 
 /* What will be told is about this element. */
@@ -500,8 +515,7 @@ take_told(struct batch *b)
 		rc = batch_ask(b);
 	if (rc != 0 || b->n == 0)
 		return rc;
-	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
-		owner_catch_up(b->w); /* (Z2) */
+	rc = b->q->condition != NULL ? take_on_condition(b) : take_at_last(b);
 	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
 			     : events_want(b->w, LK_EVENT_ACQUIRED)))
 		batch_tell(b, rc);

@@ -53,6 +53,7 @@ struct batch {
 	size_t last; /* of those that were tried */
 	struct reserve *reserve;
 	size_t n_reserves;
+	uint32_t made_real; /* mark of what it made real, once all is taken (H10) */
 	struct reserve few[ITEMS_ON_STACK];
 };
 
@@ -76,18 +77,6 @@ size_t batch_count_reserves(const struct batch *b);
 
 /* A pin on the entry of the first `len` bytes of this element's name.  0 or the code to return. */
 int batch_enter(struct batch *b, size_t i, uint32_t len, struct lk_resource **r);
-
-/* What a first attempt counts that nobody is told of. */
-struct counted {
-	uint64_t drawn;
-	uint64_t busy;
-	uint64_t implied;
-	uint64_t intents;
-	uint64_t reentries;
-};
-
-struct counted counted_now(const struct lk_owner *w);
-void counted_undo(struct lk_owner *w, const struct counted *before);
 
 /* Names and modes from the caller's array, in order.  0 or the code to return. */
 int batch_read(struct batch *b, const struct lk_request *r);

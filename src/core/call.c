@@ -2,6 +2,7 @@
 /* Calls of shared owners.  (Z1-Z4) */
 #include "core/leases.h"
 #include "core/pending.h"
+#include "wait/watch.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
@@ -95,6 +96,8 @@ interrupt(struct lk_owner *w)
 		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
 	else if (w->waits_for_all != NULL)
 		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	else if (w->watches != NULL)
+		ended = watch_interrupt(w->watches);
 	if (ended)
 		park_wake(l->env, &w->party.parker);
 }

@@ -56,7 +56,7 @@ call_end(struct lk_owner *w)
 	owner_leave(w);
 }
 
-/* Before a sleep in a line, as `waits_as` or `waits_for_all`: not if something is due already.  (Z2) */
+/* Before a sleep as `waits_as`, `waits_for_all` or `watches`: not if something is due already.  (Z2) */
 LK_HOT void
 call_sleeps(struct lk_owner *w)
 {

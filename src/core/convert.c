@@ -271,7 +271,7 @@ convert_plain(struct lk_owner *w, struct hold *s, uint64_t head, lk_mode to)
 		}
 		shim_store(&s->head, head_with_modes(head, to, to), SHIM_RELEASE);
 		if (likely(to != from) && unlikely(!line_weaken(r, from, to)))
-			pass_to_waiters(w, r);
+			pass_to_waiters(w, r, from);
 		return true;
 	}
 	if (unlikely(!mode_covers(to, from)) || unlikely(!line_try_take(r, from, to, &lost)))
@@ -292,6 +292,8 @@ convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options
 
 	if (unlikely((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
+	if (unlikely(rc == 0 && q.condition != NULL))
+		return LK_E_UNSUPPORTED; /* it would keep what it has while it waits, and so keep writers out */
 	if (likely(rc == 0))
 		rc = convert_grant(w, g, &q);
 	if (unlikely(q.report != NULL))

@@ -192,13 +192,16 @@ hold_note(struct hold *s, lk_mode to)
 int
 hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q)
 {
+	const lk_mode from = hold_effective(s);
 	bool seated = hold_is(s, HEAD_SEAT);
-	int rc = hold_take(w, hold_resource(s), hold_effective(s), to, &seated, q);
+	int rc = hold_take(w, hold_resource(s), from, to, &seated, q);
 
 	if (rc != 0)
 		return rc;
 	hold_note(s, to);
 	hold_set_seated(s, seated);
+	if (unlikely(mode_writes(from) && !mode_covers(to, from)))
+		pass_to_waiters(w, hold_resource(s), from); /* U to IX: it left as well (CW3) */
 	return 0;
 }
 

@@ -33,7 +33,8 @@ grant_mint(struct lk_resource *r)
 {
 	uint64_t fence = shim_load(&r->fence, SHIM_RELAXED) + 1;
 
-	shim_store(&r->fence, fence, SHIM_RELAXED);
+	shim_store(&r->fence, fence, SHIM_RELEASE);
+	shim_order_stores(); /* before what its holder writes (OR4) */
 	return fence;
 }
 

@@ -11,6 +11,7 @@
 #include "core/leases.h"
 #include "core/notify.h"
 #include "core/release.h"
+#include "core/value.h"
 
 /* Different grants have different bits, so no way down is longer than there are bits. */
 static uint64_t
@@ -172,6 +173,9 @@ lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, e
 {
 	uint64_t sequence = record(w, s, slot);
 
+	if (mode_writes(head_mode(
+		    shim_load(&s->head, SHIM_RELAXED)))) /* what it wrote may be half done */
+		value_invalidate(w->manager, hold_resource(grant_hold(w, s)));
 	tally(&w->count.leases_expired);
 	if (hold_is(s, HEAD_EXTRA))
 		hold_extra(s)->flags &= ~EXTRA_LEASED;

@@ -54,6 +54,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	uint64_t floor = process_highest(shim_wall_ms() << 20);
 	uint64_t seed = env_random(&m->env);
 
+	m->floor = floor;
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
 	spread_init(&m->spread, &m->env, m->limits.many_cpus ? s->spread_after : LK_OFF);
@@ -173,8 +174,10 @@ lk_close(struct lk_manager *m)
 	service_stop(&m->service);
 	process_leave(&m->member);
 	(void)process_highest(index_last_fence(&m->index));
+	(void)process_highest(shim_load(&m->last_version, SHIM_RELAXED)); /* (U2) */
 	slab_each(&m->owners, fini_owner, NULL);
 	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
+	table_destroy(shim_load(&m->values, SHIM_ACQUIRE));
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);

@@ -53,8 +53,11 @@ struct lk_manager {
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
 	a64 owner_numbers;
 	a64 handles;
-	aptr guards;     /* struct table, made by the first lk_fence_pass() */
-	a64 grants_told; /* the most that lk_stats() has said */
+	aptr guards;      /* struct table, made by the first lk_fence_pass() */
+	aptr values;      /* struct table, made by the first lk_value_write() */
+	uint64_t floor;   /* where fences, and versions of values, begin */
+	a64 last_version; /* the highest of any value */
+	a64 grants_told;  /* the most that lk_stats() has said */
 	/* What has no owner (handles, sweeps) shares one cache. */
 	struct latch cache_latch;
 	struct index_cache cache;

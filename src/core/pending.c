@@ -5,6 +5,7 @@
 #include "core/convert.h"
 #include "core/events.h"
 #include "core/release.h"
+#include "core/undone.h"
 
 /* ------------------------------------------------------------------- memory */
 
@@ -476,7 +477,7 @@ attempt(struct pending *s)
 	s->q.flags &= ~(uint32_t)LK_NOWAIT;
 	s->q.tentative = false;
 	if (rc == LK_E_BUSY)
-		counted_undo(owner_of(s), &before);
+		uncount(owner_of(s), &before);
 	return rc;
 }
 

@@ -13,8 +13,7 @@ enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED | LK_RENEW };
 static bool
 asks_for_later(const struct lk_options *o)
 {
-	return o->max_retries != 0 || o->retry != NULL || o->condition != NULL ||
-	       o->condition_arg != NULL;
+	return o->max_retries != 0 || o->retry != NULL;
 }
 
 /* 0 and LK_OFF have a meaning of their own. */
@@ -46,7 +45,7 @@ request_read_options(struct request *q, const struct lk_options *given)
 		return rc;
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
 	if ((o.flags & ~(uint32_t)FLAGS_KNOWN) != 0 || o.timeout_ns < 0 || o.tag_len > LK_TAG_MAX ||
-	    (o.tag == NULL && o.tag_len != 0))
+	    (o.tag == NULL && o.tag_len != 0) || (o.condition == NULL && o.condition_arg != NULL))
 		return LK_E_INVAL;
 	if (asks_for_later(&o))
 		return LK_E_UNSUPPORTED;
@@ -55,6 +54,8 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->deadline_ns = o.deadline_ns;
 	q->name_hash = o.name_hash;
 	q->priority = o.priority;
+	q->condition = o.condition;
+	q->condition_arg = o.condition_arg;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
 	rc = read_lease(q, &o);
@@ -139,6 +140,13 @@ request_deadline(const struct lk_owner *w, const struct request *q, uint64_t now
 	if (timeout < (uint64_t)LK_FOREVER)
 		deadline = earlier(deadline, now + timeout);
 	return deadline;
+}
+
+void
+request_fix_deadline(struct lk_owner *w, struct request *q)
+{
+	q->deadline_ns = request_deadline(w, q, env_now(&w->manager->env));
+	q->timeout_ns = LK_FOREVER;
 }
 
 static bool
@@ -477,9 +485,12 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 }
 
 LK_NOINLINE void
-pass_to_waiters(struct lk_owner *w, struct lk_resource *r)
+pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left)
 {
 	const struct line_tally t = owner_line_tally(w);
 
-	line_pass_on(&w->manager->lot, r, &t);
+	if (mode_writes(left) && !w->wrote_nothing) /* (CW4) */
+		line_pass_on_from_writer(&w->manager->lot, r, &t);
+	else
+		line_pass_on(&w->manager->lot, r, &t);
 }

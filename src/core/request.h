@@ -17,12 +17,14 @@ struct request {
 	int32_t priority; /* 0: the owner's */
 	const void *tag;
 	size_t tag_len;
-	struct lk_report *report; /* to be filled in if it is refused, or NULL */
-	struct extra *extra;      /* what the grant will keep besides its slot, or NULL */
-	bool seated;              /* the hold that was made is counted in the owner's slot (C5) */
-	bool tentative;           /* a first attempt: nobody is told of its failure */
-	bool spun;                /* it was had by spinning */
-	bool above;               /* what is taken now is an ancestor of what was asked for */
+	struct lk_report *report;    /* to be filled in if it is refused, or NULL */
+	int (*condition)(void *arg); /* NULL: none */
+	void *condition_arg;
+	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
+	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
+	bool tentative;      /* a first attempt: nobody is told of its failure */
+	bool spun;           /* it was had by spinning */
+	bool above;          /* what is taken now is an ancestor of what was asked for */
 	const struct lk_resource
 		*adopts;          /* its word counts already what is asked for: write it down */
 	bool told;                /* that it was refused */
@@ -66,6 +68,9 @@ request_prepare(struct lk_owner *w, struct request *q)
 	return request_prepare_slow(w, q);
 }
 
+/* All that bounds its waits, however many, becomes one moment. */
+void request_fix_deadline(struct lk_owner *w, struct request *q);
+
 /* It failed: give back what was prepared. */
 void request_drop(struct lk_owner *w, struct request *q);
 
@@ -100,7 +105,7 @@ owner_line_tally(struct lk_owner *w)
 	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
 }
 
-/* Something was given up under somebody who waits. */
-void pass_to_waiters(struct lk_owner *w, struct lk_resource *r);
+/* Of the mode `left` something was given up, under somebody who waits, or who watches for that.  (CW3) */
+void pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left);
 
 #endif /* LK_CORE_REQUEST_H */

@@ -132,7 +132,7 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 		return rc;
 	if ((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
 		return LK_E_INVAL; /* of what? */
-	if (q.report != NULL)
+	if (q.report != NULL || q.condition != NULL)
 		return LK_E_UNSUPPORTED;
 	if (!shim_cas(&m->member.gate, &open, (uint32_t)LK_E_CLOSED, SHIM_SEQ_CST) &&
 	    open == (uint32_t)LK_E_FORKED)

@@ -28,9 +28,9 @@ read_options(struct request *q, lk_mode mode, const struct lk_options *o)
 {
 	int rc = request_read(q, mode, o);
 
-	if (rc == 0 && q->report != NULL)
-		rc = LK_E_UNSUPPORTED;
-	q->name_hash = 0; /* it saves nothing here */
+	if (rc == 0 && (q->report != NULL || q->condition != NULL))
+		rc = LK_E_UNSUPPORTED; /* whose thread would ask? */
+	q->name_hash = 0;              /* it saves nothing here */
 	return rc;
 }
 

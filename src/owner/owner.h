@@ -112,6 +112,9 @@ struct lk_owner {
 	bool is_due;     /* something is left to its thread; under the latch */
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
+	struct watch *watches;           /* … as its condition was not true */
+
+	bool wrote_nothing; /* what it gives back now it took only to try (CW4) */
 
 	/* Its leases, under the latch.  (core/leases.h) */
 	struct lease *leases; /* that it has */

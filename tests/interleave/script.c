@@ -174,6 +174,9 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "priority") == 0) {
 			need_word(r, "a priority");
 			t->priority = priority(r, r->word);
+		} else if (strcmp(r->word, "when") == 0) {
+			need_word(r, "a variable");
+			t->when = 1 + intern(r, r->s->var, &r->s->n_vars, VARS_MAX, r->word);
 		} else if (strcmp(r->word, "parents") == 0) {
 			t->flags |= LK_PARENTS;
 		} else if (strcmp(r->word, "nowait") == 0) {
@@ -284,6 +287,7 @@ read_arguments(struct reader *r, struct step *t)
 		break;
 	case VERB_READ:
 	case VERB_WRITE:
+	case VERB_SET:
 		need_word(r, "a variable");
 		t->name[0] = intern(r, r->s->var, &r->s->n_vars, VARS_MAX, r->word);
 		break;

@@ -50,6 +50,7 @@ enum {
 	X(FOLDS, folds)               \
 	X(READ, read)                 \
 	X(WRITE, write)               \
+	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
 	X(SHARE, share)               \
@@ -77,6 +78,7 @@ enum verb {
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
 	X(ring, LK_E_DEADLOCK)                \
+	X(condition, LK_E_CONDITION)          \
 	X(closed, LK_E_CLOSED)
 
 enum result {
@@ -97,6 +99,7 @@ struct step {
 	uint32_t flags;
 	int64_t within_ns;
 	int32_t priority;
+	unsigned when;     /* 0: always; else if variable `when - 1` is set */
 	unsigned expected; /* one bit for each result */
 	unsigned line;
 };
