@@ -52,6 +52,9 @@ enum {
 	X(WRITE, write)               \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
+	X(RENEW, renew)               \
+	X(CHECK, check)               \
+	X(SERVE, serve)               \
 	X(YIELD, yield)
 
 enum verb {
@@ -69,6 +72,8 @@ enum verb {
 	X(inval, LK_E_INVAL)                  \
 	X(nomem, LK_E_NOMEM)                  \
 	X(stale, LK_E_STALE)                  \
+	X(lost, LK_E_LOST)                    \
+	X(suspect, LK_E_SUSPECT)              \
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
 	X(ring, LK_E_DEADLOCK)                \
@@ -91,6 +96,7 @@ struct step {
 	unsigned label; /* what the grant, or the handle, is called */
 	uint32_t flags;
 	int64_t within_ns;
+	uint64_t lease_ns;
 	int32_t priority;
 	unsigned expected; /* one bit for each result */
 	unsigned line;
