@@ -63,7 +63,7 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* (Z3) */
+	if (unlikely(RD(w->is_due))) /* (Z3) */
 		owner_catch_up(w);
 	open_latch(w);
 }
@@ -71,7 +71,7 @@ call_end_shared(struct lk_owner *w)
 void
 call_away_shared(struct lk_owner *w)
 {
-	w->is_away = true;
+	WR(w->is_away, true);
 	open_latch(w);
 }
 
@@ -93,7 +93,7 @@ interrupt(struct lk_owner *w)
 void
 call_sleeps_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* it became so when the call was away before */
+	if (unlikely(RD(w->is_due))) /* it became so when the call was away before */
 		interrupt(w);
 	call_away_shared(w);
 }
@@ -102,7 +102,7 @@ void
 call_back_shared(struct lk_owner *w)
 {
 	take_latch(w);
-	w->is_away = false;
+	WR(w->is_away, false);
 }
 
 void
@@ -119,14 +119,15 @@ bool
 owner_seize(struct lk_owner *w, uint64_t id)
 {
 	latch_lock(&w->latch);
-	if (shim_load(&w->id, SHIM_ACQUIRE) != id ||
-	    shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE) {
+	/* In this order: what opens it anew has no latch, and writes the state last. */
+	if (shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE ||
+	    shim_load(&w->id, SHIM_ACQUIRE) != id) {
 		latch_unlock(&w->latch);
 		return false;
 	}
-	if (!w->is_away)
+	if (!RD(w->is_away))
 		return true;
-	w->is_due = true;
+	WR(w->is_due, true);
 	interrupt(w);
 	latch_unlock(&w->latch);
 	return false;
@@ -141,6 +142,6 @@ owner_yield(struct lk_owner *w)
 void
 owner_catch_up(struct lk_owner *w)
 {
-	w->is_due = false;
+	WR(w->is_due, false);
 	leases_catch_up(w);
 }

@@ -373,7 +373,7 @@ seize(struct lk_owner *w, struct lease *l, uint64_t now)
 {
 	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
 
-	if (!w->is_away || !is_of(l, w) || !is_over(w, l, now))
+	if (!RD(w->is_away) || !is_of(l, w) || !is_over(w, l, now))
 		return true; /* what is renewed, or suspect, changes nothing that is held */
 	latch_unlock(&w->latch);
 	return owner_seize(w, id);

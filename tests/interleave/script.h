@@ -52,9 +52,17 @@ enum {
 	X(WRITE, write)               \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
+<<<<<<< HEAD
 	X(RENEW, renew)               \
 	X(CHECK, check)               \
 	X(SERVE, serve)               \
+=======
+	X(SHARE, share)               \
+	X(SEIZE, seize)               \
+	X(ENDS, ends)                 \
+	X(SERVE, serve)               \
+	X(SERVING, serving)           \
+>>>>>>> 9ab2dca0bf670cd0e2f70d6357c1d9bd6b72d6d2
 	X(YIELD, yield)
 
 enum verb {
@@ -114,6 +122,7 @@ struct script {
 	unsigned most[SURPRISES];
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
+	unsigned hook;   /* events have a hook, in which others may go on */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
