@@ -79,6 +79,7 @@ options_of(const struct step *t)
 	o.flags = t->flags;
 	o.timeout_ns = t->within_ns;
 	o.priority = t->priority;
+	o.lease_ns = t->lease_ns;
 	if (t->when != 0) {
 		o.condition = var_is_set;
 		o.condition_arg = play.var[t->when - 1];
@@ -89,7 +90,8 @@ options_of(const struct step *t)
 static bool
 has_options(const struct step *t)
 {
-	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0;
+	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
+	       t->lease_ns != 0;
 }
 
 /* The fence of a grant as it is written down, without a step. */
@@ -124,6 +126,8 @@ granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_gr
 	if (play.is_shut)
 		fail("a grant after lk_shutdown() gave 0");
 	play.grant[t->fiber][label] = g;
+	if (t->lease_ns != 0)
+		return; /* the book believes in grants that last */
 	book_add(t->fiber, label, name, mode, t->flags);
 	book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
 }
@@ -534,6 +538,13 @@ step_alone(const struct step *t)
 		return spread(t);
 	case VERB_FOLDS:
 		return let_fold(t);
+	case VERB_RENEW:
+		return lk_renew(play.owner[t->fiber], play.grant[t->fiber][t->label], 0);
+	case VERB_CHECK:
+		return lk_check(play.owner[t->fiber], play.grant[t->fiber][t->label]);
+	case VERB_SERVE:
+		sched_pass_time((uint64_t)t->within_ns);
+		return lk_serve(play.m, NULL);
 	case VERB_YIELD:
 		if (sched_in_fiber())
 			(void)sched_sleep(REGION_START, *(uint32_t *)(uintptr_t)REGION_START,

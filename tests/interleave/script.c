@@ -171,6 +171,11 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "within") == 0) {
 			need_word(r, "a time in ms");
 			t->within_ns = (int64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "lease") == 0) {
+			need_word(r, "a time in ms");
+			t->lease_ns = (uint64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "renewed") == 0) {
+			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
 			need_word(r, "a priority");
 			t->priority = priority(r, r->word);
@@ -256,6 +261,8 @@ read_arguments(struct reader *r, struct step *t)
 		break;
 	case VERB_DOWNGRADE:
 	case VERB_RELEASE:
+	case VERB_RENEW:
+	case VERB_CHECK:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
 		read_label(r, t);
@@ -270,6 +277,10 @@ read_arguments(struct reader *r, struct step *t)
 		read_name(r, t);
 		need_word(r, "a fence");
 		t->within_ns = number(r, r->word);
+		break;
+	case VERB_SERVE:
+		need_word(r, "a time in ms");
+		t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;
 	case VERB_FILL:
 		need_word(r, "how many");

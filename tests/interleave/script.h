@@ -53,11 +53,17 @@ enum {
 	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
+<<<<<<< HEAD
+	X(RENEW, renew)               \
+	X(CHECK, check)               \
+	X(SERVE, serve)               \
+=======
 	X(SHARE, share)               \
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
 	X(SERVING, serving)           \
+>>>>>>> 9ab2dca0bf670cd0e2f70d6357c1d9bd6b72d6d2
 	X(YIELD, yield)
 
 enum verb {
@@ -75,6 +81,8 @@ enum verb {
 	X(inval, LK_E_INVAL)                  \
 	X(nomem, LK_E_NOMEM)                  \
 	X(stale, LK_E_STALE)                  \
+	X(lost, LK_E_LOST)                    \
+	X(suspect, LK_E_SUSPECT)              \
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
 	X(ring, LK_E_DEADLOCK)                \
@@ -98,6 +106,7 @@ struct step {
 	unsigned label; /* what the grant, or the handle, is called */
 	uint32_t flags;
 	int64_t within_ns;
+	uint64_t lease_ns;
 	int32_t priority;
 	unsigned when;     /* 0: always; else if variable `when - 1` is set */
 	unsigned expected; /* one bit for each result */
