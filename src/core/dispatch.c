@@ -42,7 +42,7 @@ take_request(struct pending *s, struct lk_completion *c)
 		.size = sizeof(*c),
 		.kind = LK_DONE,
 		.id = s->id,
-		.owner = shim_load(&s->owner, SHIM_RELAXED),
+		.owner = s->b.w,
 		.code = s->code,
 		.arg = s->arg,
 	};

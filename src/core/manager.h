@@ -35,7 +35,7 @@ struct lk_manager {
 	struct slab extras;
 	struct slab tags;
 	struct slab leases;
-	struct slab queues;  /* (J4) */
+	struct slab queues;  /* (A4) */
 	struct slab pending; /* requests without a thread */
 	struct slab notices;
 	a32 n_queues;              /* open */

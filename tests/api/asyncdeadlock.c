@@ -135,7 +135,7 @@ Test(asyncdeadlock, a_grant_that_nobody_reaped_is_part_of_a_ring)
 	(void)take(l.w[1], "b", LK_X);
 	ok(submit(&l, 0, "a", LK_X));
 	ask(l.m, &a, l.w[0], "b", LK_X); /* its thread, which would reap */
-	ok(lk_release_all(l.w[2]));       /* w0 has "a" now, and sleeps */
+	ok(lk_release_all(l.w[2]));      /* w0 has "a" now, and sleeps */
 	ask(l.m, &b, l.w[1], "a", LK_X);
 	wait_until(atomic_load(&a.answered) || atomic_load(&b.answered));
 	if (atomic_load(&a.answered)) {

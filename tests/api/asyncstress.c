@@ -172,8 +172,8 @@ crowd_body(void *arg, unsigned index)
 		}
 		if ((x >> 24) % 4 == 0 && lk_try_acquire(w, name[(x >> 32) % 5], mode, &g) == 0) {
 			if ((x >> 40) % 2 == 0)
-				outstanding += lk_submit_convert(q, w, g, LK_X, &o, NULL, NULL,
-								 &id) == 0;
+				outstanding +=
+					lk_submit_convert(q, w, g, LK_X, &o, NULL, NULL, &id) == 0;
 			if ((x >> 44) % 2 == 0)
 				must(lk_release(w, g) == 0);
 		}
