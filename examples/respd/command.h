@@ -9,9 +9,6 @@
 #include "locks.h"
 #include "store.h"
 
-#define SECOND_NS      INT64_C(1000000000)
-#define MILLISECOND_NS INT64_C(1000000)
-
 struct server;
 struct transaction;
 

@@ -10,8 +10,7 @@
 #include "loop.h"
 #include "server.h"
 
-#define N_EVENTS       64
-#define MILLISECOND_NS 1000000u
+#define N_EVENTS 64
 
 /* --------------------------------------------------------------- descriptors */
 
@@ -149,7 +148,7 @@ patience(struct loop *l)
 		return 0;
 	if (next_ns == LK_OFF)
 		return -1;
-	next_ns = next_ns / MILLISECOND_NS + 1; /* not before it is due */
+	next_ns = next_ns / (uint64_t)MILLISECOND_NS + 1; /* not before it is due */
 	return next_ns < INT_MAX ? (int)next_ns : INT_MAX;
 }
 

@@ -19,7 +19,7 @@
 static const char usage[] =
 	"usage: respd [--port N] [--threads N | --async [--steps N]] [--stripes N] [--bind "
 	"ADDRESS]\n"
-	"             [--no-locks]\n"
+	"             [--timeout MS] [--no-locks]\n"
 	"A key-value server for redis-cli and redis-benchmark, isolated by Latchkey.\n"
 	"  --port N        listen there; 0 (the default): on any port that is free\n"
 	"  --bind ADDRESS  … of this address (127.0.0.1)\n"
@@ -28,6 +28,7 @@ static const char usage[] =
 	"  --steps N       … and lets others have their turn after so many steps of a command "
 	"(64)\n"
 	"  --stripes N     parts of the store, each with a latch of its own (64)\n"
+	"  --timeout MS    how long a command waits for its locks before it is refused (10000)\n"
 	"  --no-locks      lock nothing, and let others have their turn after each step: wrong, to "
 	"show\n"
 	"                  what locks are for\n"
@@ -61,13 +62,14 @@ read_options(int argc, char **argv, struct settings *s)
 		{ "stripes", required_argument, NULL, 's' },
 		{ "async", no_argument, NULL, 'a' },
 		{ "steps", required_argument, NULL, 'S' },
+		{ "timeout", required_argument, NULL, 'T' },
 		{ "no-locks", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:b:t:s:aS:nh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "p:b:t:s:aS:T:nh", options, NULL)) != -1) {
 		switch (c) {
 		case 'p':
 			s->port = (uint16_t)number(optarg, 0, UINT16_MAX);
@@ -86,6 +88,9 @@ read_options(int argc, char **argv, struct settings *s)
 			break;
 		case 'S':
 			s->n_steps = number(optarg, 1, SERVER_STEPS_MAX);
+			break;
+		case 'T':
+			s->timeout_ms = number(optarg, 1, SERVER_TIMEOUT_MAX_MS);
 			break;
 		case 'n':
 			s->has_locks = false;
@@ -134,6 +139,7 @@ main(int argc, char **argv)
 		.n_stripes = 64,
 		.has_locks = true,
 		.n_steps = SERVER_STEPS,
+		.timeout_ms = SERVER_TIMEOUT_MS,
 	};
 	struct server server;
 	bool has_run;

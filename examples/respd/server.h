@@ -15,7 +15,8 @@
 #define SERVER_STRIPES_MAX 65536
 
 /* How long a command waits for its locks before it is refused: rather an error than a stuck client. */
-#define SERVER_LOCK_TIMEOUT_NS UINT64_C(10000000000)
+#define SERVER_TIMEOUT_MS     10000
+#define SERVER_TIMEOUT_MAX_MS 86400000
 
 /* Names of keys that nobody locks now, but that cost less the next time: some 10 MB at most. */
 #define SERVER_IDLE_NAMES 65536
@@ -32,8 +33,9 @@ struct settings {
 	size_t n_threads;
 	size_t n_stripes;
 	bool has_locks;
-	bool is_async;  /* one thread, which never waits for a lock … */
-	size_t n_steps; /* … and puts a command aside after so many */
+	size_t timeout_ms; /* of a command that waits for its locks */
+	bool is_async;     /* one thread, which never waits for a lock … */
+	size_t n_steps;    /* … and puts a command aside after so many */
 };
 
 struct server {

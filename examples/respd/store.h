@@ -18,7 +18,10 @@
 
 #include "buffer.h"
 
-#define STORE_N_DBS 16
+#define STORE_N_DBS    16
+
+#define SECOND_NS      INT64_C(1000000000)
+#define MILLISECOND_NS INT64_C(1000000)
 
 struct store;
 

@@ -1,0 +1,242 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+"""respd --async --steps 1 at the port given, while commands wait for their locks: others are served, and
+clients may go away.  Ends with `N passed, N failed`.
+
+usage: waiting.py PORT TEST...     the tests by name; without the others: all that leave the server alone"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+
+from protocol import ask, bulk, connect, expect, receive_all, request
+
+LONGEST = 1 << 16  # DBSIZEs of a transaction; each takes as many steps as there are stripes
+
+
+def info(s, section):
+    """What INFO says, as a dictionary."""
+    s.sendall(request("INFO", section))
+    head = b""
+    while not head.endswith(b"\r\n"):
+        head += s.recv(1)
+    text = b""
+    while len(text) < int(head[1:]) + 2:
+        text += s.recv(int(head[1:]) + 2 - len(text))
+    return dict(line.split(b":", 1) for line in text.split(b"\r\n") if b":" in line)
+
+
+def n_blocked(s):
+    return int(info(s, "clients")[b"blocked_clients"])
+
+
+def counter(s, name):
+    return int(info(s, "latchkey")[name])
+
+
+def has_answer(s):
+    return bool(select.select([s], [], [], 0)[0])
+
+
+def reset(s):
+    """Go away at once: the server is told of an error, not of an end."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+class Holder:
+    """A transaction that writes `held` at its start and `last` at its end, and is long between them: it has an X on both
+    and an SIX on the database."""
+
+    def __init__(self, n):
+        self.n = n
+        self.n_keys = 2  # `held`, and `other`
+        self.rest = b""
+        self.s = connect()
+
+    def begin(self):
+        parts = request("SET", "held", "A") + request("DBSIZE") * self.n
+        parts += request("SET", "last", "A")
+        self.s.sendall(request("MULTI") + parts)
+        expect(self.s, b"+OK\r\n" + b"+QUEUED\r\n" * (self.n + 2))
+        self.s.sendall(request("EXEC"))
+        expect(self.s, b"*%d\r\n+OK\r\n" % (self.n + 2))  # it has its locks
+
+    def is_done(self):
+        """Has all of the rest come?"""
+        if has_answer(self.s):
+            self.rest += self.s.recv(1 << 20)
+        return self.rest.endswith(b"+OK\r\n")
+
+    def end(self):
+        while not self.is_done():
+            select.select([self.s], [], [])
+        assert self.rest == b":%d\r\n" % self.n_keys * self.n + b"+OK\r\n"
+
+
+@contextlib.contextmanager
+def connections(n):
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(connect()) for _ in range(n)]
+
+
+def while_one_waits(act, *words):
+    """With a holder, and a client whose command `words` waits for it: act(holder, client, other).  It says whether the
+    holder was still at it when it had seen what it wanted; if not, a longer one is taken."""
+    n = 256
+    while n <= LONGEST:
+        with connections(2) as (client, other):
+            holder = Holder(n)
+            with holder.s:
+                ask(other, b"+OK\r\n", "FLUSHALL")
+                ask(other, b"+OK\r\n", "SET", "other", "O")
+                holder.begin()
+                client.sendall(request(*words))
+                while n_blocked(other) == 0 and not has_answer(client):
+                    pass
+                if not has_answer(client) and act(holder, client, other):
+                    return
+        n *= 4
+    raise AssertionError("nothing was seen while a command waited")
+
+
+# ---------------------------------------------------------------------------------- tests
+
+
+def test_others_are_served_while_one_waits():
+    def act(holder, client, other):
+        ask(other, bulk(b"O"), "GET", "other")
+        ask(other, b"+PONG\r\n", "PING")
+        waited = n_blocked(other) == 1 and not has_answer(client)
+        holder.end()
+        expect(client, bulk(b"A"))
+        return waited
+
+    while_one_waits(act, "GET", "held")
+
+
+def test_what_comes_while_a_command_waits_is_answered_after_it():
+    def act(holder, client, other):
+        client.sendall(request("ECHO", "x" * 100000) + request("GET", "other"))
+        waited = n_blocked(other) == 1 and not has_answer(client)
+        holder.end()
+        expect(client, b"+OK\r\n" + bulk(b"x" * 100000) + bulk(b"O"))
+        return waited
+
+    while_one_waits(act, "SET", "held", "B")
+
+
+def test_a_client_that_goes_away_waits_no_more():
+    def act(holder, client, other):
+        canceled = counter(other, b"cancels")
+        reset(client)
+        while n_blocked(other) > 0:
+            pass
+        waited = not holder.is_done() and counter(other, b"cancels") == canceled + 1
+        holder.end()
+        if waited:  # its command was never carried out
+            ask(other, bulk(b"A"), "GET", "held")
+        return waited
+
+    while_one_waits(act, "SET", "held", "B")
+
+
+def test_a_transaction_that_waits_is_cancelled_as_one():
+    def act(holder, client, other):
+        canceled = counter(other, b"cancels")
+        client.sendall(request("SET", "new", 1) + request("SET", "held", "B") + request("EXEC"))
+        expect(client, b"+OK\r\n+QUEUED\r\n+QUEUED\r\n")
+        while n_blocked(other) < 2 and not holder.is_done():
+            pass
+        reset(client)
+        while n_blocked(other) > 1:
+            pass
+        waited = not holder.is_done() and counter(other, b"cancels") == canceled + 1
+        holder.end()
+        if waited:
+            ask(other, b":0\r\n", "EXISTS", "new")
+        return waited
+
+    def with_another(holder, client, other):
+        with connect() as third:
+            third.sendall(request("MULTI"))
+            done = act(holder, third, other)
+            expect(client, bulk(b"A"))
+            return done
+
+    while_one_waits(with_another, "GET", "held")
+
+
+def test_a_client_that_sends_no_more_is_still_answered():
+    def act(holder, client, other):
+        client.shutdown(socket.SHUT_WR)
+        waited = n_blocked(other) == 1 and not has_answer(client)
+        holder.end()
+        assert receive_all(client) == bulk(b"A")
+        return waited
+
+    while_one_waits(act, "GET", "held")
+
+
+def test_what_has_begun_is_carried_out_to_the_end():
+    def act(holder, client, other):
+        waited = not holder.is_done()
+        reset(holder.s)
+        expect(client, b"*2\r\n" + bulk(b"A") * 2)
+        ask(other, b":2\r\n", "EXISTS", "held", "last")
+        return waited
+
+    while_one_waits(act, "MGET", "held", "last")
+
+
+# Of a server of its own, with --timeout.
+def refused_after_a_while():
+    refusal = b"-ERR lock: "
+
+    def act(holder, client, other):
+        while not has_answer(client) and not holder.is_done():
+            pass
+        refused = client.recv(len(refusal)) == refusal
+        if refused:
+            ask(other, bulk(b"O"), "GET", "other")
+        holder.end()
+        return refused
+
+    while_one_waits(act, "GET", "held")
+
+
+# The last one: the server ends, in an orderly way.
+def ends_while_commands_wait():
+    pid = int(os.environ["RESPD_PID"])
+
+    def act(holder, client, other):
+        os.kill(pid, signal.SIGTERM)
+        assert receive_all(client) == b""
+        assert receive_all(other) == b""
+        receive_all(holder.s)
+        return True
+
+    while_one_waits(act, "SET", "held", "B")
+
+
+def main():
+    failed = 0
+    tests = [(n[5:], f) for n, f in sorted(globals().items()) if n.startswith("test_")]
+    if len(sys.argv) > 2:
+        tests = [(n, globals()[n]) for n in sys.argv[2:]]
+    for name, test in tests:
+        try:
+            test()
+            print(f"ok      {name.replace('_', ' ')}", flush=True)
+        except (AssertionError, OSError) as e:
+            failed += 1
+            print(f"FAILED  {name.replace('_', ' ')}: {e}", flush=True)
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+sys.exit(main())
