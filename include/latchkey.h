@@ -166,14 +166,24 @@ struct lk_options {
 		.size = (uint32_t)sizeof(struct lk_options) \
 	}
 
+struct lk_queue;  /* see queue.h */
+struct lk_notice; /* see notice.h */
+typedef void lk_notice_fn(void *arg, const struct lk_notice *notice);
+
+/* Flags of struct lk_owner_options. */
+#define LK_NOTIFY_BLOCKING 0x1u /* tell it when a grant of its is in somebody's way */
+
 /* What an owner is.  The label is copied; the first LK_LABEL_MAX bytes are kept. */
 struct lk_owner_options {
 	uint32_t size;
-	uint32_t flags; /* none yet */
+	uint32_t flags; /* LK_NOTIFY_BLOCKING */
 	const char *label;
 	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
 	int32_t priority;     /* of requests that say none, and as a victim: the lowest is chosen */
 	uint32_t reserved;
+	struct lk_queue *queue; /* where its notices go: see notice.h */
+	lk_notice_fn *on_notice;
+	void *notice_arg;
 };
 
 #define LK_OWNER_OPTIONS_INIT                                     \
@@ -743,5 +753,7 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/metrics.h>
 
 #include <latchkey/events.h>
+#include <latchkey/notice.h>
+#include <latchkey/queue.h>
 
 #endif /* LATCHKEY_H */

@@ -120,8 +120,10 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		return GLIMPSED_NOT;
 	*slot = hold_find(&w->holds, g->r);
 	if (unlikely(*slot != SLOT_NONE))
-		return GLIMPSED_HELD;      /* our hold keeps the name on the entry (R1) */
-	if (resource_parent(g->r) != NULL) /* the ancestors come first, and only a pin keeps them */
+		return GLIMPSED_HELD; /* our hold keeps the name on the entry (R1) */
+	if (resource_parent(g->r) !=
+		    NULL || /* the ancestors come first, and only a pin keeps them */
+	    unlikely(w->pending_names != 0)) /* (U3) */
 		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
 	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
 		if ((q->flags & LK_NOWAIT) != 0 && q->report == NULL &&

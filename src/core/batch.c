@@ -157,8 +157,8 @@ read_item(const struct batch *b, struct item *item, const struct lk_request *r, 
 	return rc;
 }
 
-static int
-read_items(struct batch *b, const struct lk_request *r)
+int
+batch_read(struct batch *b, const struct lk_request *r)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		int rc = read_item(b, &b->item[i], &r[i], i);
@@ -397,16 +397,7 @@ batch_take(struct batch *b)
 	return rc;
 }
 
-/* What a first attempt counts that nobody is told of. */
-struct counted {
-	uint64_t drawn;
-	uint64_t busy;
-	uint64_t implied;
-	uint64_t intents;
-	uint64_t reentries;
-};
-
-static struct counted
+struct counted
 counted_now(const struct lk_owner *w)
 {
 	return (struct counted){
@@ -418,8 +409,8 @@ counted_now(const struct lk_owner *w)
 	};
 }
 
-static LK_COLD void
-uncount(struct lk_owner *w, const struct counted *before)
+LK_COLD void
+counted_undo(struct lk_owner *w, const struct counted *before)
 {
 	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
 	const uint64_t stamps = shim_load(&w->drawn, SHIM_RELAXED) - before->drawn;
@@ -434,24 +425,32 @@ uncount(struct lk_owner *w, const struct counted *before)
 	u->opening = id;
 }
 
-/* Without waiting; then, if that is what was asked for and somebody is in the way, with. */
-static int
-take_or_wait(struct batch *b)
+int
+batch_attempt(struct batch *b)
 {
 	const struct counted before = counted_now(b->w);
 	int rc;
 
-	if ((b->q->flags & LK_NOWAIT) != 0)
-		return batch_take(b);
 	b->q->flags |= LK_NOWAIT;
 	b->q->tentative = true;
 	rc = batch_take(b);
 	b->q->flags &= ~(uint32_t)LK_NOWAIT;
 	b->q->tentative = false;
-	if (likely(rc != LK_E_BUSY))
-		return rc;
-	uncount(b->w, &before);
-	return batch_take_together(b);
+	if (unlikely(rc == LK_E_BUSY))
+		counted_undo(b->w, &before);
+	return rc;
+}
+
+/* Without waiting; then, if that is what was asked for and somebody is in the way, with. */
+static int
+take_or_wait(struct batch *b)
+{
+	int rc;
+
+	if ((b->q->flags & LK_NOWAIT) != 0)
+		return batch_take(b);
+	rc = batch_attempt(b);
+	return likely(rc != LK_E_BUSY) ? rc : batch_take_together(b);
 }
 
 /* What will be told is about this element. */
@@ -462,9 +461,8 @@ speak_of(struct batch *b, size_t i)
 	b->q->mode = item_at(b, i)->mode;
 }
 
-/* The hook is asked about all elements before any is taken.  0, or LK_E_PERM. */
-static int
-ask_for_items(struct batch *b)
+int
+batch_ask(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		int rc;
@@ -480,8 +478,8 @@ ask_for_items(struct batch *b)
 	return 0;
 }
 
-static LK_COLD void
-tell_of_items(struct batch *b, int rc)
+LK_COLD void
+batch_tell(struct batch *b, int rc)
 {
 	for (size_t i = 0; rc == 0 && i < b->n; i++) {
 		speak_of(b, i);
@@ -499,14 +497,14 @@ take_told(struct batch *b)
 	int rc = 0;
 
 	if (unlikely(events_want(b->w, EVENTS_BEFORE_REQUESTS)))
-		rc = ask_for_items(b);
+		rc = batch_ask(b);
 	if (rc != 0 || b->n == 0)
 		return rc;
 	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
 		owner_catch_up(b->w); /* (Z2) */
 	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
 			     : events_want(b->w, LK_EVENT_ACQUIRED)))
-		tell_of_items(b, rc);
+		batch_tell(b, rc);
 	return rc;
 }
 
@@ -515,7 +513,7 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 {
 	struct env *env = &b->w->manager->env;
 	size_t reserves;
-	int rc = read_items(b, r);
+	int rc = batch_read(b, r);
 
 	if (rc != 0)
 		return rc;
@@ -535,9 +533,6 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		out[i] = b->item[i].grant;
 	return rc;
 }
-
-/* An element and its places in the order. */
-enum { ITEM_BYTES = sizeof(struct item) + 2 * sizeof(struct ranked) };
 
 int
 lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of shared owners.  (Z1-Z4) */
-#include "core/call.h"
+#include "core/pending.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
+
+void
+owner_moves(struct lk_owner *w)
+{
+	shim_store(&w->moves, shim_load(&w->moves, SHIM_RELAXED) + 1, SHIM_RELEASE);
+}
 
 static void
 take_latch(struct lk_owner *w)
 {
 	latch_lock(&w->latch);
 	w->is_latched = true;
+	owner_moves(w);
 }
 
 static void
 open_latch(struct lk_owner *w)
 {
 	w->is_latched = false;
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
@@ -71,6 +79,7 @@ void
 call_away_shared(struct lk_owner *w)
 {
 	w->is_away = true;
+	shim_store(&w->away, 1u, SHIM_SEQ_CST);
 	open_latch(w);
 }
 
@@ -92,9 +101,12 @@ interrupt(struct lk_owner *w)
 void
 call_sleeps_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* it became so when the call was away before */
+	w->is_away = true;
+	shim_store(&w->away, 1u, SHIM_SEQ_CST); /* before the look (U4) */
+	w->is_due |= w->n_pending != 0 && shim_load(&w->news, SHIM_SEQ_CST) != 0;
+	if (unlikely(w->is_due)) /* or it became so when the call was away before */
 		interrupt(w);
-	call_away_shared(w);
+	open_latch(w);
 }
 
 void
@@ -102,6 +114,14 @@ call_back_shared(struct lk_owner *w)
 {
 	take_latch(w);
 	w->is_away = false;
+	shim_store(&w->away, 0u, SHIM_RELAXED);
+}
+
+void
+owner_share_now(struct lk_owner *w)
+{
+	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
+	w->gate = &w->turnstile;
 }
 
 void
@@ -109,9 +129,15 @@ owner_share(struct lk_owner *w)
 {
 	if (w->is_latched)
 		return;
-	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
-	w->gate = &w->turnstile;
+	owner_share_now(w);
 	take_latch(w);
+}
+
+void
+owner_leave_due(struct lk_owner *w)
+{
+	w->is_due = true;
+	interrupt(w);
 }
 
 bool
@@ -123,10 +149,11 @@ owner_seize(struct lk_owner *w, uint64_t id)
 		latch_unlock(&w->latch);
 		return false;
 	}
-	if (!w->is_away)
+	if (!w->is_away) {
+		owner_moves(w);
 		return true;
-	w->is_due = true;
-	interrupt(w);
+	}
+	owner_leave_due(w);
 	latch_unlock(&w->latch);
 	return false;
 }
@@ -134,11 +161,15 @@ owner_seize(struct lk_owner *w, uint64_t id)
 void
 owner_yield(struct lk_owner *w)
 {
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
 void
 owner_catch_up(struct lk_owner *w)
 {
-	w->is_due = false;
+	do {
+		w->is_due = false;
+		pending_catch_up(w);
+	} while (w->is_due); /* one may make another begin anew */
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing the mode of a grant in place, and with it what the grant needs above. */
+#include "core/convert.h"
 #include "core/ancestors.h"
 #include "core/events.h"
 #include "core/implied.h"
@@ -187,6 +188,43 @@ convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct 
 	if (rc != 0 || events_want(w, LK_EVENT_CONVERT))
 		event_conversion_ends(w, q, c->was, g, rc);
 	return rc;
+}
+
+int
+convert_inside(struct lk_owner *w, lk_grant g, struct request *q)
+{
+	struct conversion c;
+	int rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
+
+	if (unlikely(q->extra != NULL))
+		request_drop(w, q);
+	w->made_real = 0; /* (H10) */
+	return rc;
+}
+
+struct lk_resource *
+convert_needs(struct lk_owner *w, lk_grant g, uint32_t *flags)
+{
+	struct conversion c;
+
+	if (!find_conversion(w, g, LK_X, &c))
+		return NULL;
+	*flags = hold_is(c.grant, HEAD_PARENTS) ? LK_PARENTS : 0;
+	return hold_resource(c.hold);
+}
+
+int
+convert_ask(struct lk_owner *w, lk_grant g, struct request *q)
+{
+	struct conversion c;
+
+	if (!find_conversion(w, g, q->mode, &c))
+		return LK_E_STALE;
+	if ((is_weaker(&c) && mode_covers(c.was, c.becomes)) ||
+	    !events_want(w, EVENTS_BEFORE_CONVERSIONS))
+		return 0;
+	event_request_is(q, NULL, hold_resource(c.hold));
+	return event_conversion_begins(w, q, c.was);
 }
 
 static int

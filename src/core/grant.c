@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stamps, notes of death, and re-entry: further grants on a hold that is there. */
 #include "core/grant.h"
+#include "core/pending.h"
 
 enum { STAMP_BITS = 64 - SLOT_BITS };
 
@@ -132,9 +133,9 @@ hold_count(struct lk_owner *w, struct hold *s)
 	return e;
 }
 
-int
-hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
-	  struct request *q)
+static int
+take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
+     struct request *q)
 {
 	uint32_t lost = 0;
 	bool taken;
@@ -157,6 +158,22 @@ hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, b
 	rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
 	if (rc == 0)
 		*seated = false;
+	return rc;
+}
+
+int
+hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
+	  struct request *q)
+{
+	int rc;
+
+	if (likely((w->pending_names & pending_bit(r)) == 0))
+		return take(w, r, from, to, seated, q);
+	rc = pending_mind(w, r, from, seated, q); /* (U3) */
+	if (rc == 0)
+		rc = take(w, r, from, to, seated, q);
+	if (rc == 0)
+		pending_note(w, r, to);
 	return rc;
 }
 

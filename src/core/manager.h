@@ -34,7 +34,15 @@ struct lk_manager {
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
-	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
+	struct slab queues;  /* (J4) */
+	struct slab pending; /* requests without a thread */
+	struct slab notices;
+	a32 n_queues;              /* open */
+	a64 request_numbers;       /* of those that were submitted */
+	struct latch told_latch;   /* of what follows */
+	struct cds_list_head told; /* owners that want to know whom they block */
+	a32 n_told;                /* … how many */
+	uint64_t sample_every;     /* of so many grants of an owner one is timed; LK_OFF: none */
 	uint64_t opened_ns;
 	char label[LK_LABEL_MAX + 1];
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */

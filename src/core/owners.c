@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening, closing and cancelling owners; the thread's own. */
+#include "core/notify.h"
+#include "core/pending.h"
 #include "core/release.h"
 #include "core/sample.h"
 
@@ -33,14 +35,22 @@ static LK_NOINLINE int
 open_with_options(struct lk_manager *m, const struct lk_owner_options *given, struct lk_owner **out)
 {
 	struct lk_owner_options o = { .size = sizeof(o) };
+	struct lk_owner *w;
 	int rc = check_struct(given, given->size, sizeof(o));
 
 	if (rc != 0)
 		return rc;
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
-	if (o.flags != 0 || o.reserved != 0)
+	if ((o.flags & ~LK_NOTIFY_BLOCKING) != 0 || o.reserved != 0)
 		return LK_E_INVAL;
-	return open_owner(m, &o, OWNER_OPEN, out);
+	rc = notify_check(m, &o);
+	if (rc == 0)
+		rc = open_owner(m, &o, OWNER_OPEN, &w);
+	if (rc != 0)
+		return rc;
+	notify_begin(w, &o);
+	*out = w;
+	return 0;
 }
 
 int
@@ -59,26 +69,55 @@ end_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
-	if (unlikely(w->is_due))
+	release_everything(w, false);
+	owner_end(w);
+	owner_leave(w);
+	slab_put(home, w);
+}
+
+/* The same of one whose latch the call may have. */
+static void
+end_any_owner(struct lk_owner *w)
+{
+	struct slab *home = &w->manager->owners;
+
+	if (w->is_due)
 		owner_catch_up(w);
+	pending_end_all(w);
+	notify_end(w);
 	release_everything(w, false);
 	owner_end(w);
 	call_end(w);
 	slab_put(home, w);
 }
 
+static void
+forget_thread(struct lk_owner *w)
+{
+	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
+		process_forget_owner(&w->manager->member, w);
+}
+
+static LK_NOINLINE int
+close_slowly(struct lk_owner *w)
+{
+	int rc = release_enter(w);
+
+	if (rc != 0)
+		return rc;
+	forget_thread(w);
+	end_any_owner(w);
+	return 0;
+}
+
 int
 lk_owner_close(struct lk_owner *w)
 {
-	int rc;
-
 	if (w == NULL)
 		return LK_E_INVAL;
-	rc = release_enter(w);
-	if (rc != 0)
-		return rc;
-	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OF_THREAD)
-		process_forget_owner(&w->manager->member, w);
+	if (unlikely(owner_enter(w) != 0))
+		return close_slowly(w);
+	forget_thread(w);
 	end_owner(w);
 	return 0;
 }
@@ -91,7 +130,7 @@ owner_thread_ends(struct member *me, void *owner)
 	if (release_enter(owner) != 0)
 		return;
 	release_quietly(owner, true); /* the registry's lock is held (N1) */
-	end_owner(owner);
+	end_any_owner(owner);
 }
 
 int

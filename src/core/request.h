@@ -76,6 +76,17 @@ int request_wait_for_all(struct lk_owner *w, struct composite *c, struct request
 bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
 		  struct request *q);
 
+/* All that bounds a wait that begins `now`, as one moment. */
+uint64_t request_deadline(const struct lk_owner *w, const struct request *q, uint64_t now);
+
+/* What others are shown while it waits; `label` has to stay as long. */
+void request_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
+		  char label[LK_LABEL_MAX + 1]);
+
+/* What it comes to, counted. */
+int request_result(struct lk_owner *w, enum line_outcome outcome);
+int request_state_result(struct lk_owner *w, enum waiter_state state);
+
 LK_HOT struct line_tally
 owner_line_tally(struct lk_owner *w)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of all locking in a manager, by a deadline.  (O2, O3) */
+#include "core/pending.h"
 #include "core/release.h"
 
 enum { NAP_NS = 1000000 };
@@ -22,8 +23,11 @@ look_at_owner(struct lk_owner *w, void *arg)
 	latch_lock(&w->latch);
 	if (owner_inside(w))
 		l->in_calls = true;
-	else if (l->force)
-		release_quietly(w, false);
+	else {
+		pending_catch_up(w); /* what was not written down, goes back (U5) */
+		if (l->force)
+			release_quietly(w, false);
+	}
 	latch_unlock(&w->latch);
 	l->holds += holds_n(&w->holds);
 }

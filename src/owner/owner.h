@@ -107,6 +107,23 @@ struct lk_owner {
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
 
+	/* With requests that have no thread.  (core/pending.h) */
+	struct cds_list_head pending; /* under the latch */
+	uint32_t n_pending;           /* … how many of them wait */
+	uint64_t pending_names;       /* a bit for each name that one needs, or another one */
+	a64 moves;                    /* odd while somebody may change what it holds (Y3) */
+	a32 away;                     /* is_away, for who rings */
+	a32 news;                     /* a request of its has ended */
+
+	/* What it is told without asking.  (core/notify.h) */
+	struct lk_queue *queue;
+	lk_notice_fn *on_notice;
+	void *notice_arg;
+	/* Under the manager's `told_latch`: */
+	struct cds_list_head told;    /* of those who want to know whom they block … */
+	struct cds_list_head notices; /* … and what they were told */
+	bool wants_notices;
+
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
 	uint64_t sample_at; /* grants before the one to be timed; SHIM_NEVER: none is */

@@ -66,6 +66,15 @@ head_of(struct lot_bucket *b, const struct lk_resource *r)
 	return NULL;
 }
 
+/* Is there somebody who can be woken to look?  (K3) */
+static bool
+has_looker(struct lot_bucket *b, const struct lk_resource *r)
+{
+	const struct waiter *head = head_of(b, r);
+
+	return head != NULL && party_has_thread(head->party);
+}
+
 /* May `q` go past `other` for its priority?  Not if it could not be granted before it anyway. */
 static bool
 may_pass(const struct waiter *q, const struct waiter *other)
@@ -381,7 +390,7 @@ line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 
 		if ((w & WORD_WAITERS) == 0)
 			done = true;
-		else if ((w & WORD_CLOSED) != 0 || head_of(b, r) == NULL) /* (K3) */
+		else if ((w & WORD_CLOSED) != 0 || !has_looker(b, r)) /* (K3) */
 			done = plan_try(&plan, l, b, r, w, w);
 		else
 			done = wake_head(b, r, w, &plan);
@@ -423,6 +432,22 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, q->r, t);
 	return waiting;
+}
+
+void
+line_grow_old(struct lot *l, struct waiter *q, const struct line_tally *t)
+{
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
+	struct plan plan = PLAN_INIT;
+
+	latch_lock(&b->latch);
+	if (waiter_state(q) == WAITER_WAITING && !RD(q->overdue)) {
+		WR(q->overdue, true);
+		tally(t->closings);
+		line_replan(l, b, q->r, LK_NL, LK_NL, &plan);
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
 }
 
 bool

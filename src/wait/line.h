@@ -153,6 +153,9 @@ void line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 bool line_look(struct lot *l, struct waiter *q, bool overdue, bool *head,
 	       const struct line_tally *t);
 
+/* One without a thread has waited for long enough: when it is the head, its line is closed. */
+void line_grow_old(struct lot *l, struct waiter *q, const struct line_tally *t);
+
 /* Leave the line with `state`; false: granted (or closed) before that.  (Q1, Q5) */
 bool line_leave(struct lot *l, struct waiter *q, enum waiter_state state,
 		const struct line_tally *t);

@@ -99,7 +99,7 @@ Test(fork, those_asleep_in_every_kind_of_wait_are_granted_afterwards)
 	open_owners(m, w, 6);
 	take(w[0], "n", LK_S);
 	u = take(w[1], "n", LK_U);
-	ask_convert(m, &more, w[1], "n", u, LK_X);
+	ask_convert(m, &more, w[1], u, LK_X);
 	ask(m, &name, w[2], "n", LK_X);
 	batch.owner = w[3];
 	cr_assert_eq(pthread_create(&thread, NULL, ask_batch, &batch), 0);
