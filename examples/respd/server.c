@@ -40,7 +40,7 @@ open_locks(struct server *s)
 
 	if (!s->settings.has_locks)
 		return true;
-	cfg.timeout_ns = (int64_t)s->settings.timeout_ms * MILLISECOND_NS;
+	cfg.timeout_ns = s->settings.timeout_ms * (uint64_t)MILLISECOND_NS;
 	cfg.max_idle = SERVER_IDLE_NAMES;
 	if (s->settings.is_async)
 		cfg.flags |= LK_MANUAL; /* what is due for requests that wait, our loop does */
