@@ -72,7 +72,7 @@ start() { # start OPTION...: a server on a free port; the port is known when it 
 stop() { # ends the server; it must end well (sanitizers and leaks say otherwise) and print the rest
 	local rc
 
-	kill -TERM "$server"
+	kill -TERM "$server" 2>/dev/null # it may have ended by itself
 	cat <&"$server_out" >"$tmp/server.out"
 	wait "$server"
 	rc=$?

@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 
-from protocol import ask, bulk, connect, expect, receive_all, request
+from protocol import ask, bulk, connect, expect, receive, receive_all, receive_line, request
 
 LONGEST = 1 << 16  # DBSIZEs of a transaction; each takes as many steps as there are stripes
 
@@ -21,12 +21,7 @@ LONGEST = 1 << 16  # DBSIZEs of a transaction; each takes as many steps as there
 def info(s, section):
     """What INFO says, as a dictionary."""
     s.sendall(request("INFO", section))
-    head = b""
-    while not head.endswith(b"\r\n"):
-        head += s.recv(1)
-    text = b""
-    while len(text) < int(head[1:]) + 2:
-        text += s.recv(int(head[1:]) + 2 - len(text))
+    text = receive(s, int(receive_line(s)[1:]) + 2)
     return dict(line.split(b":", 1) for line in text.split(b"\r\n") if b":" in line)
 
 
