@@ -42,7 +42,7 @@ take_request(struct pending *s, struct lk_completion *c)
 		.size = sizeof(*c),
 		.kind = LK_DONE,
 		.id = s->id,
-		.owner = shim_load(&s->owner, SHIM_RELAXED),
+		.owner = s->b.w,
 		.code = s->code,
 		.arg = s->arg,
 	};
@@ -86,6 +86,7 @@ take_next(struct lk_queue *q, struct lk_completion *c, struct callee *callee)
 		}
 		if (take_notice(container_of(p, struct notice, post), c, &callee->notice))
 			return true;
+		callee->notice = NULL;
 	}
 	return false;
 }

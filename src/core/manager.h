@@ -34,7 +34,7 @@ struct lk_manager {
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
-	struct slab queues;  /* (J4) */
+	struct slab queues;  /* (A4) */
 	struct slab pending; /* requests without a thread */
 	struct slab notices;
 	a32 n_queues;              /* open */

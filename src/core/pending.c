@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a request without a thread.  (U1-U5) */
-#include "core/pending.h"
+#include "core/settle.h"
 #include "core/ancestors.h"
 #include "core/convert.h"
 #include "core/events.h"
@@ -12,12 +12,6 @@ static struct pending *
 of_party(struct parker *p)
 {
 	return container_of(container_of(p, struct party, parker), struct pending, party);
-}
-
-static struct pending *
-of_node(struct cds_list_head *node)
-{
-	return container_of(node, struct pending, node);
 }
 
 static struct timers *
@@ -47,15 +41,13 @@ ring(struct parker *p)
 		timer_set(timers_of(s), &s->timer, 0);
 }
 
-static void fire(struct timer *t, uint64_t now);
-
 static void
 init(struct pending *s, struct lk_manager *m)
 {
 	s->manager = m;
 	party_init(&s->party);
 	s->party.parker.ring = ring;
-	s->timer.fire = fire;
+	s->timer.fire = attend_fire;
 	s->post.kind = LK_DONE;
 }
 
@@ -138,14 +130,8 @@ make_room(struct pending *s)
 
 /* ------------------------------------------------------- acting for an owner */
 
-struct posture {
-	bool is_latched;
-	bool is_quiet;
-};
-
-/* With the latch of `w`, in its call or not: nothing that follows opens it, or calls anybody.  (N1, Y3) */
-static struct posture
-act_for(struct lk_owner *w)
+struct posture
+pending_act(struct lk_owner *w)
 {
 	const struct posture p = { w->is_latched, w->is_quiet };
 
@@ -157,8 +143,8 @@ act_for(struct lk_owner *w)
 	return p;
 }
 
-static void
-act_no_more(struct lk_owner *w, struct posture p)
+void
+pending_act_no_more(struct lk_owner *w, struct posture p)
 {
 	if (p.is_latched)
 		w->is_latched = true;
@@ -167,48 +153,29 @@ act_no_more(struct lk_owner *w, struct posture p)
 		owner_moves(w);
 }
 
-static struct lk_owner *
-owner_of(const struct pending *s)
+void
+pending_unlist(struct pending *s)
 {
-	return shim_load(&s->owner, SHIM_RELAXED);
+	cds_list_del(&s->node);
+	s->is_listed = false;
+	shim_store(&s->owner, NULL, SHIM_RELAXED);
 }
 
 /* ------------------------------------------------------------------ the wait */
 
-static enum waiter_state
-wait_state(const struct pending *s)
+bool
+pending_leave(struct pending *s, enum waiter_state state)
 {
-	return s->c != NULL ? composite_state(s->c) : waiter_state(&s->alone);
-}
-
-static bool
-has_ended(const struct pending *s)
-{
-	return s->is_joined && wait_state(s) != WAITER_WAITING;
-}
-
-/* False: it had ended already. */
-static bool
-leave(struct pending *s, enum waiter_state state)
-{
-	const struct line_tally t = owner_line_tally(owner_of(s));
+	const struct line_tally t = owner_line_tally(pending_owner(s));
 	struct lot *l = &s->manager->lot;
 
 	return s->c != NULL ? composite_leave(l, s->c, state) : line_leave(l, &s->alone, state, &t);
 }
 
-/* The waiter that stands for it where one is told of. */
-static struct waiter *
-face_of(struct pending *s)
+void
+pending_drop_wait(struct pending *s)
 {
-	return s->c != NULL ? &s->c->part[0] : &s->alone;
-}
-
-/* It is in no line any more. */
-static void
-drop_wait(struct pending *s)
-{
-	const struct line_tally t = owner_line_tally(owner_of(s));
+	const struct line_tally t = owner_line_tally(pending_owner(s));
 	struct lot *l = &s->manager->lot;
 
 	s->is_joined = false;
@@ -220,18 +187,17 @@ drop_wait(struct pending *s)
 	shim_store(&s->has_parts, 0u, SHIM_RELAXED);
 }
 
-/* The end of the wait, in counters and events. */
-static void
-note_end(struct pending *s, int rc)
+void
+pending_note_end(struct pending *s, int rc)
 {
 	struct lk_manager *m = s->manager;
 	const uint64_t now = env_now(&m->env);
 	const uint64_t ns = now > s->since_ns ? now - s->since_ns : 0;
 
 	times_waited(&m->times, rc, ns);
-	times_waited_for(&m->times, face_of(s)->r, ns);
-	if (events_want(owner_of(s), EVENTS_OF_WAITS))
-		event_wait_ends(owner_of(s), face_of(s), &s->q, rc, now);
+	times_waited_for(&m->times, pending_face(s)->r, ns);
+	if (events_want(pending_owner(s), EVENTS_OF_WAITS))
+		event_wait_ends(pending_owner(s), pending_face(s), &s->q, rc, now);
 }
 
 static uint64_t
@@ -240,9 +206,8 @@ least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* When there is something to do about it.  The clocks differ by the time that the machine was suspended. */
-static void
-arm(struct pending *s, uint64_t now)
+void
+pending_arm(struct pending *s, uint64_t now)
 {
 	const struct env *e = &s->manager->env;
 	const uint64_t due = least(least(s->deadline_ns, s->fair_at), s->watch_at);
@@ -266,7 +231,7 @@ begin_party(struct pending *s, struct lk_owner *w)
 static void
 set_part(struct pending *s, struct waiter *q)
 {
-	struct lk_owner *w = owner_of(s);
+	struct lk_owner *w = pending_owner(s);
 
 	request_face(&q->face, w, &s->q, s->label);
 	q->priority = s->q.priority != 0 ? s->q.priority : w->party.priority;
@@ -276,7 +241,7 @@ set_part(struct pending *s, struct waiter *q)
 static enum line_outcome
 join_alone(struct pending *s)
 {
-	struct lk_owner *w = owner_of(s);
+	struct lk_owner *w = pending_owner(s);
 	const struct line_tally t = owner_line_tally(w);
 	const struct level *v = s->l.at;
 	bool head;
@@ -330,7 +295,7 @@ weigh_anchors(struct pending *s)
 	while (s->n_anchors > 0) {
 		const struct reserve *r = &s->anchor[--s->n_anchors];
 
-		count_give(owner_of(s), hold_find(&owner_of(s)->holds, r->r), r->mode);
+		count_give(pending_owner(s), hold_find(&pending_owner(s)->holds, r->r), r->mode);
 	}
 }
 
@@ -345,7 +310,7 @@ drop_anchors(struct pending *s)
 		if (v->counted == LK_NL)
 			continue;
 		s->q.extra = NULL;
-		rc = count_take(owner_of(s), v->r, v->counted, &s->q);
+		rc = count_take(pending_owner(s), v->r, v->counted, &s->q);
 		if (rc != 0)
 			return rc;
 		s->anchor[s->n_anchors++] = (struct reserve){ v->r, v->counted };
@@ -363,9 +328,9 @@ take(struct pending *s)
 
 	if (s->converts == 0)
 		return batch_take(&s->b);
-	rc = convert_inside(owner_of(s), s->converts, &s->q);
+	rc = convert_inside(pending_owner(s), s->converts, &s->q);
 	batch_forget_reserves(&s->b);
-	owner_of(s)->made_real = 0; /* (H10) */
+	pending_owner(s)->made_real = 0; /* (H10) */
 	return rc;
 }
 
@@ -397,13 +362,13 @@ count_less(struct lk_owner *w)
 		w->pending_names = 0;
 		return;
 	}
-	cds_list_for_each(node, &w->pending) w->is_due |= of_node(node)->is_withdrawn;
+	cds_list_for_each(node, &w->pending) w->is_due |= pending_of(node)->is_withdrawn;
 }
 
-static void
-finish(struct pending *s, int code)
+void
+pending_finish(struct pending *s, int code)
 {
-	struct lk_owner *w = owner_of(s);
+	struct lk_owner *w = pending_owner(s);
 
 	weigh_anchors(s);
 	levels_unpin(&s->l);
@@ -420,40 +385,36 @@ static void
 finish_unless_waiting(struct pending *s, int rc)
 {
 	if (!s->is_joined && !s->is_withdrawn)
-		finish(s, rc);
+		pending_finish(s, rc);
 }
 
-static int begin(struct pending *s);
-
-/* The wait has ended: write down what became of it. */
-static void
-settle(struct pending *s)
+void
+pending_settle(struct pending *s)
 {
-	int rc = request_state_result(owner_of(s), wait_state(s));
+	int rc = request_state_result(pending_owner(s), pending_state(s));
 
-	note_end(s, rc);
-	drop_wait(s);
+	pending_note_end(s, rc);
+	pending_drop_wait(s);
 	if (rc == 0)
 		rc = take_granted(s);
 	if (rc == CALL_AGAIN)
-		rc = begin(s);
+		rc = pending_start(s);
 	finish_unless_waiting(s, rc);
 }
 
-/* The same, with the owner's latch, from anywhere: unless that is for its thread to do (Z2). */
-static void
-settle_or_leave(struct pending *s)
+void
+pending_settle_or_leave(struct pending *s)
 {
-	struct lk_owner *w = owner_of(s);
+	struct lk_owner *w = pending_owner(s);
 	struct posture p;
 
 	if (w->is_away) {
 		owner_leave_due(w);
 		return;
 	}
-	p = act_for(w);
-	settle(s);
-	act_no_more(w, p);
+	p = pending_act(w);
+	pending_settle(s);
+	pending_act_no_more(w, p);
 	if (w->is_due) /* of others that it made room for */
 		owner_catch_up(w);
 }
@@ -469,14 +430,14 @@ attempt(struct pending *s)
 
 	if (s->converts == 0)
 		return batch_attempt(&s->b);
-	before = counted_now(owner_of(s));
+	before = counted_now(pending_owner(s));
 	s->q.flags |= LK_NOWAIT;
 	s->q.tentative = true;
 	rc = take(s);
 	s->q.flags &= ~(uint32_t)LK_NOWAIT;
 	s->q.tentative = false;
 	if (rc == LK_E_BUSY)
-		counted_undo(owner_of(s), &before);
+		counted_undo(pending_owner(s), &before);
 	return rc;
 }
 
@@ -493,15 +454,14 @@ strengthens(const struct pending *s, const struct lk_resource *r)
 	return false;
 }
 
-/* One of its owner's that waits to strengthen `r`; NULL: there is none. */
-static struct pending *
-rival_on(struct lk_owner *w, const struct lk_resource *r)
+struct pending *
+pending_rival(struct lk_owner *w, const struct lk_resource *r)
 {
 	struct cds_list_head *node;
 
 	cds_list_for_each(node, &w->pending)
 	{
-		struct pending *s = of_node(node);
+		struct pending *s = pending_of(node);
 
 		if (s->phase == PENDING_WAITS && s->is_joined && strengthens(s, r))
 			return s;
@@ -516,7 +476,8 @@ is_held_off(const struct pending *s)
 	for (size_t i = 0; i < s->l.n; i++) {
 		const struct level *v = &s->l.at[i];
 
-		if (v->is_part && v->counted != LK_NL && rival_on(owner_of(s), v->r) != NULL)
+		if (v->is_part && v->counted != LK_NL &&
+		    pending_rival(pending_owner(s), v->r) != NULL)
 			return true;
 	}
 	return false;
@@ -526,7 +487,7 @@ is_held_off(const struct pending *s)
 static int
 join(struct pending *s)
 {
-	struct lk_owner *w = owner_of(s);
+	struct lk_owner *w = pending_owner(s);
 	const uint32_t parts = levels_weigh(&s->b, &s->l);
 	enum line_outcome outcome;
 	bool nomem = false;
@@ -549,19 +510,18 @@ join(struct pending *s)
 		for (size_t i = 0; i < s->l.n; i++)
 			w->pending_names |= pending_bit(s->l.at[i].r);
 		begin_watch(s);
-		arm(s, s->since_ns);
+		pending_arm(s, s->since_ns);
 		if (events_want(w, EVENTS_OF_WAITS))
-			event_wait_begins(w, face_of(s), &s->q);
+			event_wait_begins(w, pending_face(s), &s->q);
 		return 0;
 	}
 	rc = nomem ? LK_E_NOMEM : request_result(w, outcome);
-	drop_wait(s);
+	pending_drop_wait(s);
 	return rc != 0 ? rc : take_granted(s);
 }
 
-/* Joined, or withdrawn; or the code with which it ends. */
-static int
-begin(struct pending *s)
+int
+pending_start(struct pending *s)
 {
 	int rc;
 
@@ -599,9 +559,9 @@ static void
 notify_of(const struct pending *s, struct notify_calls *calls)
 {
 	if (s->c == NULL)
-		notify_blocked(owner_of(s), &s->alone, calls);
+		notify_blocked(pending_owner(s), &s->alone, calls);
 	for (uint32_t i = 0; s->c != NULL && i < s->c->n_parts; i++)
-		notify_blocked(owner_of(s), &s->c->part[i], calls);
+		notify_blocked(pending_owner(s), &s->c->part[i], calls);
 }
 
 int
@@ -623,412 +583,23 @@ pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
 	s->is_listed = true;
 	s->phase = PENDING_WAITS;
 	w->n_pending++;
-	p = act_for(w);
-	rc = begin(s);
+	p = pending_act(w);
+	rc = pending_start(s);
 	if (is_refusal(rc)) {
 		weigh_anchors(s);
 		levels_unpin(&s->l);
 		count_less(w);
 		s->phase = PENDING_FREE;
-		cds_list_del(&s->node);
-		s->is_listed = false;
+		pending_unlist(s);
 		queue_forget(queue, &s->post);
 	} else {
 		finish_unless_waiting(s, rc);
 		rc = 0;
 	}
-	act_no_more(w, p);
+	pending_act_no_more(w, p);
 	if (s->is_joined && notify_is_wanted(s->manager))
 		notify_of(s, calls);
 	if (rc == 0 && s->is_withdrawn && s->deadline_ns != SHIM_NEVER)
-		arm(s, now);
+		pending_arm(s, now);
 	return rc;
-}
-
-/* ----------------------------------------------------------------- attending */
-
-/* With the latch of `w`: is it there still?  (U1, U2) */
-static bool
-waits_for(const struct pending *s, const struct lk_owner *w)
-{
-	return shim_load(&s->owner, SHIM_RELAXED) == w && s->is_listed && s->phase == PENDING_WAITS;
-}
-
-/* Time has passed, or it was moved.  True: it is to look whether it is in a ring. */
-static bool
-look_at(struct pending *s, uint64_t now)
-{
-	const struct line_tally t = owner_line_tally(owner_of(s));
-	struct lot *l = &s->manager->lot;
-	a32 *disturbed = &face_of(s)->disturbed;
-	bool watches;
-
-	if (s->c != NULL)
-		composite_look_after(l, s->c, &t); /* (K2) */
-	if (s->c != NULL && now >= (l->strict ? s->since_ns : s->fair_at))
-		(void)composite_look(l, s->c, &t); /* (K4) */
-	else if (s->c == NULL && now >= s->fair_at)
-		line_grow_old(l, &s->alone, &t);
-	watches = s->watch_at != SHIM_NEVER &&
-		  (now >= s->watch_at || shim_load(disturbed, SHIM_RELAXED) != 0);
-	if (watches) {
-		shim_store(disturbed, 0u, SHIM_RELAXED);
-		s->watch_at = now + s->watch_ns;
-	}
-	return watches;
-}
-
-/* The next moment of those that have passed: not before something happens to it. */
-static void
-arm_again(struct pending *s, uint64_t now)
-{
-	const uint64_t fair_at = s->fair_at;
-
-	if (now >= fair_at)
-		s->fair_at = SHIM_NEVER;
-	arm(s, now);
-	s->fair_at = fair_at;
-}
-
-/* It was withdrawn, or is held off: its deadline has passed, or it was cancelled. */
-static void
-begin_or_leave(struct pending *s)
-{
-	struct lk_owner *w = owner_of(s);
-
-	if (w->is_away)
-		owner_leave_due(w);
-	else
-		owner_catch_up(w);
-}
-
-/* With the owner's latch. */
-static bool
-attend(struct pending *s, uint64_t now)
-{
-	bool watches = false;
-
-	if (s->is_joined && now >= s->deadline_ns)
-		(void)leave(s, WAITER_TIMEDOUT); /* or it was granted: then that counts (Q1) */
-	if (s->is_joined && !has_ended(s))
-		watches = look_at(s, now);
-	if (has_ended(s))
-		settle_or_leave(s);
-	else if (s->is_joined)
-		arm_again(s, now);
-	else
-		begin_or_leave(s);
-	return watches;
-}
-
-/* With nothing latched: it may be gone by now, and its party another one's, which does no harm. */
-static void
-look_for_ring(struct pending *s, struct lk_owner *w, lk_request_id id, struct lk_resource *r)
-{
-	struct lk_manager *m = s->manager;
-	const bool longer = detector_look_for(&m->detector, &s->party, r);
-
-	latch_lock(&w->latch);
-	if (waits_for(s, w) && s->id == id && s->is_joined && !has_ended(s)) {
-		const uint64_t now = env_now(&m->env);
-
-		s->watch_ns = longer ? s->watch_ns * 2 : m->deadlock_delay_ns;
-		s->watch_at = now + s->watch_ns;
-		arm_again(s, now);
-	}
-	latch_unlock(&w->latch);
-}
-
-static void
-attend_now(struct pending *s)
-{
-	struct lk_owner *w = shim_load(&s->owner, SHIM_ACQUIRE);
-	struct lk_resource *r = NULL;
-	lk_request_id id = 0;
-
-	if (w == NULL)
-		return;
-	latch_lock(&w->latch);
-	if (waits_for(s, w)) {
-		id = s->id;
-		if (s->is_joined)
-			r = face_of(s)->r;
-		if (!attend(s, env_now(&s->manager->env)))
-			r = NULL;
-	}
-	latch_unlock(&w->latch);
-	if (r != NULL)
-		look_for_ring(s, w, id, r);
-}
-
-static void
-fire(struct timer *t, uint64_t now)
-{
-	(void)now;
-	attend_now(container_of(t, struct pending, timer));
-}
-
-void
-pending_attend(struct pending *s)
-{
-	struct lk_owner *w = shim_load(&s->owner, SHIM_ACQUIRE);
-
-	if (w == NULL)
-		return;
-	latch_lock(&w->latch);
-	if (waits_for(s, w) && has_ended(s))
-		settle_or_leave(s);
-	latch_unlock(&w->latch);
-}
-
-bool
-pending_leave_owner(struct pending *s)
-{
-	struct lk_owner *w = owner_of(s);
-	bool was_listed;
-
-	latch_lock(&w->latch);
-	was_listed = s->is_listed;
-	if (was_listed)
-		cds_list_del(&s->node);
-	s->is_listed = false;
-	latch_unlock(&w->latch);
-	return was_listed;
-}
-
-/* --------------------------------------------------- what its owner does else */
-
-/* Out of its lines, or back with what it was granted there: its owner begins it anew later.  (U3) */
-static void
-withdraw(struct pending *s)
-{
-	struct lk_owner *w = owner_of(s);
-	const bool was_granted = !leave(s, WAITER_INTERRUPTED) && wait_state(s) == WAITER_GRANTED;
-
-	if (!was_granted && wait_state(s) != WAITER_INTERRUPTED)
-		return; /* it has ended, and holds nothing */
-	drop_wait(s);
-	if (was_granted)
-		levels_undo(&s->b, &s->l);
-	s->fair_at = s->watch_at = SHIM_NEVER;
-	s->is_withdrawn = true;
-	w->is_due = true;
-}
-
-void
-pending_withdraw(struct lk_owner *w, const struct lk_resource *r)
-{
-	struct pending *s = rival_on(w, r);
-
-	if (s != NULL)
-		withdraw(s);
-}
-
-int
-pending_mind(struct lk_owner *w, struct lk_resource *r, lk_mode from, bool *seated,
-	     const struct request *q)
-{
-	struct pending *s = from != LK_NL && q->adopts != r ? rival_on(w, r) : NULL;
-	uint32_t slot;
-
-	if (s == NULL)
-		return 0;
-	if (q->tentative)
-		return LK_E_BUSY;
-	withdraw(s);
-	slot = hold_find(&w->holds, r); /* it may have been moved to the word */
-	*seated = slot != SLOT_NONE && hold_is(hold_at(&w->holds, slot), HEAD_SEAT);
-	return 0;
-}
-
-/* Does it wait there beside a hold of its owner's that keeps it waiting? */
-static bool
-waits_for_itself(const struct pending *s, const struct lk_resource *r, lk_mode has)
-{
-	for (size_t i = 0; i < s->l.n; i++) {
-		const struct level *v = &s->l.at[i];
-
-		if (v->r == r)
-			return v->is_part && v->counted == LK_NL &&
-			       (mode_conflicts(v->want) & MODE_BIT(has)) != 0;
-	}
-	return false;
-}
-
-void
-pending_note(struct lk_owner *w, const struct lk_resource *r, lk_mode to)
-{
-	struct cds_list_head *node;
-
-	cds_list_for_each(node, &w->pending)
-	{
-		struct pending *s = of_node(node);
-
-		if (s->phase == PENDING_WAITS && s->is_joined && waits_for_itself(s, r, to))
-			withdraw(s);
-	}
-}
-
-/* It was withdrawn, or held off.  Once more; but not past its deadline. */
-static void
-begin_anew(struct pending *s)
-{
-	int rc;
-
-	if (s->is_canceled) {
-		s->is_withdrawn = false;
-		finish(s, LK_E_CANCELED);
-		return;
-	}
-	rc = begin(s);
-	if (s->is_joined || s->is_withdrawn) {
-		const uint64_t now = env_now(&s->manager->env);
-
-		if (now < s->deadline_ns) {
-			arm(s, now);
-			return;
-		}
-		if (s->is_joined && !leave(s, WAITER_TIMEDOUT)) {
-			settle(s);
-			return;
-		}
-		if (s->is_joined)
-			drop_wait(s);
-		s->is_withdrawn = false;
-		tally(&owner_of(s)->count.timeouts);
-		rc = LK_E_TIMEDOUT;
-	}
-	finish(s, rc);
-}
-
-/* One that is due, or NULL. */
-static struct pending *
-next_due(struct lk_owner *w, struct cds_list_head **node)
-{
-	while ((*node = (*node)->next) != &w->pending) {
-		struct pending *s = of_node(*node);
-
-		if (s->phase == PENDING_WAITS && (s->is_withdrawn || has_ended(s)))
-			return s;
-	}
-	return NULL;
-}
-
-void
-pending_catch_up(struct lk_owner *w)
-{
-	struct cds_list_head *node = &w->pending;
-	struct pending *s;
-	struct posture p;
-
-	if (w->n_pending == 0)
-		return;
-	shim_store(&w->news, 0u, SHIM_SEQ_CST); /* before the look (U4) */
-	p = act_for(w);
-	while ((s = next_due(w, &node)) != NULL) {
-		if (s->is_withdrawn)
-			begin_anew(s);
-		else
-			settle(s);
-	}
-	act_no_more(w, p);
-}
-
-/* ---------------------------------------------------------------- being ended */
-
-static void
-end_with_owner(struct pending *s)
-{
-	int rc = LK_E_CANCELED;
-
-	s->is_withdrawn = false;
-	if (s->is_joined) {
-		(void)leave(s, WAITER_CANCELED);
-		rc = request_state_result(owner_of(s), wait_state(s));
-		note_end(s, rc);
-		drop_wait(s);
-		if (rc == 0)
-			levels_undo(&s->b, &s->l);
-		if (rc == 0)
-			rc = LK_E_CANCELED;
-	}
-	finish(s, rc);
-}
-
-/* Its grants go with its owner. */
-static void
-take_back(struct post *p)
-{
-	struct pending *s = container_of(p, struct pending, post);
-
-	if (s->code == 0)
-		s->code = LK_E_CANCELED;
-}
-
-void
-pending_end_all(struct lk_owner *w)
-{
-	struct posture p = act_for(w);
-
-	while (w->pending.next != &w->pending) {
-		struct pending *s = container_of(w->pending.next, struct pending, node);
-		struct lk_queue *q = shim_load(&s->post.queue, SHIM_ACQUIRE);
-
-		cds_list_del(&s->node);
-		s->is_listed = false;
-		if (s->phase == PENDING_WAITS)
-			end_with_owner(s);
-		else if (q != NULL)
-			(void)queue_change(q, &s->post, take_back);
-	}
-	act_no_more(w, p);
-}
-
-static struct pending *
-find(struct lk_owner *w, lk_request_id id)
-{
-	struct cds_list_head *node;
-
-	cds_list_for_each(node, &w->pending)
-	{
-		struct pending *s = of_node(node);
-
-		if (s->id == id)
-			return s;
-	}
-	return NULL;
-}
-
-static void
-cancel(struct pending *s)
-{
-	if (s->phase != PENDING_WAITS)
-		return;
-	if (s->is_joined)
-		(void)leave(s, WAITER_CANCELED);
-	else
-		s->is_canceled = true;
-	if (has_ended(s))
-		settle_or_leave(s);
-	else
-		begin_or_leave(s);
-}
-
-int
-lk_cancel(struct lk_owner *w, lk_request_id id)
-{
-	struct pending *s;
-	int rc;
-
-	if (w == NULL)
-		return LK_E_INVAL;
-	rc = manager_gate(w->manager);
-	if (rc == LK_E_FORKED)
-		return rc;
-	latch_lock(&w->latch);
-	s = shim_load(&w->state, SHIM_ACQUIRE) != OWNER_FREE ? find(w, id) : NULL;
-	if (s != NULL)
-		cancel(s);
-	latch_unlock(&w->latch);
-	return s != NULL ? 0 : LK_E_STALE;
 }

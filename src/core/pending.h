@@ -46,7 +46,7 @@ struct pending {
 	struct party party;
 	struct timer timer;
 	struct lk_manager *manager;
-	aptr owner;
+	aptr owner; /* NULL: it is in no owner's list */
 	/* Under the owner's latch (U1). */
 	struct cds_list_head node;
 	enum pending_phase phase;

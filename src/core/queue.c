@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Queues: the lists, and the bell.  (J1-J4) */
+/* Queues: the lists, and the bell.  (A1-A4) */
 #include "core/queue.h"
 #include "base/bell.h"
 
@@ -75,7 +75,7 @@ queue_bring(struct post *p)
 	if (q == NULL)
 		return;
 	latch_lock(&q->latch);
-	if (shim_load(&p->queue, SHIM_RELAXED) == q && p->place == POST_NOWHERE) { /* (J1, J4) */
+	if (shim_load(&p->queue, SHIM_RELAXED) == q && p->place == POST_NOWHERE) { /* (A1, A4) */
 		cds_list_add_tail(&p->node, &q->ended);
 		p->place = POST_ENDED;
 		rings = is_to_ring(q);

@@ -5,12 +5,12 @@
  *   ended   requests without a thread that wait no more: somebody is to write down what became of them
  *   ready   completions and notices, to be reaped in this order
  *
- * J1  a post is in at most one list of one queue, and that changes under the latch of that queue.  Its queue is
+ * A1  a post is in at most one list of one queue, and that changes under the latch of that queue.  Its queue is
  *     set and taken away under it, too.
- * J2  if `ended` or `ready` has something that nobody has been called for yet, the bell is rung, or will be by one of
+ * A2  if `ended` or `ready` has something that nobody has been called for yet, the bell is rung, or will be by one of
  *     `n_ringing`.  Who reaps silences the bell before it looks, and rings it again if it leaves something.
- * J3  what is posted is there since it was asked for: delivering takes no memory.
- * J4  queues are type-stable: who rings late finds a queue, if another one, and by J1 that the post is not its.
+ * A3  what is posted is there since it was asked for: delivering takes no memory.
+ * A4  queues are type-stable: who rings late finds a queue, if another one, and by A1 that the post is not its.
  */
 #ifndef LK_CORE_QUEUE_H
 #define LK_CORE_QUEUE_H
@@ -21,7 +21,7 @@ enum post_place { POST_NOWHERE, POST_ENDED, POST_READY };
 
 struct post {
 	struct cds_list_head node;
-	aptr queue; /* NULL: it is expected in none (J1) */
+	aptr queue; /* NULL: it is expected in none (A1) */
 	enum post_place place;
 	enum lk_kind kind;
 };
@@ -30,7 +30,7 @@ struct lk_queue {
 	struct lk_manager *manager;
 	struct latch latch;
 	bool is_open;
-	bool is_rung; /* (J2) */
+	bool is_rung; /* (A2) */
 	int fd;
 	uint32_t n_settling; /* who is about to look, so that what they post need not ring */
 	a32 n_ringing;
@@ -53,7 +53,7 @@ void queue_bring(struct post *p);
 /* It is ready, unless it is already. */
 void queue_post(struct lk_queue *q, struct post *p);
 
-/* Around taking things out; between the first two nobody is called.  (J2) */
+/* Around taking things out; between the first two nobody is called.  (A2) */
 void queue_begin(struct lk_queue *q);
 void queue_settled(struct lk_queue *q);
 void queue_end(struct lk_queue *q);
