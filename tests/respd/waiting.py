@@ -7,11 +7,13 @@ usage: waiting.py PORT TEST...     the tests by name; without the others: all th
 
 import contextlib
 import os
+import random
 import select
 import signal
 import socket
 import struct
 import sys
+import threading
 
 from protocol import ask, bulk, connect, expect, receive, receive_all, receive_line, request
 
@@ -186,6 +188,70 @@ def test_what_has_begun_is_carried_out_to_the_end():
         return waited
 
     while_one_waits(act, "MGET", "held", "last")
+
+
+def random_command(dice):
+    def key():
+        return f"k{dice.randrange(4)}"
+
+    return dice.choice(
+        [
+            ("SET", key(), "x"),
+            ("INCR", f"n{dice.randrange(3)}"),
+            ("MGET", key(), key(), key()),
+            ("MSET", key(), 1, key(), 2),
+            ("MSETNX", key(), 1, key(), 2),
+            ("RENAME", key(), key()),
+            ("DEL", key(), key()),
+            ("DBSIZE",),
+            ("KEYS", "*"),
+            ("FLUSHDB",),
+            ("FLUSHALL",),
+            ("SELECT", dice.randrange(2)),
+        ]
+    )
+
+
+def random_requests(dice):
+    requests = [request(*random_command(dice)) for _ in range(dice.randrange(8))]
+    if dice.random() < 0.4:
+        requests = [request("MULTI"), *requests, request("EXEC")]
+    return b"".join(requests)
+
+
+def come_and_go(seed, wrong):
+    dice = random.Random(seed)
+    end = b"this was client %d" % seed
+    try:
+        for _ in range(20):
+            with connect() as s:
+                for _ in range(dice.randrange(5)):
+                    s.sendall(random_requests(dice) + request("ECHO", end))
+                    got = b""
+                    while not got.endswith(bulk(end)):
+                        piece = s.recv(1 << 16)
+                        assert piece, f"the server closed the connection after {got!r}"
+                        got += piece
+                s.sendall(random_requests(dice))
+                reset(s)
+    except (AssertionError, OSError) as e:
+        wrong.append(f"seed {seed}: {e}")
+
+
+def test_clients_that_come_and_go_leave_no_locks_behind():
+    wrong = []
+    clients = [threading.Thread(target=come_and_go, args=(i, wrong)) for i in range(8)]
+    for c in clients:
+        c.start()
+    for c in clients:
+        c.join()
+    assert not wrong, wrong
+    with connect() as s:
+        ask(s, b"+OK\r\n", "FLUSHALL")
+        while int(info(s, "clients")[b"connected_clients"]) > 1:
+            pass
+        ask(s, b"+OK\r\n", "FLUSHALL")
+        assert n_blocked(s) == 0
 
 
 # Of a server of its own, with --timeout.
