@@ -71,8 +71,8 @@ var_is_set(void *arg)
 	return value != 0;
 }
 
-static struct lk_options
-options_of(const struct step *t)
+struct lk_options
+play_options(const struct step *t)
 {
 	struct lk_options o = LK_OPTIONS_INIT;
 
@@ -87,8 +87,8 @@ options_of(const struct step *t)
 	return o;
 }
 
-static bool
-has_options(const struct step *t)
+bool
+play_has_options(const struct step *t)
 {
 	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
 	       t->lease_ns != 0;
@@ -118,8 +118,8 @@ name_of(unsigned name)
 	return play_script->name[name];
 }
 
-static void
-granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g)
+void
+play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g)
 {
 	lk_mode before = book_writes(t->fiber, name);
 
@@ -136,8 +136,8 @@ static int
 request(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
-	struct lk_options o = options_of(t);
-	const struct lk_options *given = has_options(t) ? &o : NULL;
+	struct lk_options o = play_options(t);
+	const struct lk_options *given = play_has_options(t) ? &o : NULL;
 	const char *name = name_of(t->name[0]);
 	unsigned of = t->name[0];
 	lk_grant g = 0;
@@ -154,7 +154,7 @@ request(const struct step *t)
 		rc = lk_acquire(w, name, t->mode[0], given, &g);
 	}
 	if (rc == 0)
-		granted(t, of, t->mode[0], t->label, g);
+		play_granted(t, of, t->mode[0], t->label, g);
 	return rc;
 }
 
@@ -163,7 +163,7 @@ static int
 request_many(const struct step *t)
 {
 	struct lk_request r[BATCH_MAX];
-	struct lk_options o = options_of(t);
+	struct lk_options o = play_options(t);
 	lk_grant g[BATCH_MAX];
 	int rc;
 
@@ -172,13 +172,13 @@ request_many(const struct step *t)
 		r[i].name = name_of(t->name[i]);
 		r[i].mode = t->mode[i];
 	}
-	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, has_options(t) ? &o : NULL, g);
+	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, play_has_options(t) ? &o : NULL, g);
 	for (unsigned i = 0; rc == 0 && i < t->n_names; i++) {
 		unsigned label = 0;
 
 		while (strcmp(play_script->label[label], name_of(t->name[i])) != 0)
 			label++;
-		granted(t, t->name[i], t->mode[i], label, g[i]);
+		play_granted(t, t->name[i], t->mode[i], label, g[i]);
 	}
 	return rc;
 }
@@ -188,7 +188,7 @@ convert(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
 	struct entry_of_book *e = book_find(t->fiber, t->label);
-	struct lk_options o = options_of(t);
+	struct lk_options o = play_options(t);
 	lk_grant g = play.grant[t->fiber][t->label];
 	lk_mode from = e != NULL ? e->mode : LK_NL;
 	lk_mode to = t->verb == VERB_DOWNGRADE ? LK_S : t->mode[0];
@@ -202,7 +202,7 @@ convert(const struct step *t)
 		e->mode = book_meanwhile(from, to);
 	}
 	rc = t->verb == VERB_DOWNGRADE ? lk_downgrade(w, g)
-				       : lk_convert(w, g, to, has_options(t) ? &o : NULL);
+				       : lk_convert(w, g, to, play_has_options(t) ? &o : NULL);
 	if (e == NULL || !e->held || e->serial != serial)
 		return rc; /* it is not ours, or somebody has ended it */
 	book_change(e, rc == 0 ? to : from);
@@ -221,9 +221,14 @@ release(const struct step *t)
 static int
 release_name(const struct step *t)
 {
+	int rc;
+
 	book_remove(t->fiber, t->label);
-	return lk_release_name(play.owner[t->fiber], name_of(t->name[0]),
-			       strlen(name_of(t->name[0])));
+	play.async.gives_all[t->fiber]++;
+	rc = lk_release_name(play.owner[t->fiber], name_of(t->name[0]),
+			     strlen(name_of(t->name[0])));
+	play.async.gives_all[t->fiber]--;
+	return rc;
 }
 
 static int
@@ -231,9 +236,13 @@ close_owner(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
 
+	int rc;
+
 	book_remove_all(t->fiber);
 	play.owner[t->fiber] = NULL;
-	return lk_owner_close(w);
+	rc = lk_owner_close(w);
+	play.async.is_open[t->fiber] = false;
+	return rc;
 }
 
 static int
@@ -242,7 +251,10 @@ open_owner(const struct step *t)
 	struct lk_owner_options o = LK_OWNER_OPTIONS_INIT;
 
 	o.priority = t->priority;
-	return lk_owner_open(play.m, t->priority != 0 ? &o : NULL, &play.owner[t->fiber]);
+	async_opened(t, &o);
+	return lk_owner_open(play.m,
+			     t->priority != 0 || t->by_queue || t->by_function ? &o : NULL,
+			     &play.owner[t->fiber]);
 }
 
 static int
@@ -275,7 +287,8 @@ close_handle(const struct step *t)
 static bool
 step_makes(const struct step *t, const char *name, size_t len, lk_mode mode)
 {
-	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE)
+	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE ||
+	    t->verb == VERB_SUBMIT_CONVERT)
 		return true;
 	for (unsigned i = 0; is_request(t->verb) && i < t->n_names; i++) {
 		const char *asked = name_of(t->name[i]);
@@ -404,8 +417,8 @@ need_nothing_held(struct lk_owner *w, void *arg)
 static int
 shut_down(const struct step *t)
 {
-	struct lk_options o = options_of(t);
-	int rc = lk_shutdown(play.m, has_options(t) ? &o : NULL);
+	struct lk_options o = play_options(t);
+	int rc = lk_shutdown(play.m, play_has_options(t) ? &o : NULL);
 
 	world.quiet = true;
 	if (rc == 0)
@@ -496,10 +509,15 @@ fill(const struct step *t)
 static int
 step_alone(const struct step *t)
 {
+	int rc;
+
 	switch (t->verb) {
 	case VERB_RELEASE_ALL:
 		book_remove_all(t->fiber);
-		return lk_release_all(play.owner[t->fiber]);
+		play.async.gives_all[t->fiber]++;
+		rc = lk_release_all(play.owner[t->fiber]);
+		play.async.gives_all[t->fiber]--;
+		return rc;
 	case VERB_CLOSE:
 		return close_owner(t);
 	case VERB_REOPEN:
@@ -558,6 +576,10 @@ step_alone(const struct step *t)
 static int
 do_step(const struct step *t)
 {
+	int rc;
+
+	if (async_step(t, &rc))
+		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:
 	case VERB_TRY:
@@ -705,6 +727,7 @@ play_close(void)
 		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)
 			fail("%s was not closed", play_script->fiber[i]);
 	}
+	async_close();
 	rc = lk_close(play.m);
 	if (rc != 0)
 		fail("lk_close() gave %s", lk_errname(rc));

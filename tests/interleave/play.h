@@ -3,6 +3,7 @@
 #ifndef LK_INTERLEAVE_PLAY_H
 #define LK_INTERLEAVE_PLAY_H
 
+#include "core/levels.h"
 #include "core/manager.h"
 #include "lease/timer.h"
 #include "script.h"
@@ -37,6 +38,35 @@ struct ending {
 	unsigned label;
 };
 
+/* A request that was submitted, by its label.  (async.c) */
+struct submitted {
+	const struct step *step; /* NULL: there is none */
+	unsigned serial;
+	uint32_t before; /* `ended` when it began */
+	bool is_told;    /* lk_submit() has returned */
+	bool is_refused; /* … and said no */
+	unsigned completions;
+	struct lk_owner *w;
+	uint64_t owner_id;
+	lk_request_id id;
+	int code;
+	lk_grant grants[BATCH_MAX];
+	unsigned converts; /* serial in the book of what is to be converted */
+	lk_mode from;
+};
+
+/* Requests without a thread, their queue, and notices.  (async.c) */
+struct asynchronous {
+	struct lk_queue *queue;
+	struct submitted request[LABELS_MAX];
+	a32 *ended; /* … of each label: how often; in memory of the script's */
+	unsigned reaping; /* fibers that are in lk_queue_dispatch() */
+	unsigned told[FIBERS_MAX];
+	bool is_open[FIBERS_MAX]; /* its lk_owner_close() has not returned */
+	a32 *bell; /* how often it was rung; NULL: it is closed */
+	unsigned gives_all[FIBERS_MAX]; /* a call gives back whatever the owner has */
+};
+
 struct play {
 	struct lk_manager *m;
 	struct lk_owner *owner[FIBERS_MAX];
@@ -49,11 +79,13 @@ struct play {
 	bool is_shut; /* lk_shutdown() gave 0 */
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
-	uint64_t fence[NAMES_MAX]; /* the largest that was given out */
+	uint64_t fence[NAMES_MAX]; /* the largest that was given out, … */
+	unsigned fence_of[NAMES_MAX]; /* … to whom */
 	struct lk_owner *shared[FIBERS_MAX];
 	uint64_t shared_id[FIBERS_MAX];
 	struct note note[NOTES_MAX];
 	struct ending ending[FIBERS_MAX];
+	struct asynchronous async;
 };
 
 extern struct play play;
@@ -61,6 +93,12 @@ extern const struct script *play_script;
 extern bool play_has_paths; /* some name of the script lies below another */
 /* Results that came of a step, in any schedule: one bit each. */
 extern unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
+
+/* What a step says of its request. */
+struct lk_options play_options(const struct step *t);
+bool play_has_options(const struct step *t);
+/* A request gave this: into the book. */
+void play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g);
 
 void play_setup(const struct script *s);
 void play_fiber(unsigned fiber);
@@ -102,6 +140,9 @@ unsigned seats_number(uint32_t offset);
 void graph_step(void);
 /* Nobody can go on by himself: is that for ever? */
 void graph_check(void);
+/* An owner has moved; a request without a thread begins or ends to wait, or (`expelled`) ends with LK_E_DEADLOCK. */
+void graph_moved(void);
+void graph_of_request(const struct party *p, bool expelled);
 
 /* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
 void shared_check(const struct lk_owner *w);
@@ -110,6 +151,18 @@ int shared_share(const struct step *t);
 int shared_seize(const struct step *t);
 int shared_ends(const struct step *t);
 int shared_serve(const struct step *t);
+
+/* async.c: requests that no thread waits for.  False: it is no such step. */
+bool async_step(const struct step *t, int *rc);
+void async_opened(const struct step *t, struct lk_owner_options *o);
+void async_close(void);
+/* Nobody can go on by himself: is nothing left to do? */
+void async_check(void);
+void async_check_owner(struct lk_owner *w);
+/* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
+void async_each_level(struct lk_owner *w,
+		      void (*each)(struct lk_owner *w, const struct level *v, bool was_granted,
+				   bool was_seated));
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -146,16 +146,17 @@ result_named(const struct reader *r, const char *word)
 	refuse(r, "\"%s\" is no result", word);
 }
 
-static void
-read_results(struct reader *r, struct step *t)
+static unsigned
+read_results(struct reader *r)
 {
+	unsigned results = 0;
 	char *save;
 
 	need_word(r, "a result");
-	t->expected = 0;
 	for (char *one = strtok_r(r->word, "|", &save); one != NULL;
 	     one = strtok_r(NULL, "|", &save))
-		t->expected |= 1u << result_named(r, one);
+		results |= 1u << result_named(r, one);
+	return results;
 }
 
 /* Words after a step's own: options, the label, what may come of it. */
@@ -164,7 +165,18 @@ read_options(struct reader *r, struct step *t)
 {
 	while (next_word(r)) {
 		if (strcmp(r->word, "->") == 0) {
-			read_results(r, t);
+			t->expected = read_results(r);
+		} else if (strcmp(r->word, "done") == 0) {
+			t->done = read_results(r);
+		} else if (strcmp(r->word, "most") == 0) {
+			need_word(r, "how many");
+			t->named = number(r, r->word);
+		} else if (strcmp(r->word, "releases") == 0) {
+			t->releases = true;
+		} else if (strcmp(r->word, "by_queue") == 0) {
+			t->by_queue = true;
+		} else if (strcmp(r->word, "by_function") == 0) {
+			t->by_function = true;
 		} else if (strcmp(r->word, "as") == 0) {
 			need_word(r, "a label");
 			t->label = intern(r, r->s->label, &r->s->n_labels, LABELS_MAX, r->word);
@@ -242,11 +254,13 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_ACQUIRE:
 	case VERB_TRY:
 	case VERB_ID:
+	case VERB_SUBMIT:
 	case VERB_SPREAD:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
 	case VERB_MANY:
+	case VERB_SUBMIT_MANY:
 		read_batch(r, t);
 		break;
 	case VERB_ON: /* the handle's label is first the grant's too */
@@ -255,8 +269,10 @@ read_arguments(struct reader *r, struct step *t)
 		read_mode(r, t);
 		break;
 	case VERB_CONVERT:
+	case VERB_SUBMIT_CONVERT:
 	case VERB_CAN:
 		read_label(r, t);
+		t->named = t->label;
 		read_mode(r, t);
 		break;
 	case VERB_DOWNGRADE:
@@ -265,6 +281,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_CHECK:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
+	case VERB_AWAIT:
+	case VERB_CANCEL_REQUEST:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -285,6 +303,10 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_FILL:
 		need_word(r, "how many");
 		t->within_ns = number(r, r->word);
+		break;
+	case VERB_TOLD:
+		need_word(r, "how many");
+		t->named = number(r, r->word);
 		break;
 	case VERB_CANCEL:
 	case VERB_OUTSIDE:
@@ -317,6 +339,10 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SHARE:
 	case VERB_SERVE:
 	case VERB_SERVING:
+	case VERB_QUEUE_OPEN:
+	case VERB_QUEUE_CLOSE:
+	case VERB_REAP:
+	case VERB_REAPING:
 	case VERB_YIELD:
 	case VERBS:
 		break;
@@ -337,7 +363,8 @@ static void
 read_steps(struct reader *r, struct steps *steps, unsigned fiber)
 {
 	do {
-		struct step t = { .fiber = fiber, .expected = 1u << RESULT_ok, .line = r->line };
+		struct step t = { .fiber = fiber, .expected = 1u << RESULT_ok, .line = r->line,
+				  .done = 1u << RESULT_ok };
 
 		t.if_ok = next_is(r, '?');
 		if (!next_word(r))

@@ -24,6 +24,10 @@ enum {
 	X(ID, id)                     \
 	X(ON, on)                     \
 	X(MANY, many)                 \
+	X(SUBMIT, submit)             \
+	X(SUBMIT_MANY, submit_many)   \
+	X(SUBMIT_CONVERT, submit_convert) \
+	X(AWAIT, await)               \
 	X(CONVERT, convert)           \
 	X(CAN, can)                   \
 	X(DOWNGRADE, downgrade)       \
@@ -61,6 +65,12 @@ enum {
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
 	X(SERVING, serving)           \
+	X(QUEUE_OPEN, queue_open)     \
+	X(QUEUE_CLOSE, queue_close)   \
+	X(REAP, reap)                 \
+	X(REAPING, reaping)           \
+	X(CANCEL_REQUEST, cancel_request) \
+	X(TOLD, told)                 \
 	X(YIELD, yield)
 
 enum verb {
@@ -107,6 +117,11 @@ struct step {
 	int32_t priority;
 	unsigned when;     /* 0: always; else if variable `when - 1` is set */
 	unsigned expected; /* one bit for each result */
+	unsigned done;     /* what may come of a request that is submitted */
+	unsigned named;    /* the label that stood before `as`; or a number */
+	bool releases;     /* its callback gives back what it was granted */
+	bool by_queue;     /* notices of an owner: through the queue, … */
+	bool by_function;  /* … or by a function, at once */
 	unsigned line;
 };
 

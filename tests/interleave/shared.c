@@ -93,6 +93,8 @@ static void
 owner_opened(const struct lk_owner *w)
 {
 	*holder_of(w) = NOBODY;
+	if (play.async.queue != NULL)
+		graph_moved();
 	if (is_shared(w) && !w->is_away && (w->waits_as != NULL || w->waits_for_all != NULL))
 		fail("a call has ended, or is in a hook, and says as what it waits (Z2)");
 	if (!is_shared(w) || !w->is_due)
@@ -173,8 +175,10 @@ shared_check_timers(void)
 	for (unsigned i = 0; i < world.n_fibers; i++) {
 		const struct fiber *f = &world.fiber[i];
 
-		served |= f->serves;
-		if (f->serves && f->deadline < served_at)
+		if (!f->serves || f->futex == (uintptr_t)play.async.bell)
+			continue;
+		served = true;
+		if (f->deadline < served_at)
 			served_at = f->deadline;
 	}
 	if (served && first != NULL && first->due_ns < served_at)
