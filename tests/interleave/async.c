@@ -67,8 +67,7 @@ write_down(const struct submitted *s, const struct lk_completion *c)
 		fail("line %u: a completion of %u grants", t->line, (unsigned)c->n_grants);
 	for (unsigned i = 0; i < t->n_names; i++) {
 		const lk_grant g = many ? s->grants[i] : c->grant;
-		const unsigned label =
-			many ? label_named(play_script->name[t->name[i]]) : t->label;
+		const unsigned label = many ? label_named(play_script->name[t->name[i]]) : t->label;
 
 		play.grant[t->fiber][label] = g;
 		if (is_kept(s, g))
@@ -122,8 +121,7 @@ check_completion(const struct submitted *s, unsigned serial, const struct lk_com
 		fail("line %u: %s was refused, and a completion comes", s->step->line, label_of(s));
 	if (c->size != sizeof(*c) || c->kind != LK_DONE || c->id != s->id || c->owner != s->w)
 		fail("line %u: a completion of another request", s->step->line);
-	if (result == RESULTS ||
-	    (!at_the_end && (s->step->done & 1u << result) == 0))
+	if (result == RESULTS || (!at_the_end && (s->step->done & 1u << result) == 0))
 		fail("line %u: %s of %s is done with %s", s->step->line, label_of(s),
 		     play_script->fiber[s->step->fiber], c->code == 0 ? "0" : lk_errname(c->code));
 	play.results[result]++;
@@ -135,8 +133,7 @@ static void
 wake_all(a32 *word)
 {
 	for (unsigned i = 0; i < world.n_fibers; i++) {
-		if (world.fiber[i].state == FIBER_ASLEEP &&
-		    world.fiber[i].futex == (uintptr_t)word)
+		if (world.fiber[i].state == FIBER_ASLEEP && world.fiber[i].futex == (uintptr_t)word)
 			shim_futex_wake(word, 1);
 	}
 }
@@ -193,8 +190,8 @@ submit_conversion(const struct step *t, struct submitted *s, const struct lk_opt
 		s->from = e->mode;
 		e->mode = book_meanwhile(e->mode, t->mode[0]);
 	}
-	return lk_submit_convert(here()->queue, s->w, play.grant[t->fiber][t->named], t->mode[0],
-				 o, completed, arg, &s->id);
+	return lk_submit_convert(here()->queue, s->w, play.grant[t->fiber][t->named], t->mode[0], o,
+				 completed, arg, &s->id);
 }
 
 static int
@@ -241,8 +238,7 @@ static int
 await(const struct step *t)
 {
 	const struct submitted *s = &here()->request[t->label];
-	const uint64_t deadline =
-		t->within_ns != 0 ? world.now + (uint64_t)t->within_ns : NEVER;
+	const uint64_t deadline = t->within_ns != 0 ? world.now + (uint64_t)t->within_ns : NEVER;
 
 	if (s->step == NULL)
 		fail("line %u: there is no such request", t->line);
@@ -435,9 +431,8 @@ was_granted(const struct pending *s)
 }
 
 void
-async_each_level(struct lk_owner *w,
-		 void (*each)(struct lk_owner *w, const struct level *v, bool was_granted,
-			      bool was_seated))
+async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
+						  bool was_granted, bool was_seated))
 {
 	struct cds_list_head *node;
 
@@ -494,10 +489,10 @@ check_joined(struct lk_owner *w, const struct pending *s)
 	check_anchors(w, s);
 	if (((s->party.sequence.v & 1) != 0) != waiting)
 		fail("a request without a thread %s, and its sequence is %llu (Y1)",
-		     waiting ? "waits" : "does not wait",
-		     (unsigned long long)s->party.sequence.v);
+		     waiting ? "waits" : "does not wait", (unsigned long long)s->party.sequence.v);
 	if (waiting && !s->timer.is_set &&
-	    (s->deadline_ns != NEVER || s->watch_at != NEVER || (s->fair_at != NEVER && s->fair_at > world.now)))
+	    (s->deadline_ns != NEVER || s->watch_at != NEVER ||
+	     (s->fair_at != NEVER && s->fair_at > world.now)))
 		fail("a request waits, and its timer is not set");
 	if (!waiting && !s->timer.is_set && (w->is_away || s->post.place == POST_NOWHERE))
 		fail("a request has ended, and nobody will see to it (U4)");
@@ -526,9 +521,11 @@ async_check_owner(struct lk_owner *w)
 			fail("a request %s", s->is_joined ? "waits, and was withdrawn" : "is lost");
 		if (s->is_joined)
 			check_joined(w, s);
-		else if (!has_rival(w, s))
-			fail("a request was withdrawn, and is not begun anew (U3)");
+		else if (!has_rival(w, s) && !(w->is_away && w->has_withdrawn))
+			fail("a request was withdrawn, and is not begun anew (U3, U6)");
 	}
+	if (w->has_withdrawn && !w->is_away)
+		fail("a call has ended, and did not begin anew what it withdrew (U6)");
 	if (n != w->n_pending)
 		fail("%u requests wait, and their owner counts %u (U1)", n, w->n_pending);
 }

@@ -21,20 +21,20 @@ struct part {
 /* One owner, as the graph has it. */
 struct node {
 	struct part part[PARTS_MAX];
-	unsigned n_parts;                 /* 0: it does not wait in a line */
-	const struct composite *together; /* the last it had */
+	unsigned n_parts;                        /* 0: it does not wait in a line */
+	const struct composite *together;        /* the last it had */
 	const struct waiter *late[REQUESTS_MAX]; /* of its requests without a thread */
 	unsigned n_late;
-	uint64_t in_ring_since;           /* the time */
-	bool late_may_be_victim;          /* … as below, of one of those */
-	unsigned waits_for;               /* hard edges */
-	unsigned is_behind;               /* soft ones */
-	uint64_t sequence;                /* when its line was last looked at */
-	unsigned joined;                  /* step at which it began to wait, or was moved */
-	unsigned looked;                  /* … at which it had the detector for itself */
-	unsigned left;                    /* … at which it was in a ring no more */
-	bool moved;                       /* and it has not looked since */
-	bool told;                        /* that it is a victim; and its call has not ended */
+	uint64_t in_ring_since;  /* the time */
+	bool late_may_be_victim; /* … as below, of one of those */
+	unsigned waits_for;      /* hard edges */
+	unsigned is_behind;      /* soft ones */
+	uint64_t sequence;       /* when its line was last looked at */
+	unsigned joined;         /* step at which it began to wait, or was moved */
+	unsigned looked;         /* … at which it had the detector for itself */
+	unsigned left;           /* … at which it was in a ring no more */
+	bool moved;              /* and it has not looked since */
+	bool told;               /* that it is a victim; and its call has not ended */
 	bool may_be_victim; /* when its wait ended, it was in a ring, or had been since the detector began */
 };
 
@@ -326,11 +326,17 @@ turned(int fiber, bool moved)
 	take_graph();
 }
 
-/* An owner of such requests has changed what it holds. */
+/* Whoever is in a ring with an owner that moves is in another one now.  (D8) */
 void
-graph_moved(void)
+graph_moved(const struct lk_owner *w)
 {
+	const int fiber = fiber_of(&w->party);
+
 	take_graph();
+	if (fiber == NOBODY || rings.node[fiber].n_late == 0 || (rings.in_ring & bit(fiber)) == 0)
+		return;
+	for (unsigned i = 0; i < world.n_fibers; i++)
+		rings.node[i].in_ring_since = world.now;
 }
 
 void
@@ -348,9 +354,8 @@ graph_of_request(const struct party *p, bool expelled)
 			     name_of(fiber));
 		return;
 	}
-	n->late_may_be_victim =
-		rings.detector != NOBODY &&
-		((rings.in_ring & bit(fiber)) != 0 || n->left >= rings.begun);
+	n->late_may_be_victim = rings.detector != NOBODY &&
+				((rings.in_ring & bit(fiber)) != 0 || n->left >= rings.begun);
 	if (rings.detector == (int)(world.current - world.fiber))
 		check_patience(fiber);
 	rings.idle = 0;

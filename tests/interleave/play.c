@@ -172,7 +172,8 @@ request_many(const struct step *t)
 		r[i].name = name_of(t->name[i]);
 		r[i].mode = t->mode[i];
 	}
-	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, play_has_options(t) ? &o : NULL, g);
+	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, play_has_options(t) ? &o : NULL,
+			     g);
 	for (unsigned i = 0; rc == 0 && i < t->n_names; i++) {
 		unsigned label = 0;
 
@@ -252,8 +253,7 @@ open_owner(const struct step *t)
 
 	o.priority = t->priority;
 	async_opened(t, &o);
-	return lk_owner_open(play.m,
-			     t->priority != 0 || t->by_queue || t->by_function ? &o : NULL,
+	return lk_owner_open(play.m, t->priority != 0 || t->by_queue || t->by_function ? &o : NULL,
 			     &play.owner[t->fiber]);
 }
 
@@ -287,8 +287,7 @@ close_handle(const struct step *t)
 static bool
 step_makes(const struct step *t, const char *name, size_t len, lk_mode mode)
 {
-	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE ||
-	    t->verb == VERB_SUBMIT_CONVERT)
+	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE || t->verb == VERB_SUBMIT_CONVERT)
 		return true;
 	for (unsigned i = 0; is_request(t->verb) && i < t->n_names; i++) {
 		const char *asked = name_of(t->name[i]);

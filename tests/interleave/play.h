@@ -59,11 +59,11 @@ struct submitted {
 struct asynchronous {
 	struct lk_queue *queue;
 	struct submitted request[LABELS_MAX];
-	a32 *ended; /* … of each label: how often; in memory of the script's */
+	a32 *ended;       /* … of each label: how often; in memory of the script's */
 	unsigned reaping; /* fibers that are in lk_queue_dispatch() */
 	unsigned told[FIBERS_MAX];
-	bool is_open[FIBERS_MAX]; /* its lk_owner_close() has not returned */
-	a32 *bell; /* how often it was rung; NULL: it is closed */
+	bool is_open[FIBERS_MAX];       /* its lk_owner_close() has not returned */
+	a32 *bell;                      /* how often it was rung; NULL: it is closed */
 	unsigned gives_all[FIBERS_MAX]; /* a call gives back whatever the owner has */
 };
 
@@ -79,7 +79,7 @@ struct play {
 	bool is_shut; /* lk_shutdown() gave 0 */
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
-	uint64_t fence[NAMES_MAX]; /* the largest that was given out, … */
+	uint64_t fence[NAMES_MAX];    /* the largest that was given out, … */
 	unsigned fence_of[NAMES_MAX]; /* … to whom */
 	struct lk_owner *shared[FIBERS_MAX];
 	uint64_t shared_id[FIBERS_MAX];
@@ -141,7 +141,7 @@ void graph_step(void);
 /* Nobody can go on by himself: is that for ever? */
 void graph_check(void);
 /* An owner has moved; a request without a thread begins or ends to wait, or (`expelled`) ends with LK_E_DEADLOCK. */
-void graph_moved(void);
+void graph_moved(const struct lk_owner *w);
 void graph_of_request(const struct party *p, bool expelled);
 
 /* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
@@ -160,9 +160,8 @@ void async_close(void);
 void async_check(void);
 void async_check_owner(struct lk_owner *w);
 /* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
-void async_each_level(struct lk_owner *w,
-		      void (*each)(struct lk_owner *w, const struct level *v, bool was_granted,
-				   bool was_seated));
+void async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
+						       bool was_granted, bool was_seated));
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -363,7 +363,9 @@ static void
 read_steps(struct reader *r, struct steps *steps, unsigned fiber)
 {
 	do {
-		struct step t = { .fiber = fiber, .expected = 1u << RESULT_ok, .line = r->line,
+		struct step t = { .fiber = fiber,
+				  .expected = 1u << RESULT_ok,
+				  .line = r->line,
 				  .done = 1u << RESULT_ok };
 
 		t.if_ok = next_is(r, '?');

@@ -18,16 +18,28 @@ enum {
 	WORD_MAX = 64,
 };
 
+/* async.c: those that come with a result of a request; and others. */
+#define ASYNC_REQUEST_LIST(X)             \
+	X(SUBMIT, submit)                 \
+	X(SUBMIT_MANY, submit_many)       \
+	X(SUBMIT_CONVERT, submit_convert) \
+	X(AWAIT, await)
+
+#define ASYNC_LIST(X)                     \
+	X(QUEUE_OPEN, queue_open)         \
+	X(QUEUE_CLOSE, queue_close)       \
+	X(REAP, reap)                     \
+	X(REAPING, reaping)               \
+	X(CANCEL_REQUEST, cancel_request) \
+	X(TOLD, told)
+
 #define VERB_LIST(X)                  \
 	X(ACQUIRE, acquire)           \
 	X(TRY, try)                   \
 	X(ID, id)                     \
 	X(ON, on)                     \
 	X(MANY, many)                 \
-	X(SUBMIT, submit)             \
-	X(SUBMIT_MANY, submit_many)   \
-	X(SUBMIT_CONVERT, submit_convert) \
-	X(AWAIT, await)               \
+	ASYNC_REQUEST_LIST(X)         \
 	X(CONVERT, convert)           \
 	X(CAN, can)                   \
 	X(DOWNGRADE, downgrade)       \
@@ -65,12 +77,7 @@ enum {
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
 	X(SERVING, serving)           \
-	X(QUEUE_OPEN, queue_open)     \
-	X(QUEUE_CLOSE, queue_close)   \
-	X(REAP, reap)                 \
-	X(REAPING, reaping)           \
-	X(CANCEL_REQUEST, cancel_request) \
-	X(TOLD, told)                 \
+	ASYNC_LIST(X)                 \
 	X(YIELD, yield)
 
 enum verb {

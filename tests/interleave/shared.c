@@ -93,8 +93,6 @@ static void
 owner_opened(const struct lk_owner *w)
 {
 	*holder_of(w) = NOBODY;
-	if (play.async.queue != NULL)
-		graph_moved();
 	if (is_shared(w) && !w->is_away && (w->waits_as != NULL || w->waits_for_all != NULL))
 		fail("a call has ended, or is in a hook, and says as what it waits (Z2)");
 	if (!is_shared(w) || !w->is_due)
@@ -154,6 +152,8 @@ shared_written(const char *by, uintptr_t at, uint64_t is)
 		latch_of_owner_written(w, is);
 	} else if (at - (uintptr_t)&w->holds < sizeof(w->holds)) {
 		holds_written(w, by);
+	} else if (at == (uintptr_t)&w->moves) {
+		graph_moved(w);
 	}
 }
 

@@ -140,8 +140,7 @@ bell_ring(int fd)
 	(void)fd;
 	shim_add(word, 1u, SHIM_SEQ_CST);
 	for (unsigned i = 0; i < world.n_fibers; i++) {
-		if (world.fiber[i].state == FIBER_ASLEEP &&
-		    world.fiber[i].futex == (uintptr_t)word)
+		if (world.fiber[i].state == FIBER_ASLEEP && world.fiber[i].futex == (uintptr_t)word)
 			shim_futex_wake(word, 1);
 	}
 }
