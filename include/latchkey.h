@@ -143,15 +143,15 @@ struct lk_report; /* see explain.h */
  */
 struct lk_options {
 	uint32_t size;
-	uint32_t flags;     /* LK_NOWAIT, LK_PARENTS, LK_TIMED */
+	uint32_t flags;     /* LK_NOWAIT, LK_PARENTS, LK_TIMED, LK_RENEW (lease.h) */
 	int64_t timeout_ns; /* from now; LK_FOREVER; 0: the manager's, unless deadline_ns is set */
 	uint64_t
 		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
-	uint64_t lease_ns;   /* (*) */
+	uint64_t lease_ns;   /* see lease.h; 0: the manager's; LK_OFF: none */
 	int32_t priority;    /* higher goes first in the line; 0: the owner's */
 	uint32_t max_retries;         /* (*) */
 	const struct lk_retry *retry; /* (*) */
-	uint64_t max_hold_ns;         /* (*) */
+	uint64_t max_hold_ns;         /* see lease.h; 0: the manager's; LK_OFF: none */
 	uint64_t name_hash;           /* lk_name_hash() of the name, if known; 0: not known */
 	const void *tag;              /* copied, kept with the grant, shown to others: "why" */
 	size_t tag_len;               /* at most LK_TAG_MAX */
@@ -166,14 +166,24 @@ struct lk_options {
 		.size = (uint32_t)sizeof(struct lk_options) \
 	}
 
+struct lk_queue;  /* see queue.h */
+struct lk_notice; /* see notice.h */
+typedef void lk_notice_fn(void *arg, const struct lk_notice *notice);
+
+/* Flags of struct lk_owner_options. */
+#define LK_NOTIFY_BLOCKING 0x1u /* tell it when a grant of its is in somebody's way */
+
 /* What an owner is.  The label is copied; the first LK_LABEL_MAX bytes are kept. */
 struct lk_owner_options {
 	uint32_t size;
-	uint32_t flags; /* none yet */
+	uint32_t flags; /* LK_NOTIFY_BLOCKING */
 	const char *label;
 	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
 	int32_t priority;     /* of requests that say none, and as a victim: the lowest is chosen */
 	uint32_t reserved;
+	struct lk_queue *queue; /* where its notices go: see notice.h */
+	lk_notice_fn *on_notice;
+	void *notice_arg;
 };
 
 #define LK_OWNER_OPTIONS_INIT                                     \
@@ -561,6 +571,10 @@ struct lk_grant_info {
 	size_t name_len;
 	const void *tag;
 	size_t tag_len;
+	uint64_t lease_ns;      /* of each term; 0: none */
+	uint64_t lease_ends_ns; /* CLOCK_BOOTTIME; 0: it has no end */
+	uint32_t state;         /* enum lk_lease_state */
+	uint32_t reserved;
 };
 
 /* lk_grant_info - set `out->size`.  Returns 0; LK_E_STALE; LK_E_VERSION. */
@@ -661,7 +675,9 @@ LK_API LK_NODISCARD int lk_snapshot(struct lk_manager *m,
 	X(wakes, "waiters woken to try for themselves")                              \
 	X(closings, "times that a line was closed to newcomers for fairness")        \
 	X(created, "names entered into the index")                                   \
-	X(evicted, "idle names dropped from the index")
+	X(evicted, "idle names dropped from the index")                              \
+	X(renewals, "terms that leases were given after their first")                \
+	X(leases_expired, "grants that were lost with their leases")
 
 struct lk_stats {
 	uint32_t size;
@@ -743,5 +759,7 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/metrics.h>
 
 #include <latchkey/events.h>
+#include <latchkey/lease.h>
+#include <latchkey/notice.h>
 
 #endif /* LATCHKEY_H */

@@ -35,8 +35,8 @@
 #define LK_MANUAL 0x8u
 
 /* Which events are remembered and told: bits, see LK_EVENT_LIST in events.h. */
-#define LK_EVENTS_SLOW 0x45cu /* what waited, was refused, or was found out */
-#define LK_EVENTS_ALL  0x7ffu
+#define LK_EVENTS_SLOW 0xc5cu /* what waited, was refused, or was found out */
+#define LK_EVENTS_ALL  0xfffu
 
 /* Which lines a log has: each level those before it too. */
 enum lk_log_level {
@@ -96,6 +96,14 @@ enum lk_victim {
  *                Default 16.  LK_OFF: never.
  * sample_every   of so many grants of an owner one, drawn by lot, is timed: see metrics.h.  1: all are.
  *                LK_OFF: none are (but those with LK_TIMED).
+ * lease_ns       the lease of every grant that says nothing else: see lease.h.  Nanoseconds; every lock is slower.
+ *                Default LK_OFF: none.
+ * max_hold_ns    how long a grant that says nothing else can be held, however often its lease is renewed.
+ *                Nanoseconds; every lock is slower.  Default LK_OFF: as long as it is wanted.
+ * lock_delay_ns  for so long after the end of a lease nobody is granted the name but the owner that lost it: time for what
+ *                it has begun to come to rest.  Meanwhile the name shows as held by that owner, closed or not.  Nanoseconds.
+ *                Default LK_OFF: no delay.
+ * suspect_pct    hundredths of a term after which its lease is suspect.
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
@@ -113,6 +121,10 @@ enum lk_victim {
 	X(separator, '/', 1, 255, 1)                          \
 	X(spread_after, 16, 1, 1u << 20, 1)                   \
 	X(sample_every, 1024, 1, 1u << 30, 1)                 \
+	X(lease_ns, LK_OFF, 1000, INT64_MAX, 1)               \
+	X(max_hold_ns, LK_OFF, 1000, INT64_MAX, 1)            \
+	X(lock_delay_ns, LK_OFF, 1, INT64_MAX, 1)             \
+	X(suspect_pct, 67, 1, 99, 0)                          \
 	X(index_buckets, 64, 1, 1u << 24, 0)                  \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 

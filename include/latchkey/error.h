@@ -27,6 +27,8 @@
 	X(STALE, -10000, "not a grant that this owner holds now")                                 \
 	X(CONVERSION_DEADLOCK, -10001,                                                            \
 	  "two conversions of one lock: each stands in the other's way")                          \
+	X(LOST, -10002, "the lease of the grant is over: it is not held any more")                \
+	X(SUSPECT, -10003, "the lease of the grant ends soon: it is held, but start nothing new") \
 	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")         \
 	X(CLOSED, -10005, "the manager is shutting down")                                         \
 	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()") \

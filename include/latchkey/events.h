@@ -32,6 +32,8 @@ extern "C" {
  * release         a grant was given back.  `from`: its mode; `held_ns`.
  * order           LK_DEBUG_ORDER: see there.  `name`: the class that is wanted in `to`, `other`: one that is
  *                 held in `from`.  `code` LK_E_LIMIT: there are too many classes, `name` is not watched.
+ * expire          a grant was lost with its lease (lease.h).  `from`: its mode; `held_ns`; `code` LK_E_LOST.  A hook is
+ *                 called soon after, in the thread that serves the manager, unless the loss is forgotten by then.
  */
 #define LK_EVENT_LIST(X)                                        \
 	X(before_acquire, 0x001, "a request begins")            \
@@ -44,7 +46,8 @@ extern "C" {
 	X(before_convert, 0x080, "a conversion begins")         \
 	X(convert, 0x100, "a grant was converted")              \
 	X(release, 0x200, "a grant was given back")             \
-	X(order, 0x400, "two classes of names in either order")
+	X(order, 0x400, "two classes of names in either order") \
+	X(expire, 0x800, "a grant was lost with its lease")
 
 #define LK_EVENT_BEFORE_ACQUIRE 0x001u
 #define LK_EVENT_ACQUIRED       0x002u
@@ -57,6 +60,7 @@ extern "C" {
 #define LK_EVENT_CONVERT        0x100u
 #define LK_EVENT_RELEASE        0x200u
 #define LK_EVENT_ORDER          0x400u
+#define LK_EVENT_EXPIRE         0x800u
 
 #define LK_EVENT_NAME_MAX       64 /* bytes kept of a name */
 

@@ -44,6 +44,12 @@ thread_join(const struct thread *t)
 	(void)pthread_join((pthread_t)t->handle, NULL);
 }
 
+void
+thread_note_me(struct thread *t)
+{
+	t->handle = (unsigned long)pthread_self();
+}
+
 bool
 thread_is_me(const struct thread *t)
 {

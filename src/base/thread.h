@@ -17,6 +17,9 @@ bool thread_start(struct thread *t, void (*main)(void *arg), void *arg);
 /* Wait until it has ended. */
 void thread_join(const struct thread *t);
 
+/* Note the calling thread, to ask thread_is_me() later. */
+void thread_note_me(struct thread *t);
+
 /* Is it the calling thread? */
 bool thread_is_me(const struct thread *t);
 

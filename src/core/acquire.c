@@ -15,6 +15,7 @@
 #include "core/below.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/leases.h"
 #include "core/reentry.h"
 #include "core/release.h"
 #include "core/report.h"
@@ -249,16 +250,21 @@ int
 acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
+	lk_grant g = 0;
 	int rc = grant_reserve(w);
 
 	q->seated = q->spun = false;
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
-		rc = n != NULL ? acquire_named(w, n, q, out) : acquire_pinned(w, r, q, out);
+		rc = n != NULL ? acquire_named(w, n, q, &g) : acquire_pinned(w, r, q, &g);
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
+		else if (unlikely(q->lease != NULL))
+			leases_begin(w, q, g);
 	}
+	if (likely(rc == 0) && out != NULL)
+		*out = g;
 	return rc;
 }
 

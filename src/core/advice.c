@@ -20,6 +20,10 @@
 	"before"
 #define ADVICE_CONVERSION_DEADLOCK \
 	"release the grant and begin again; take U instead of S if you may write later"
+#define ADVICE_LOST                                                                   \
+	"stop writing under it, release it, and begin again; renew earlier, or ask for a " \
+	"longer lease"
+#define ADVICE_SUSPECT "finish what you have begun, or renew the lease"
 #define ADVICE_LIMIT   "release some grants, or lock an ancestor instead of its parts"
 #define ADVICE_CLOSED  "stop: release what you hold and close the owner"
 #define ADVICE_FORKED  "open a manager of its own in the child"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of shared owners.  (Z1-Z4) */
 #include "core/call.h"
+#include "core/leases.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
@@ -142,4 +143,5 @@ void
 owner_catch_up(struct lk_owner *w)
 {
 	WR(w->is_due, false);
+	leases_catch_up(w);
 }

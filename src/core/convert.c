@@ -3,6 +3,7 @@
 #include "core/ancestors.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/leases.h"
 #include "core/release.h"
 #include "core/report.h"
 
@@ -198,10 +199,13 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 	if (unlikely(rc != 0))
 		return rc;
 	do {
+		w->made_real = 0; /* (H10) */
 		if (unlikely(rc == CALL_AGAIN))
 			owner_catch_up(w); /* (Z2) */
-		w->made_real = 0;          /* (H10) */
-		rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q) : LK_E_STALE;
+		rc = leases_look(w, g);
+		if (likely(rc == 0))
+			rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q)
+								: LK_E_STALE;
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 	} while (unlikely(rc == CALL_AGAIN));
@@ -248,7 +252,7 @@ convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options
 	struct request q;
 	int rc = request_read(&q, to, o);
 
-	if (unlikely((q.flags & LK_PARENTS) != 0))
+	if (unlikely((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
 	if (likely(rc == 0))
 		rc = convert_grant(w, g, &q);
@@ -298,11 +302,12 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 	rc = release_enter(w);
 	if (unlikely(rc != 0))
 		return rc;
+	rc = leases_look(w, g);
 	s = grant_find(w, g, &slot);
 	weaker = s != NULL && mode_covers(head_mode(shim_load(&s->head, SHIM_RELAXED)), LK_S);
 	call_end(w);
 	if (s == NULL)
-		return LK_E_STALE;
+		return rc != 0 ? rc : LK_E_STALE;
 	return weaker ? lk_convert(w, g, LK_S, NULL) : LK_E_INVAL;
 }
 
@@ -397,7 +402,9 @@ lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = find_conversion(w, g, to, &c) ? probe_all(w, &c) : LK_E_STALE;
+	rc = leases_look(w, g);
+	if (rc == 0)
+		rc = find_conversion(w, g, to, &c) ? probe_all(w, &c) : LK_E_STALE;
 	call_end(w);
 	return rc;
 }

@@ -33,8 +33,8 @@ set_bytes(unsigned char *to, uint32_t *to_len, const void *bytes, size_t len)
 }
 
 /* The name of an entry that cannot go away. */
-static void
-set_name_of(struct lk_event *e, const struct lk_resource *r)
+void
+event_name_is(struct lk_event *e, const struct lk_resource *r)
 {
 	size_t len;
 	bool is_id;
@@ -56,7 +56,7 @@ set_subject(struct lk_event *e, const struct request *q, const struct lk_resourc
 		set_bytes(e->name, &e->name_len, q->name->bytes, q->name->len);
 		e->flags |= (q->name->tail & NAME_ID) != 0 ? LK_NAME_IS_ID : 0;
 	} else {
-		set_name_of(e, q->leaf != NULL ? q->leaf : r);
+		event_name_is(e, q->leaf != NULL ? q->leaf : r);
 	}
 	if (r == NULL)
 		return;
@@ -241,7 +241,7 @@ tell_converted(struct lk_owner *w, const struct request *q, lk_mode was, lk_gran
 	const struct hold *hold = grant_hold(w, grant_find(w, g, &slot));
 
 	event_begin(&e, w, LK_EVENT_CONVERT);
-	set_name_of(&e, hold_resource(hold));
+	event_name_is(&e, hold_resource(hold));
 	e.flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e.grant = g;
 	e.fence = fence_of(hold);
@@ -260,7 +260,7 @@ tell_acquired(struct lk_owner *w, const struct request *q, lk_grant g)
 	const struct hold *hold = grant_hold(w, s);
 
 	event_begin(&e, w, LK_EVENT_ACQUIRED);
-	set_name_of(&e, hold_resource(hold));
+	event_name_is(&e, hold_resource(hold));
 	e.flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e.grant = g;
 	e.fence = fence_of(hold);
@@ -310,7 +310,7 @@ event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_event
 	uint64_t since = extra != NULL ? shim_load(&extra->since_ns, SHIM_RELAXED) : 0;
 
 	event_begin(e, w, LK_EVENT_RELEASE);
-	set_name_of(e, hold_resource(hold));
+	event_name_is(e, hold_resource(hold));
 	e->flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e->at_ns = env_now(&w->manager->env);
 	e->grant = grant_of(head, slot);

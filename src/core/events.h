@@ -51,6 +51,9 @@ void event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_
 /* `w` is about to make `q`, which may wait: learn what it wants while it holds what. */
 void events_learn_order(struct lk_owner *w, const struct request *q);
 
+/* It is about the name of an entry that cannot go away. */
+void event_name_is(struct lk_event *e, const struct lk_resource *r);
+
 /* An event of `w`, as far as every event has it. */
 void event_begin(struct lk_event *e, const struct lk_owner *w, uint32_t kind);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fencing tokens, and the guard that checks them. */
+#include "core/leases.h"
 #include "core/release.h"
 
 /* Its own, if it ever could write; as a reader the latest one given out; an intent has none. */
@@ -15,7 +16,7 @@ fence_of(struct lk_owner *w, lk_grant g)
 
 	s = grant_find(w, g, &slot);
 	if (s == NULL)
-		return 0;
+		return losses_fence(w, g);
 	hold = grant_hold(w, (struct hold *)(uintptr_t)s);
 	r = shim_load(&hold->resource, SHIM_RELAXED);
 	head = shim_load(&hold->head, SHIM_RELAXED);

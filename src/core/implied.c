@@ -17,19 +17,26 @@ gives_below(const struct hold *s, lk_mode mode)
 }
 
 uint32_t
-implied_cover(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode)
+implied_cover_but(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode,
+		  uint32_t but)
 {
 	for (const struct lk_resource *r = nearest; r != NULL; r = resource_parent(r)) {
 		uint32_t slot = hold_find(&w->holds, r);
 		const struct hold *s;
 
-		if (slot == SLOT_NONE)
+		if (slot == SLOT_NONE || slot == but)
 			continue;
 		s = slot_hold(w, slot);
 		if (!hold_is(s, HEAD_IMPLIED) && gives_below(s, mode))
 			return slot;
 	}
 	return SLOT_NONE;
+}
+
+uint32_t
+implied_cover(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode)
+{
+	return implied_cover_but(w, nearest, mode, SLOT_NONE);
 }
 
 bool

@@ -22,6 +22,10 @@
 /* The slot of the hold, on `nearest` or above, that covers a grant in `mode` below; or SLOT_NONE. */
 uint32_t implied_cover(const struct lk_owner *w, const struct lk_resource *nearest, lk_mode mode);
 
+/* The same, if that in slot `but` does not count. */
+uint32_t implied_cover_but(const struct lk_owner *w, const struct lk_resource *nearest,
+			   lk_mode mode, uint32_t but);
+
 /* The same for a further grant on an implied hold, or a conversion of one: by the cover it has. */
 bool implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode);
 

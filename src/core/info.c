@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an owner sees of its grants, and anybody of one name. */
+#include "core/leases.h"
 #include "core/release.h"
 #include "index/path.h"
 
@@ -28,6 +29,8 @@ fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_inf
 		out->tag = tag->word;
 		out->tag_len = (size_t)shim_load(&tag->len, SHIM_RELAXED);
 	}
+	if (e != NULL && (e->flags & EXTRA_LEASED) != 0)
+		lease_fill_info(w, e->lease, out);
 }
 
 int
@@ -45,13 +48,16 @@ lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out)
 		rc = release_enter(w);
 	if (rc != 0)
 		return rc;
+	rc = leases_look(w, g);
 	s = grant_find(w, g, &slot);
 	if (s != NULL) {
 		fill_info(w, s, slot, &info);
 		copy_struct(out, &info, sizeof(info));
+	} else if (rc == 0) {
+		rc = LK_E_STALE;
 	}
 	call_end(w);
-	return s != NULL ? 0 : LK_E_STALE;
+	return rc;
 }
 
 int

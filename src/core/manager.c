@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and closing a manager. */
+#include "core/leases.h"
 #include "core/manager.h"
 #include "core/release.h"
 
@@ -19,6 +20,12 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
 	m->sample_every = s->sample_every;
+	m->lease_ns = s->lease_ns;
+	m->max_hold_ns = s->max_hold_ns;
+	m->lock_delay_ns = s->lock_delay_ns;
+	m->suspect_pct = (uint32_t)s->suspect_pct;
+	if (m->lease_ns != LK_OFF || m->max_hold_ns != LK_OFF)
+		m->flags |= OWNER_LEASES;
 	memcpy(m->label, s->label, sizeof(m->label));
 }
 
@@ -28,6 +35,7 @@ init_slabs(struct lk_manager *m)
 	slab_init(&m->owners, &m->env, m, sizeof(struct lk_owner), offsetof(struct lk_owner, link));
 	slab_init(&m->extras, &m->env, m, sizeof(struct extra), offsetof(struct extra, since_ns));
 	slab_init(&m->tags, &m->env, m, sizeof(struct tag), offsetof(struct tag, len));
+	slab_init(&m->leases, &m->env, m, sizeof(struct lease), offsetof(struct lease, link));
 }
 
 /* The parts that take memory, in order; undone in reverse. */
@@ -125,7 +133,9 @@ manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void 
 static void
 find_obstacle(struct lk_owner *w, void *arg)
 {
-	if (shim_load(&w->state, SHIM_RELAXED) == OWNER_OPEN || holds_n(&w->holds) != 0)
+	const uint32_t state = shim_load(&w->state, SHIM_RELAXED);
+
+	if (state == OWNER_OPEN || (state == OWNER_OF_THREAD && holds_n(&w->holds) != 0))
 		*(bool *)arg = true;
 }
 
@@ -159,6 +169,7 @@ lk_close(struct lk_manager *m)
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);
+	slab_fini(&m->leases);
 	detector_fini(&m->detector);
 	lot_fini(&m->lot);
 	index_fini(&m->index);

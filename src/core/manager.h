@@ -34,6 +34,11 @@ struct lk_manager {
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
+	struct slab leases;
+	uint64_t lease_ns;      /* of grants that say nothing; LK_OFF: none */
+	uint64_t max_hold_ns;   /* … */
+	uint64_t lock_delay_ns; /* LK_OFF: none */
+	uint32_t suspect_pct;
 	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
 	uint64_t opened_ns;
 	char label[LK_LABEL_MAX + 1];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening, closing and cancelling owners; the thread's own. */
+#include "core/leases.h"
+#include "core/notices.h"
 #include "core/release.h"
 #include "core/sample.h"
 
@@ -22,7 +24,7 @@ open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_st
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
 		sample_begin(w);
 	}
-	owner_begin(w, &m->member.gate, state, o, m->flags & LK_TIMED);
+	owner_begin(w, &m->member.gate, state, o, m->flags & (LK_TIMED | OWNER_LEASES));
 	if (unlikely(m->notes_opening))
 		w->opened_ns = env_now(&m->env);
 	*out = w;
@@ -40,7 +42,10 @@ open_with_options(struct lk_manager *m, const struct lk_owner_options *given, st
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
 	if (o.flags != 0 || o.reserved != 0)
 		return LK_E_INVAL;
-	return open_owner(m, &o, OWNER_OPEN, out);
+	rc = open_owner(m, &o, OWNER_OPEN, out);
+	if (rc == 0)
+		notices_begin(*out, &o);
+	return rc;
 }
 
 int
@@ -65,7 +70,7 @@ end_owner(struct lk_owner *w)
 	slab_put(home, w);
 }
 
-/* The same of one whose latch the call may have. */
+/* The same of one whose latch the call may have: its leases end, and its notices are told to their end. */
 static void
 end_any_owner(struct lk_owner *w)
 {
@@ -73,7 +78,18 @@ end_any_owner(struct lk_owner *w)
 
 	if (w->is_due)
 		owner_catch_up(w);
+	losses_forget(w);
 	release_everything(w, false);
+	call_away(w);
+	notices_end(w);
+	call_back(w);
+	if (w->is_due)
+		owner_catch_up(w);
+	if (w->keeps != NULL) {
+		owner_linger(w); /* what keeps it lets its memory go */
+		call_end(w);
+		return;
+	}
 	owner_end(w);
 	call_end(w);
 	slab_put(home, w);
@@ -128,7 +144,7 @@ lk_owner_cancel(struct lk_owner *w)
 		return LK_E_INVAL;
 	if (manager_gate(w->manager) == LK_E_FORKED)
 		return LK_E_FORKED;
-	if (shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE)
+	if (shim_load(&w->state, SHIM_ACQUIRE) <= OWNER_KEEPING)
 		return LK_E_STALE;
 	park_cancel(&w->manager->env, &w->party.parker);
 	return 0;

@@ -3,6 +3,7 @@
 #include "core/reentry.h"
 #include "core/ancestors.h"
 #include "core/implied.h"
+#include "core/leases.h"
 
 /* A slot for the re-entry, in front of the chain of those before it. */
 static lk_grant
@@ -111,6 +112,8 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 		tally(&w->count.reentries);
 	g = chain_reentry(w, slot, e, q);
 	q->extra = NULL; /* the slot's now */
+	if (unlikely((e->flags & EXTRA_KEPT) != 0))
+		keeps_taken_over(w, slot, q->mode);
 	if (out != NULL)
 		*out = g;
 	return 0;

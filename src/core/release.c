@@ -5,6 +5,7 @@
 #include "core/below.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/leases.h"
 
 static void
 drop_extra(struct lk_owner *w, struct hold *s)
@@ -109,6 +110,28 @@ hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot)
 		implied_put_back(w, s);
 }
 
+bool
+release_keep(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	const bool reentry = (head & HEAD_REENTRY) != 0;
+	struct extra *e = hold_count(w, reentry ? hold_at(&w->holds, reentry_hold(s)) : s);
+	struct sample_end end;
+
+	if (e == NULL)
+		return false;
+	if (hold_is(s, HEAD_EXTRA) && sample_ends(w, s, &end))
+		sample_record(w, &end);
+	shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) - 1, SHIM_RELAXED);
+	e->n_below++;
+	e->flags |= EXTRA_KEPT;
+	if (reentry)
+		unchain(w, s, slot, e);
+	else
+		shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_GONE, SHIM_RELEASE);
+	return true;
+}
+
 /* One grant of a COUNTED hold. */
 static void
 end_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
@@ -154,6 +177,8 @@ release_noted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
 	struct sample_end end;
 	bool is_timed = sample_ends(w, s, &end);
 
+	if (unlikely((hold_extra(s)->flags & EXTRA_LEASED) != 0))
+		leases_end(w, hold_extra(s));
 	if ((head & (HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)) != 0)
 		give_counted(w, s, slot, head);
 	else
@@ -174,7 +199,7 @@ release_odd(struct lk_owner *w, struct hold *s, uint32_t slot)
 		give_counted(w, s, slot, head);
 }
 
-static void
+void
 release_untold(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
 	if (unlikely(hold_is(s, HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH | HEAD_EXTRA)))
@@ -242,6 +267,8 @@ release_inside(struct lk_owner *w, lk_grant g)
 	struct hold *s;
 	uint32_t slot;
 
+	if (unlikely(w->is_latched) && losses_report(w, g))
+		return LK_E_LOST;
 	s = grant_find(w, g, &slot);
 	if (unlikely(s == NULL))
 		return LK_E_STALE;
@@ -274,12 +301,17 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	for (size_t i = n; i > 0; i--)
-		done += release_inside(w, g[i - 1]) == 0;
+	for (size_t i = n; i > 0; i--) {
+		int one = release_inside(w, g[i - 1]);
+
+		done += one == 0;
+		if (one != 0 && rc != LK_E_STALE)
+			rc = one;
+	}
 	call_end(w);
 	if (released != NULL)
 		*released = done;
-	return done == n ? 0 : LK_E_STALE;
+	return rc;
 }
 
 int
@@ -331,7 +363,9 @@ release_named(struct lk_owner *w, const struct name *n)
 	if (slot != SLOT_NONE)
 		slot = newest_grant(w, slot);
 	if (slot != SLOT_NONE)
-		release_grant(w, hold_at(&w->holds, slot), slot);
+		rc = release_inside(w, grant_of(shim_load(&hold_at(&w->holds, slot)->head,
+							  SHIM_RELAXED),
+						slot));
 	else
 		rc = LK_E_STALE;
 	call_end(w);
@@ -434,6 +468,8 @@ lk_release_all(struct lk_owner *w)
 	if (rc != 0)
 		return rc;
 	release_everything(w, false);
+	if (unlikely(w->is_latched))
+		losses_forget(w);
 	call_end(w);
 	return 0;
 }

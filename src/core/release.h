@@ -21,6 +21,15 @@ release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to
 /* A COUNTED hold falls to what is left of its counts, and ends with the last of them. */
 void hold_settle(struct lk_owner *w, struct hold *s, uint32_t slot);
 
+/* A grant, without an event. */
+void release_untold(struct lk_owner *w, struct hold *s, uint32_t slot);
+
+/*
+ * Only the grant goes: what it counts on its hold stays, as one count of what is below, and with it what it needs
+ * above.  False: no memory, and nothing changed; never, if the first grant of its hold has an extra.
+ */
+bool release_keep(struct lk_owner *w, struct hold *s, uint32_t slot);
+
 /* One grant; the owner was entered.  LK_E_STALE if it is none of its. */
 int release_inside(struct lk_owner *w, lk_grant g);
 

@@ -2,17 +2,37 @@
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/call.h"
 #include "core/events.h"
+#include "core/leases.h"
 #include "core/report.h"
 #include "core/request.h"
 #include "core/sample.h"
 
-enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED };
+enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED | LK_RENEW };
 
 static bool
 asks_for_later(const struct lk_options *o)
 {
-	return o->lease_ns != 0 || o->max_retries != 0 || o->retry != NULL || o->max_hold_ns != 0 ||
-	       o->condition != NULL || o->condition_arg != NULL;
+	return o->max_retries != 0 || o->retry != NULL || o->condition != NULL ||
+	       o->condition_arg != NULL;
+}
+
+/* 0 and LK_OFF have a meaning of their own. */
+static bool
+is_too_short(uint64_t ns)
+{
+	return ns != 0 && ns < LK_LEASE_MIN_NS;
+}
+
+static int
+read_lease(struct request *q, const struct lk_options *o)
+{
+	if (is_too_short(o->lease_ns) || is_too_short(o->max_hold_ns))
+		return LK_E_INVAL;
+	q->lease_ns = o->lease_ns;
+	q->max_hold_ns = o->max_hold_ns;
+	if (o->lease_ns != 0 || o->max_hold_ns != 0 || (o->flags & LK_RENEW) != 0)
+		q->flags |= REQUEST_LEASED;
+	return 0;
 }
 
 int
@@ -36,7 +56,9 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->priority = o.priority;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
-	rc = report_begin(o.report);
+	rc = read_lease(q, &o);
+	if (rc == 0)
+		rc = report_begin(o.report);
 	if (rc == 0)
 		q->report = o.report;
 	return rc;
@@ -63,7 +85,9 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 	struct lk_manager *m = w->manager;
 	struct tag *tag;
 
-	if (((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL) {
+	int rc;
+
+	if (((q->flags | w->flags) & (LK_TIMED | REQUEST_LEASED)) == 0 && q->tag == NULL) {
 		sample_prepare(w, q);
 		return 0;
 	}
@@ -79,7 +103,10 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 		shim_store(&q->extra->tag, (void *)tag, SHIM_RELEASE);
 	}
 	sample_time(w, q);
-	return 0;
+	rc = ((q->flags | w->flags) & REQUEST_LEASED) != 0 ? leases_prepare(w, q) : 0;
+	if (rc != 0)
+		request_drop(w, q);
+	return rc;
 }
 
 void
@@ -88,6 +115,8 @@ request_drop(struct lk_owner *w, struct request *q)
 	if (q->extra != NULL)
 		owner_extra_done(w, &w->manager->extras, &w->manager->tags, q->extra);
 	q->extra = NULL;
+	if (q->lease != NULL)
+		leases_drop(w, q);
 }
 
 static uint64_t
@@ -274,6 +303,8 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	}
 	if (rc == 0 && q->extra != NULL)
 		shim_store(&q->extra->since_ns, now, SHIM_RELEASE);
+	if (rc == 0 && q->lease != NULL)
+		q->lease_from = env_boottime(&m->env);
 	if (unlikely(rc == CALL_AGAIN))
 		return rc;
 	times_waited(&m->times, rc, now - waiter->since_ns);

@@ -5,6 +5,9 @@
 
 #include "core/manager.h"
 
+/* In the flags of a request: it asks for a lease, or for none. */
+#define REQUEST_LEASED OWNER_LEASES
+
 struct request {
 	lk_mode mode;
 	uint32_t flags;
@@ -26,6 +29,10 @@ struct request {
 	const struct name *name;  /* what the caller asked for, if that is told to anybody */
 	struct lk_resource *leaf; /* … by its entry; both NULL: it is what stands in a line */
 	uint64_t waited_ns;       /* in lines so far, if that is told */
+	uint64_t lease_ns;        /* 0: the manager's; LK_OFF: none */
+	uint64_t max_hold_ns;     /* … */
+	struct lease *lease;      /* of the grant to be made, or NULL */
+	uint64_t lease_from;      /* when its first term begins */
 };
 
 /* From the caller's options (not NULL). */
@@ -53,7 +60,7 @@ int request_prepare_slow(struct lk_owner *w, struct request *q);
 LK_HOT int
 request_prepare(struct lk_owner *w, struct request *q)
 {
-	if (likely(((q->flags | w->flags) & LK_TIMED) == 0 && q->tag == NULL &&
+	if (likely(((q->flags | w->flags) & (LK_TIMED | REQUEST_LEASED)) == 0 && q->tag == NULL &&
 		   !request_may_be_timed(w)))
 		return 0;
 	return request_prepare_slow(w, q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of all locking in a manager, by a deadline.  (O2, O3) */
+#include "core/leases.h"
 #include "core/release.h"
 
 enum { NAP_NS = 1000000 };
@@ -18,14 +19,19 @@ static void
 look_at_owner(struct lk_owner *w, void *arg)
 {
 	struct leftovers *l = arg;
+	bool over = false;
 
 	latch_lock(&w->latch);
 	if (owner_inside(w))
 		l->in_calls = true;
 	else if (l->force)
 		release_quietly(w, false);
-	latch_unlock(&w->latch);
+	if (!owner_inside(w))
+		over = keeps_end(w); /* nobody is to be kept away any more */
 	l->holds += holds_n(&w->holds);
+	latch_unlock(&w->latch);
+	if (over)
+		slab_put(&w->manager->owners, w);
 }
 
 static struct leftovers
@@ -121,7 +127,7 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 	rc = request_read(&q, LK_X, o);
 	if (rc != 0)
 		return rc;
-	if ((q.flags & LK_PARENTS) != 0)
+	if ((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
 		return LK_E_INVAL; /* of what? */
 	if (q.report != NULL)
 		return LK_E_UNSUPPORTED;

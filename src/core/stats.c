@@ -46,7 +46,7 @@ add_owner(void *object, void *arg)
 	add_counters(s, &w->count);
 	add_cache(s, &w->cache);
 	s->grants += grants_of(w) - shim_load(&w->undone.ever, SHIM_RELAXED);
-	s->owners += shim_load(&w->state, SHIM_RELAXED) != OWNER_FREE;
+	s->owners += shim_load(&w->state, SHIM_RELAXED) > OWNER_KEEPING;
 	s->holds += holds_n(&w->holds);
 	return true;
 }

@@ -27,6 +27,7 @@ tell_level(const struct lk_event *e)
 	case LK_EVENT_REFUSED:
 		return level_of_code(e->code);
 	case LK_EVENT_ORDER:
+	case LK_EVENT_EXPIRE:
 		return LK_LOG_WARN;
 	default:
 		return LK_LOG_DEBUG;

@@ -16,7 +16,7 @@ kinds_of_level(enum lk_log_level level, uint32_t kinds)
 	if (level >= LK_LOG_ERROR)
 		all |= LK_EVENT_DEADLOCK | LK_EVENT_REFUSED;
 	if (level >= LK_LOG_WARN)
-		all |= LK_EVENT_ORDER;
+		all |= LK_EVENT_ORDER | LK_EVENT_EXPIRE;
 	if (level >= LK_LOG_DEBUG)
 		all |= LK_EVENTS_SLOW | kinds;
 	return all;

@@ -82,6 +82,12 @@ enum { ABOVE_SHIFT = 17, ABOVE_BITS = 7, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 }
 #define EXTRA_TIMED   (UINT32_C(1) << 28)
 #define EXTRA_SAMPLED (UINT32_C(1) << 29)
 
+/* … the grant has a lease; of a hold: some of what it counts is kept for what was lost (core/leases.h). */
+#define EXTRA_LEASED (UINT32_C(1) << 30)
+#define EXTRA_KEPT   (UINT32_C(1) << 31)
+
+struct lease;
+
 /* What few grants have.  From a slab, so that a snapshot may be late (S1). */
 struct extra {
 	a64 since_ns;   /* 0: not noted */
@@ -96,6 +102,7 @@ struct extra {
 	uint32_t cover;   /* of an IMPLIED hold: the slot of the hold that it is counted on */
 	/* The second line is for what is rarer still. */
 	uint64_t fence_before; /* the hold's, when a call made it real (H10) */
+	struct lease *lease;   /* if it is EXTRA_LEASED */
 } LK_ALIGNED;
 
 _Static_assert(offsetof(struct extra, fence_before) == LK_LINE, "what is common is one line");

@@ -86,6 +86,13 @@ owner_end(struct lk_owner *w)
 		holds_shrink(&w->holds);
 }
 
+void
+owner_linger(struct lk_owner *w)
+{
+	shim_store(&w->state, (uint32_t)OWNER_KEEPING, SHIM_RELEASE);
+	w->gate = &closed_gate;
+}
+
 struct extra *
 owner_extra(struct lk_owner *w, struct slab *extras)
 {

@@ -57,7 +57,14 @@ struct undone {
 	uint64_t since;   /* … so many of them were drawn */
 };
 
-enum owner_state { OWNER_FREE, OWNER_OPEN, OWNER_OF_THREAD };
+/* OWNER_KEEPING: it is closed, but what it lost is kept from others for a while (core/leases.h). */
+enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD };
+
+/* In an owner's flags: it has somebody to tell (core/notices.h); each grant has a lease. */
+#define OWNER_TELLS  (UINT32_C(1) << 30)
+#define OWNER_LEASES (UINT32_C(1) << 31)
+
+struct telling;
 
 struct lk_owner {
 	/* The line of a lock's path. */
@@ -76,7 +83,7 @@ struct lk_owner {
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
-	uint32_t flags; /* LK_TIMED for every grant (HOLDS_NOTED) */
+	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED); OWNER_TELLS */
 	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
 	struct heat heat[HEAT_CELLS];
 
@@ -107,6 +114,17 @@ struct lk_owner {
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
 
+	/* Its leases, under the latch.  (core/leases.h) */
+	struct lease *leases; /* that it has */
+	struct lease *losses; /* that it lost and was not told of by a release yet, as a tree */
+	struct lease *keeps;  /* … and whose names are kept from others */
+
+	/* Whom to tell what, if it OWNER_TELLS.  (core/notices.h) */
+	lk_notice_fn *on_notice;
+	void *notice_arg;
+	struct telling *tellings; /* under way, under the latch */
+	a32 told;                 /* whoever waits for their end, sleeps on it */
+
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
 	uint64_t sample_at; /* grants before the one to be timed; SHIM_NEVER: none is */
@@ -123,6 +141,9 @@ void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
 
 /* It holds nothing any more: from here on its pointer is stale. */
 void owner_end(struct lk_owner *w);
+
+/* … to the caller, but its memory stays until owner_end(). */
+void owner_linger(struct lk_owner *w);
 
 /* Extras, from the owner's own few or the slab; NULL: no memory. */
 struct extra *owner_extra(struct lk_owner *w, struct slab *extras);

@@ -263,15 +263,15 @@ Test(shutdown, may_be_called_again)
 	ok(lk_close(m));
 }
 
-Test(shutdown, with_options_it_lacks_changes_nothing)
+Test(shutdown, with_options_of_a_request_changes_nothing)
 {
-	struct lk_options lease = { .size = sizeof(lease), .lease_ns = 1 };
+	struct lk_options lease = { .size = sizeof(lease), .lease_ns = 1000 };
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;
 
 	open_owners(m, &w, 1);
 	take(w, "n", LK_X);
-	is(lk_shutdown(m, &lease), LK_E_UNSUPPORTED);
+	is(lk_shutdown(m, &lease), LK_E_INVAL);
 	take(w, "other", LK_X);
 	cr_expect_eq(holds(w, "n"), LK_X);
 	close_all(m, &w, 1);

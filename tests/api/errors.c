@@ -91,10 +91,47 @@ provoke_NOMEM(struct lk_manager *m, struct lk_owner **w)
 static int
 provoke_UNSUPPORTED(struct lk_manager *m, struct lk_owner **w)
 {
-	struct lk_options o = { .size = sizeof(o), .lease_ns = 1 };
+	struct lk_options o = { .size = sizeof(o), .max_retries = 1 };
 
 	(void)m;
 	return lk_acquire(w[0], "n", LK_S, &o, NULL);
+}
+
+static int
+provoke_LOST(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_options o = { .size = sizeof(o), .lease_ns = LK_LEASE_MIN_NS };
+	lk_grant g;
+
+	(void)m;
+	ok(lk_acquire(w[0], "n", LK_S, &o, &g));
+	wait_until(lk_check(w[0], g) == LK_E_LOST);
+	return lk_release(w[0], g);
+}
+
+static int
+provoke_SUSPECT(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_config cfg = LK_CONFIG_INIT;
+	struct lk_options o = { .size = sizeof(o), .lease_ns = 1000000 };
+	struct test_world world;
+	struct lk_owner *me;
+	lk_grant g;
+	int rc;
+
+	(void)w;
+	test_world_init(&world);
+	world.manual = true;
+	cfg.environment = &world.environment;
+	cfg.flags = LK_MANUAL;
+	ok(lk_open(NULL, &cfg, &m));
+	ok(lk_owner_open(m, NULL, &me));
+	ok(lk_acquire(me, "n", LK_S, &o, &g));
+	test_world_advance(&world, 700000);
+	rc = lk_check(me, g);
+	ok(lk_owner_close(me));
+	ok(lk_close(m));
+	return rc;
 }
 
 static int
@@ -388,9 +425,10 @@ condition(void *arg)
 Test(errors, options_that_this_version_lacks)
 {
 	struct lk_options o[] = {
-		{ .lease_ns = 1 },          { .max_retries = 1 },
-		{ .max_hold_ns = 1 },       { .retry = (const struct lk_retry *)&o },
-		{ .condition = condition }, { .condition_arg = &o },
+		{ .max_retries = 1 },
+		{ .retry = (const struct lk_retry *)&o },
+		{ .condition = condition },
+		{ .condition_arg = &o },
 	};
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;

@@ -499,7 +499,7 @@ Test(events, kinds_by_name)
 	} rows[] = {
 		{ "memory:?events=wait", 0 },           { "memory:?events=wait+grant+order", 0 },
 		{ "memory:?events=slow+busy", 0 },      { "memory:?events=2047", 0 },
-		{ "memory:?events=2048", LK_E_INVAL },  { "memory:?events=wait+", LK_E_INVAL },
+		{ "memory:?events=4096", LK_E_INVAL },  { "memory:?events=wait+", LK_E_INVAL },
 		{ "memory:?events=+wait", LK_E_INVAL }, { "memory:?events=waits", LK_E_INVAL },
 		{ "memory:?log_level=warn", 0 },        { "memory:?log_level=4", 0 },
 		{ "memory:?log_level=5", LK_E_INVAL },  { "memory:?log_level=loud", LK_E_INVAL },

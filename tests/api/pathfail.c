@@ -474,7 +474,7 @@ Test(pathfail, a_bad_argument_leaves_all_as_it_was)
 	take(s.w[0], "r/m/l", LK_S);
 	state_read(&s.before, s.m, s.w, 3);
 	is(lk_acquire(s.w[0], "r/m/x", LK_NL, NULL, NULL), LK_E_INVAL);
-	is(lk_acquire(s.w[0], "r/m/x", LK_X, &lease, NULL), LK_E_UNSUPPORTED);
+	is(lk_acquire(s.w[0], "r/m/x", LK_X, &lease, NULL), LK_E_INVAL);
 	cr_expect_neq(lk_acquire(s.w[0], "r/m/x", LK_X, &bad, NULL), 0);
 	state_read(&s.after, s.m, s.w, 3);
 	state_same(&s.before, &s.after, "bad arguments");

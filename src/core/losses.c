@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is lost: the grant goes back like any other, and its lease is the memory of it.  (LE7, LE8)
+ *
+ * The losses of an owner are a digital search tree by the bits of their grants, mixed: it needs no memory, and it
+ * takes no longer than the logarithm of their number to find one.
+ */
+#include "core/call.h"
+#include "core/events.h"
+#include "core/implied.h"
+#include "core/leases.h"
+#include "core/notices.h"
+#include "core/release.h"
+
+/* Different grants have different bits, so no way down is longer than there are bits. */
+static uint64_t
+bits_of(lk_grant g)
+{
+	return g * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Where the loss of `g` is, or would be. */
+static struct lease **
+place_of(struct lk_owner *w, lk_grant g)
+{
+	struct lease **at = &w->losses;
+
+	for (uint64_t bits = bits_of(g); *at != NULL && (*at)->grant != g; bits <<= 1)
+		at = &(*at)->loss.child[bits >> 63];
+	return at;
+}
+
+static void
+put(struct lk_owner *w, struct lease *l)
+{
+	l->loss.child[0] = l->loss.child[1] = NULL;
+	*place_of(w, l->grant) = l;
+	l->flags |= LEASE_KNOWN;
+}
+
+/* Any leaf below it comes in its place. */
+static void
+take_out(struct lk_owner *w, struct lease *l)
+{
+	struct lease **at = place_of(w, l->grant);
+	struct lease **leaf = at;
+	struct lease *other;
+
+	while ((*leaf)->loss.child[0] != NULL || (*leaf)->loss.child[1] != NULL)
+		leaf = &(*leaf)->loss.child[(*leaf)->loss.child[0] == NULL];
+	other = *leaf;
+	*leaf = NULL;
+	if (other != l) {
+		other->loss.child[0] = l->loss.child[0];
+		other->loss.child[1] = l->loss.child[1];
+		*at = other;
+	}
+	l->flags &= (uint8_t)~LEASE_KNOWN;
+}
+
+struct lease *
+losses_find(struct lk_owner *w, lk_grant g)
+{
+	return *place_of(w, g);
+}
+
+uint64_t
+losses_fence(struct lk_owner *w, lk_grant g)
+{
+	const struct lease *l = losses_find(w, g);
+
+	return l != NULL ? l->loss.fence : 0;
+}
+
+void
+loss_settle(struct lk_owner *w, struct lease *l)
+{
+	if ((l->flags & (LEASE_KNOWN | LEASE_KEEPS | TELL_ANY)) != 0)
+		return;
+	resource_unpin(l->loss.r);
+	lease_free(w, l);
+}
+
+/* Nobody asks for it any more, nor wants to be told. */
+static void
+forget(struct lk_owner *w, struct lease *l)
+{
+	take_out(w, l);
+	l->flags &= (uint8_t)~TELL_ANY;
+	loss_settle(w, l);
+}
+
+bool
+losses_report(struct lk_owner *w, lk_grant g)
+{
+	if (leases_look_slow(w, g) == 0)
+		return false;
+	forget(w, losses_find(w, g));
+	return true;
+}
+
+void
+losses_forget(struct lk_owner *w)
+{
+	while (w->losses != NULL)
+		forget(w, w->losses);
+}
+
+/* What of it the holder, the hook and the log are to be told; by the service, as a call is under way here. */
+static void
+want_told(struct lk_owner *w, struct lease *l)
+{
+	const struct tracer *t = &w->manager->tracer;
+
+	l->flags &= (uint8_t)~TELL_ANY; /* not that it was suspect */
+	if ((t->kinds & LK_EVENT_EXPIRE) != 0 && t->hook != NULL)
+		l->flags |= TELL_EVENT;
+	if ((t->logged & LK_EVENT_EXPIRE) != 0)
+		l->flags |= TELL_EVENT;
+	if (notices_wanted(w))
+		l->flags |= TELL_LOST;
+	if ((l->flags & TELL_ANY) != 0)
+		timer_set(&w->manager->service.timers, &l->timer, 0);
+	else
+		(void)timer_unset(&w->manager->service.timers, &l->timer);
+}
+
+/* The fence that the grant works with. */
+static uint64_t
+fence_of(const struct hold *hold)
+{
+	return hold_fence(hold, hold_resource(hold), shim_load(&hold->head, SHIM_RELAXED));
+}
+
+/* From the lease of what is held in that slot to the memory of its loss. */
+static void
+remember(struct lk_owner *w, struct lease *l, struct hold *s, enum lk_loss why, uint64_t sequence)
+{
+	const struct hold *hold = grant_hold(w, s);
+	const uint64_t ended_at = l->term.ends_at;
+
+	lease_go(l, LK_LEASE_LOST);
+	l->why = (uint8_t)why;
+	l->mode = (uint8_t)head_mode(shim_load(&s->head, SHIM_RELAXED));
+	l->loss.r = hold_resource(hold);
+	resource_pin(l->loss.r);
+	l->loss.fence = fence_of(hold);
+	l->loss.ended_at = ended_at;
+	l->loss.sequence = sequence;
+	put(w, l);
+	want_told(w, l);
+}
+
+/* Into the ring at once, or the grant of whoever comes next could be there before. */
+static uint64_t
+record(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	struct lk_event e;
+
+	if (!events_want(w, LK_EVENT_EXPIRE))
+		return 0;
+	event_release(w, s, slot, &e);
+	e.kind = LK_EVENT_EXPIRE;
+	e.code = LK_E_LOST;
+	tracer_record(&w->manager->tracer, &e);
+	return e.sequence;
+}
+
+/* The grant in a slot ends; `l`: its lease, or what is to remember it; NULL: nothing does. */
+static void
+lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, enum lk_loss why)
+{
+	uint64_t sequence = record(w, s, slot);
+
+	tally(&w->count.leases_expired);
+	if (hold_is(s, HEAD_EXTRA))
+		hold_extra(s)->flags &= ~EXTRA_LEASED;
+	if (l != NULL)
+		remember(w, l, s, why, sequence);
+	if (l == NULL || why == LK_LOSS_COVER || !keep_begin(w, l, s, slot))
+		release_untold(w, s, slot);
+}
+
+/* What remembers the loss of an implied grant: its own lease, or a new one; NULL: no memory. */
+static struct lease *
+memory_of(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t ended_at)
+{
+	struct lease *l;
+
+	if (hold_is(s, HEAD_EXTRA) && (hold_extra(s)->flags & EXTRA_LEASED) != 0) {
+		l = hold_extra(s)->lease;
+	} else {
+		l = slab_get(&w->manager->leases);
+		if (l == NULL)
+			return NULL;
+		lease_start(w, l, grant_of(shim_load(&s->head, SHIM_RELAXED), slot), ended_at,
+			    LK_OFF, LK_OFF, false);
+	}
+	lease_unlink(&w->leases, l);
+	l->term.ends_at = ended_at;
+	return l;
+}
+
+static void
+lose_implied_grant(struct lk_owner *w, uint32_t slot, lk_mode left, uint64_t ended_at)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+
+	if (mode_covers(mode_below(left), head_mode(shim_load(&s->head, SHIM_RELAXED))))
+		return;
+	lose_grant(w, memory_of(w, s, slot, ended_at), s, slot, LK_LOSS_COVER);
+}
+
+/* The grants of one implied hold, as far as `left`, all that its cover has left of its own, does not cover them. */
+static void
+lose_implied_hold(struct lk_owner *w, uint32_t slot, lk_mode left, uint64_t ended_at)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+	const bool has_first = !hold_is(s, HEAD_GONE);
+	uint32_t reentry = hold_extra(s)->newest;
+
+	while (reentry != SLOT_NONE) {
+		const struct hold *r = hold_at(&w->holds, reentry);
+		uint32_t older = (uint32_t)((uintptr_t)shim_load(&r->resource, SHIM_RELAXED) >> 1);
+
+		lose_implied_grant(w, reentry, left, ended_at);
+		reentry = older;
+	}
+	if (has_first) /* so the hold is still there */
+		lose_implied_grant(w, slot, left, ended_at);
+}
+
+/* Something else covers all that the hold has: count it there.  False: nothing does, or memory is short. */
+static bool
+move_implied(struct lk_owner *w, struct hold *s)
+{
+	struct extra *e = hold_extra(s);
+	const uint32_t from = e->cover;
+	uint32_t to =
+		implied_cover_but(w, resource_parent(hold_resource(s)), hold_effective(s), from);
+
+	if (to == SLOT_NONE || hold_count(w, hold_at(&w->holds, to)) == NULL)
+		return false;
+	e->cover = to;
+	for (lk_mode m = LK_IS; m <= LK_X; m++) {
+		for (uint32_t i = 0; i < e->grants[m]; i++) {
+			implied_count(w, to, LK_NL, m);
+			implied_count(w, from, m, LK_NL);
+		}
+	}
+	return true;
+}
+
+/* What the grants of a hold need, but for one of them; not what is counted for others. */
+static lk_mode
+left_without(struct lk_owner *w, uint32_t hold_slot, uint32_t without)
+{
+	const struct hold *hold = hold_at(&w->holds, hold_slot);
+	uint32_t slot = hold_extra(hold)->newest;
+	lk_mode left = LK_NL;
+
+	if (hold_slot != without && !hold_is(hold, HEAD_GONE))
+		left = head_mode(shim_load(&hold->head, SHIM_RELAXED));
+	while (slot != SLOT_NONE) {
+		const struct hold *s = hold_at(&w->holds, slot);
+
+		if (slot != without)
+			left = mode_supremum(left, head_mode(shim_load(&s->head, SHIM_RELAXED)));
+		slot = (uint32_t)((uintptr_t)shim_load(&s->resource, SHIM_RELAXED) >> 1);
+	}
+	return left;
+}
+
+/* Before a grant of the hold in `cover` goes: what it implied below, and nothing else covers.  True: something did. */
+static bool
+lose_implied(struct lk_owner *w, uint32_t cover, uint32_t grant_slot, uint64_t ended_at)
+{
+	const lk_mode left = left_without(w, cover, grant_slot);
+	const uint32_t n = shim_load(&w->holds.n_slots, SHIM_RELAXED);
+	const uint64_t before = shim_load(&w->count.leases_expired, SHIM_RELAXED);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct hold *s = hold_at(&w->holds, i);
+		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+		if (head == 0 || (head & HEAD_REENTRY) != 0 || (head & HEAD_IMPLIED) == 0 ||
+		    hold_extra(s)->cover != cover)
+			continue;
+		if (!mode_covers(mode_below(left), hold_effective(s)) && !move_implied(w, s))
+			lose_implied_hold(w, i, left, ended_at);
+	}
+	return shim_load(&w->count.leases_expired, SHIM_RELAXED) != before;
+}
+
+bool
+lease_lose(struct lk_owner *w, struct lease *l, enum lk_loss why)
+{
+	uint32_t slot;
+	struct hold *s = grant_find(w, l->grant, &slot);
+	const uint32_t hold_slot = hold_is(s, HEAD_REENTRY) ? reentry_hold(s) : slot;
+	const struct hold *hold = hold_at(&w->holds, hold_slot);
+	bool others = false;
+
+	lease_unlink(&w->leases, l);
+	if (hold_is(hold, HEAD_COUNTED) && !hold_is(hold, HEAD_IMPLIED) &&
+	    hold_extra(hold)->n_below > 0)
+		others = lose_implied(w, hold_slot, slot, l->term.ends_at); /* (LE8) */
+	lose_grant(w, l, s, slot, why);
+	return others;
+}
