@@ -171,6 +171,14 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "within") == 0) {
 			need_word(r, "a time in ms");
 			t->within_ns = (int64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "lease") == 0) {
+			need_word(r, "a time in ms");
+			t->lease_ns = (int64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "max_hold") == 0) {
+			need_word(r, "a time in ms");
+			t->max_hold_ns = (int64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "renews") == 0) {
+			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
 			need_word(r, "a priority");
 			t->priority = priority(r, r->word);
@@ -255,6 +263,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_RELEASE:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
+	case VERB_CHECK:
+	case VERB_RENEW:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -374,6 +384,8 @@ search_field(struct script *s, const char *name)
 		return &s->cold;
 	if (strcmp(name, "hook") == 0)
 		return &s->hook;
+	if (strcmp(name, "notice") == 0)
+		return &s->notice;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -392,7 +404,7 @@ read_search(struct reader *r)
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
 			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
-				  "hook=1 or cold=1 is wanted");
+				  "hook=1, notice=1 or cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }

@@ -56,6 +56,8 @@ enum {
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(CHECK, check)               \
+	X(RENEW, renew)               \
 	X(SERVING, serving)           \
 	X(YIELD, yield)
 
@@ -77,7 +79,9 @@ enum verb {
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
 	X(ring, LK_E_DEADLOCK)                \
-	X(closed, LK_E_CLOSED)
+	X(closed, LK_E_CLOSED)                \
+	X(suspect, LK_E_SUSPECT)              \
+	X(lost, LK_E_LOST)
 
 enum result {
 #define RESULT_ENUM(name, code) RESULT_##name,
@@ -96,6 +100,8 @@ struct step {
 	unsigned label; /* what the grant, or the handle, is called */
 	uint32_t flags;
 	int64_t within_ns;
+	int64_t lease_ns;
+	int64_t max_hold_ns;
 	int32_t priority;
 	unsigned expected; /* one bit for each result */
 	unsigned line;
@@ -114,6 +120,7 @@ struct script {
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
 	unsigned hook;   /* events have a hook, in which others may go on */
+	unsigned notice; /* owners have a callback for notices, in which others may go on */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
