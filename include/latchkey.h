@@ -155,12 +155,30 @@ struct lk_options {
 	uint64_t name_hash;           /* lk_name_hash() of the name, if known; 0: not known */
 	const void *tag;              /* copied, kept with the grant, shown to others: "why" */
 	size_t tag_len;               /* at most LK_TAG_MAX */
-	int (*condition)(void *arg);  /* (*) */
-	void *condition_arg;          /* (*) */
+	int (*condition)(void *arg);  /* grant only if it returns non-zero: see below; NULL: none */
+	void *condition_arg;
 	struct lk_report
 		*report; /* out: who was in the way; not of lk_shutdown(): LK_E_UNSUPPORTED */
 };
 
+/*
+ * Conditions.  `condition(condition_arg)` is asked in the caller's thread, with the lock held (of a batch: with
+ * all of them) and nothing of Latchkey's latched.  Non-zero: the request is granted.  0: everything goes back.
+ *
+ *   LK_NOWAIT   LK_E_CONDITION
+ *   else        the request waits, holding nothing of what it asked for, until a writer leaves one of its names,
+ *               or an ancestor: by releasing U, SIX or X, or by weakening it.  Then it takes the locks
+ *               like any newcomer, and asks again.  At the deadline: LK_E_CONDITION, or LK_E_TIMEDOUT if it
+ *               waited for a lock then.
+ *
+ * It may look at whatever the lock protects in the mode that was asked for; of changes that are made without
+ * the lock, or under locks on names below, it is not told.  It may be asked more often than that.  It may call
+ * Latchkey with other owners, not with this one, and has to return.  What the owner holds besides stays held while it
+ * waits, and so may keep out the very writer: nobody looks for deadlocks there, as a condition is nobody's to
+ * hold.  lk_convert() has none, as it would hold on to what it has: LK_E_UNSUPPORTED; a batch of no names asks
+ * for nothing.  An argument without a condition is LK_E_INVAL.
+ * Source: nsync's conditional critical sections; Hoare 1972.
+ */
 #define LK_OPTIONS_INIT                                     \
 	{                                                   \
 		.size = (uint32_t)sizeof(struct lk_options) \
@@ -319,6 +337,7 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *                               chosen to end (lk_config.victim).  Release, and begin again
  *               LK_E_LIMIT      max_reentry; 2^24 grants of one owner; or 2^13 holders in
  *                               S or IX (2^15 in IS) of one name, or ancestor, at a time
+ *               LK_E_CONDITION  the condition of `o` was not true, and no writer has left since
  *               LK_E_PERM       lk_config.on_event refused it
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
  *               LK_E_CLOSED     lk_shutdown()
@@ -757,9 +776,12 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/format.h>
 #include <latchkey/text.h>
 #include <latchkey/metrics.h>
+#include <latchkey/read.h>
+#include <latchkey/value.h>
 
 #include <latchkey/events.h>
 #include <latchkey/lease.h>
 #include <latchkey/notice.h>
+#include <latchkey/queue.h>
 
 #endif /* LATCHKEY_H */

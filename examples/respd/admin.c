@@ -32,19 +32,29 @@ cmd_echo(struct call *c)
 	reply_bulk(c->out, c->arg[1]);
 }
 
+bool
+call_database(struct bytes text, unsigned *db, const char **why)
+{
+	int64_t n;
+
+	if (!number_parse(text, &n))
+		*why = "value is not an integer or out of range";
+	else if (n < 0 || n >= STORE_N_DBS)
+		*why = "DB index is out of range";
+	else
+		*db = (unsigned)n;
+	return *why == NULL;
+}
+
 void
 cmd_select(struct call *c)
 {
-	int64_t db;
+	const char *why = NULL;
 
-	if (!number_parse(c->arg[1], &db)) {
-		reply_error(c->out, "value is not an integer or out of range");
-	} else if (db < 0 || db >= STORE_N_DBS) {
-		reply_error(c->out, "DB index is out of range");
-	} else {
-		c->db = (unsigned)db;
+	if (call_database(c->arg[1], &c->db, &why))
 		reply_status(c->out, "OK");
-	}
+	else
+		reply_error(c->out, "%s", why);
 }
 
 void
@@ -167,6 +177,7 @@ info_server(struct call *c)
 	buffer_printf(c->value, "latchkey_version:%s\r\n", lk_version());
 	buffer_printf(c->value, "locks:%s\r\n", s->locks != NULL ? "yes" : "no");
 	buffer_printf(c->value, "tcp_port:%u\r\n", (unsigned)s->port);
+	buffer_printf(c->value, "mode:%s\r\n", s->settings.is_async ? "async" : "threads");
 	buffer_printf(c->value, "threads:%zu\r\n", s->settings.n_threads);
 	buffer_printf(c->value, "stripes:%zu\r\n", s->settings.n_stripes);
 	buffer_printf(c->value, "uptime_in_seconds:%" PRIu64 "\r\n",
@@ -178,6 +189,8 @@ info_clients(struct call *c)
 {
 	buffer_printf(c->value, "connected_clients:%zu\r\n", atomic_load(&c->server->n_clients));
 	buffer_printf(c->value, "maxclients:%zu\r\n", c->server->max_clients);
+	if (c->server->settings.is_async)
+		buffer_printf(c->value, "blocked_clients:%zu\r\n", c->server->n_waiting);
 }
 
 static void
@@ -196,8 +209,10 @@ static void
 info_keyspace(struct call *c)
 {
 	for (unsigned db = 0; db < STORE_N_DBS; db++) {
-		size_t n = store_count(c->store, db);
+		size_t n = 0;
 
+		for (size_t i = 0; i < store_n_stripes(c->store); i++)
+			n += store_count(c->store, db, i);
 		if (n > 0)
 			buffer_printf(c->value, "db%u:keys=%zu\r\n", db, n);
 	}

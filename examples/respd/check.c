@@ -31,7 +31,7 @@ static const struct {
 } checks[] = {
 	{ "incr", check_incr },         { "append", check_append }, { "mutex", check_mutex },
 	{ "mset", check_mset },         { "rename", check_rename }, { "msetnx", check_msetnx },
-	{ "flushall", check_flushall },
+	{ "flushall", check_flushall }, { "exec", check_exec },
 };
 
 #define N_CHECKS (sizeof(checks) / sizeof(checks[0]))

@@ -74,8 +74,11 @@ void check_mutex(struct check *ch);
 void check_mset(struct check *ch);
 void check_flushall(struct check *ch);
 
-/* … and check_tokens.c. */
+/* … check_tokens.c, … */
 void check_rename(struct check *ch);
 void check_msetnx(struct check *ch);
+
+/* … and check_transactions.c. */
+void check_exec(struct check *ch);
 
 #endif /* RESPD_CHECK_H */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of commands, and how one is carried out.
+ * The table of commands, and how one begins and goes on.
  *
  * The columns of locks are the whole of the server's isolation; locks.c turns them into names.
  */
 #include "command.h"
 #include "reply.h"
+#include "transaction.h"
 
-/* Locks of a command: none, its keys, its database, or all. */
+/* Locks of a command: none, its keys, its database, or all; or those of a whole transaction. */
 #define NONE           LOCK_NOTHING, LK_NL, 0, 0, 0
 #define ONE(mode)      LOCK_KEYS, mode, 1, 1, 1
 #define TWO(mode)      LOCK_KEYS, mode, 1, 2, 1
@@ -15,6 +16,7 @@
 #define PAIRS(mode)    LOCK_KEYS, mode, 1, -1, 2
 #define DATABASE(mode) LOCK_DB, mode, 0, 0, 0
 #define ALL(mode)      LOCK_ALL_DBS, mode, 0, 0, 0
+#define PARTS          LOCK_PARTS, LK_NL, 0, 0, 0
 
 const struct command command_table[] = {
 	{ "get", 2, ONE(LK_S), cmd_get },
@@ -44,6 +46,9 @@ const struct command command_table[] = {
 	{ "keys", 2, DATABASE(LK_S), cmd_keys },
 	{ "flushdb", -1, DATABASE(LK_X), cmd_flushdb },
 	{ "flushall", -1, ALL(LK_X), cmd_flushall },
+	{ "multi", 1, NONE, cmd_multi },
+	{ "exec", 1, PARTS, cmd_exec },
+	{ "discard", 1, NONE, cmd_discard },
 	{ "ping", -1, NONE, cmd_ping },
 	{ "echo", 2, NONE, cmd_echo },
 	{ "select", 2, NONE, cmd_select },
@@ -93,8 +98,8 @@ refuse_unknown(struct call *c)
 	reply_error(c->out, "unknown command '%.*s'", len, c->arg[0].data);
 }
 
-static void
-refuse_lock(struct call *c, int rc)
+void
+command_refuse(struct call *c, int rc)
 {
 	if (rc == LK_E_NAME)
 		reply_error(c->out,
@@ -105,25 +110,39 @@ refuse_lock(struct call *c, int rc)
 		reply_error(c->out, "lock: %s", lk_strerror(rc));
 }
 
-void
-command_run(struct call *c, struct locks *locks)
+/* Is there such a command?  False: the client has been told. */
+static bool
+is_known(struct call *c)
 {
-	int rc;
-
 	c->command = command_find(c->arg[0]);
-	if (c->command == NULL) {
+	if (c->command == NULL)
 		refuse_unknown(c);
-		return;
-	}
-	if (!has_right_arity(c)) {
+	else if (!has_right_arity(c))
 		call_wrong_arity(c);
-		return;
+	else
+		return true;
+	return false;
+}
+
+bool
+command_begin(struct call *c)
+{
+	if (!is_known(c)) {
+		transaction_spoil(c->transaction);
+		return false;
 	}
-	rc = locks_take(locks, c);
-	if (rc != 0) {
-		refuse_lock(c, rc);
-		return;
+	return !transaction_keeps(c->transaction, c);
+}
+
+bool
+command_go_on(struct call *c, size_t n_steps)
+{
+	for (size_t i = 0; i < n_steps; i++) {
+		c->goes_on = false;
+		c->command->run(c);
+		if (!c->goes_on)
+			return true;
+		c->step++;
 	}
-	c->command->run(c);
-	locks_release(locks);
+	return false;
 }

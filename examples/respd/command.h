@@ -9,14 +9,14 @@
 #include "locks.h"
 #include "store.h"
 
-#define SECOND_NS      INT64_C(1000000000)
-#define MILLISECOND_NS INT64_C(1000000)
-
 struct server;
+struct transaction;
 
 /*
- * One command being carried out.  When its handler runs, all that the command's row says is locked,
- * and stays so until the handler is back: the handler itself knows nothing of locks.
+ * One command being carried out, in steps: its handler is called once for each.  A step is one call
+ * of the store, or what is as short; others may have their turn before the next one.  All that
+ * the command's row says is locked before the first step, and stays so until after the last: the
+ * handler itself knows nothing of locks.
  */
 struct call {
 	struct server *server;
@@ -26,8 +26,16 @@ struct call {
 	const struct command *command;
 	const struct bytes *arg; /* the command's name is the first */
 	size_t n_args;
-	struct buffer *out;   /* where the reply goes */
-	struct buffer *value; /* the worker's, for a copy of a value */
+	struct buffer *out;              /* where the reply goes */
+	struct buffer *value;            /* for a copy of a value */
+	struct transaction *transaction; /* the connection's; NULL in a part of one */
+
+	/* From step to step.  All of it begins as zero. */
+	size_t step;  /* those that are done */
+	bool goes_on; /* there is one more: call_again() */
+	bool is_there;
+	int64_t number;
+	uint64_t expires_ns;
 };
 
 struct command {
@@ -48,8 +56,17 @@ extern const size_t command_table_len;
 /* The command of this name, or NULL. */
 const struct command *command_find(struct bytes name);
 
-/* Carry out `c`, of which everything but `command` is set: look it up, lock, run, unlock. */
-void command_run(struct call *c, struct locks *locks);
+/*
+ * Look up what `c` asks for, of which nothing but `command` and what goes from step to step is
+ * missing.  False: it has been answered: refused, or kept for a transaction.
+ */
+bool command_begin(struct call *c);
+
+/* It cannot have its locks: say so. */
+void command_refuse(struct call *c, int rc);
+
+/* Go on for at most `n_steps`.  True: it is done. */
+bool command_go_on(struct call *c, size_t n_steps);
 
 /* Handlers: see the table.  In strings.c, … */
 void cmd_get(struct call *c);
@@ -81,6 +98,11 @@ void cmd_flushdb(struct call *c);
 void cmd_flushall(struct call *c);
 void cmd_keys(struct call *c);
 
+/* … in transaction.c, … */
+void cmd_multi(struct call *c);
+void cmd_exec(struct call *c);
+void cmd_discard(struct call *c);
+
 /* … and in admin.c. */
 void cmd_ping(struct call *c);
 void cmd_echo(struct call *c);
@@ -91,9 +113,18 @@ void cmd_config(struct call *c);
 void cmd_client(struct call *c);
 void cmd_info(struct call *c);
 
-/* Helpers of the handlers. */
+/* Helpers of the handlers.  There is one more step: */
+static inline void
+call_again(struct call *c)
+{
+	c->goes_on = true;
+}
+
 void call_wrong_arity(struct call *c);
 void call_no_memory(struct call *c);
+
+/* The number of a database.  False: it is none, and `*why` says so. */
+bool call_database(struct bytes text, unsigned *db, const char **why);
 
 /* Seconds or milliseconds from now to a time of expiry.  False, with the error said: no such time. */
 bool call_expiry(struct call *c, struct bytes text, int64_t unit_ns, uint64_t *expires_ns);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection: what came from the client, what goes to it. */
+/*
+ * One connection: what came from the client, what goes to it, and what is being done.
+ *
+ * One command of a client is carried out at a time, in the order in which they came.  While it is not
+ * done, nothing is read: its arguments lie where they were received.
+ */
 #ifndef RESPD_CONN_H
 #define RESPD_CONN_H
 
@@ -7,29 +12,39 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "loop.h"
 #include "request.h"
-
-struct worker;
+#include "task.h"
 
 struct conn {
-	struct conn *next; /* of its worker's connections */
+	struct source source;
+	struct loop *loop;
+	struct conn *next; /* of its loop's connections */
 	struct conn *prev;
-	int fd;
-	uint32_t waits_for; /* the epoll events that were asked for last */
-	unsigned db;        /* SELECT */
-	bool is_at_end;     /* the client sends no more; what it sent is still answered */
-	bool is_closing;    /* nothing more is read or carried out; what was said is still sent */
+	struct conn *next_later; /* of those that are to go on: see loop.h */
+	bool is_later;           /* it is one */
+	int fd;                  /* -1: the client is gone */
+	uint32_t waits_for;      /* the epoll events that were asked for last */
+	unsigned db;             /* SELECT */
+	bool is_at_end;          /* the client sends no more; what it sent is still answered */
+	bool has_request;        /* one has been read and is not done */
+	bool is_closing; /* nothing more is read or carried out; what was said is still sent */
 	struct buffer in;
 	struct buffer out;
-	struct request request; /* the one that is coming in */
+	struct request request; /* the one that is coming in, or being carried out */
+	struct task task;
 };
 
-/* Serve `fd` in this worker's loop.  NULL: no memory, and `fd` is closed. */
-struct conn *conn_open(struct worker *w, int fd);
+/* Serve `fd`, which is ours from now on, in this loop. */
+void conn_open(struct loop *l, int fd);
 
-/* `events` of epoll happened: read, carry out, write.  False: the connection is to be closed. */
-bool conn_serve(struct worker *w, struct conn *c, uint32_t events);
+/* It was put aside: go on. */
+void conn_go_on(struct conn *c);
 
-void conn_close(struct worker *w, struct conn *c);
+/*
+ * End the connection.  What it waits for is cancelled; what it has begun is carried out to the end,
+ * as half of a command is worse than a whole one that nobody waits for.  Then it is freed.
+ */
+void conn_close(struct conn *c);
 
 #endif /* RESPD_CONN_H */

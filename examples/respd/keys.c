@@ -5,70 +5,90 @@
 #include "number.h"
 #include "reply.h"
 
+/* The next key's turn; after the last one the reply: how many there were. */
+static void
+count_key(struct call *c, bool is_there)
+{
+	c->number += is_there;
+	if (c->step + 2 < c->n_args)
+		call_again(c);
+	else
+		reply_integer(c->out, c->number);
+}
+
 void
 cmd_del(struct call *c)
 {
-	int64_t n = 0;
-
-	for (size_t i = 1; i < c->n_args; i++)
-		n += store_delete(c->store, c->db, c->arg[i]);
-	reply_integer(c->out, n);
+	count_key(c, store_delete(c->store, c->db, c->arg[1 + c->step]));
 }
 
 void
 cmd_exists(struct call *c)
 {
-	int64_t n = 0;
-
-	for (size_t i = 1; i < c->n_args; i++)
-		n += store_get(c->store, c->db, c->arg[i], NULL, NULL);
-	reply_integer(c->out, n);
+	count_key(c, store_get(c->store, c->db, c->arg[1 + c->step], NULL, NULL));
 }
 
 /* ----------------------------------------------------------------------- RENAME */
 
-/*
- * Move the value of the first key, and its time of expiry, to the second.  Between the two writes
- * neither key has it, or both: without the locks on both somebody would see that.
- */
+/* Take the value of the first key.  True: it is to stay where it is. */
 static bool
-move(struct call *c)
+take(struct call *c)
 {
 	struct bytes from = c->arg[1];
 	struct bytes to = c->arg[2];
-	uint64_t expires_ns = 0;
 
-	if (!store_get(c->store, c->db, from, c->value, &expires_ns)) {
+	if (!store_get(c->store, c->db, from, c->value, &c->expires_ns)) {
 		reply_error(c->out, "no such key");
 		return false;
 	}
 	if (from.len == to.len && memcmp(from.data, to.data, from.len) == 0)
 		return true;
-	if (c->value->failed ||
-	    !store_set(c->store, c->db, to, buffer_bytes(c->value), expires_ns)) {
+	if (c->value->failed)
 		call_no_memory(c);
+	else
+		call_again(c);
+	return false;
+}
+
+/*
+ * Move the value of the first key, and its time of expiry, to the second, in three steps.  Between
+ * the two writes both keys have it: without the locks on both somebody would see that.  True: done.
+ */
+static bool
+move(struct call *c, size_t step)
+{
+	if (step == 0)
+		return take(c);
+	if (step == 1) {
+		if (store_set(c->store, c->db, c->arg[2], buffer_bytes(c->value), c->expires_ns))
+			call_again(c);
+		else
+			call_no_memory(c);
 		return false;
 	}
-	store_delete(c->store, c->db, from);
+	store_delete(c->store, c->db, c->arg[1]);
 	return true;
 }
 
 void
 cmd_rename(struct call *c)
 {
-	if (move(c))
+	if (move(c, c->step))
 		reply_status(c->out, "OK");
 }
 
 void
 cmd_renamenx(struct call *c)
 {
-	bool is_taken = store_get(c->store, c->db, c->arg[2], NULL, NULL);
-
-	if (is_taken && store_get(c->store, c->db, c->arg[1], NULL, NULL))
+	if (c->step == 0) {
+		c->is_there = store_get(c->store, c->db, c->arg[2], NULL, NULL);
+		call_again(c);
+	} else if (c->step == 1 && c->is_there &&
+		   store_get(c->store, c->db, c->arg[1], NULL, NULL)) {
 		reply_integer(c->out, 0);
-	else if (move(c))
+	} else if (move(c, c->step - 1)) {
 		reply_integer(c->out, 1);
+	}
 }
 
 /* ----------------------------------------------------------------------- expiry */
@@ -119,12 +139,17 @@ cmd_pexpire(struct call *c)
 void
 cmd_persist(struct call *c)
 {
-	uint64_t expires_ns;
-	bool is_there = store_get(c->store, c->db, c->arg[1], NULL, &expires_ns);
+	bool is_there;
 
-	if (is_there && expires_ns != 0)
-		store_expire(c->store, c->db, c->arg[1], 0);
-	reply_integer(c->out, is_there && expires_ns != 0);
+	if (c->step > 0) {
+		reply_integer(c->out, store_expire(c->store, c->db, c->arg[1], 0));
+		return;
+	}
+	is_there = store_get(c->store, c->db, c->arg[1], NULL, &c->expires_ns);
+	if (is_there && c->expires_ns != 0)
+		call_again(c);
+	else
+		reply_integer(c->out, 0);
 }
 
 /* What is left, rounded; -1: it stays for ever; -2: it is not there. */
@@ -162,10 +187,22 @@ cmd_pttl(struct call *c)
 
 /* -------------------------------------------------------------- whole databases */
 
+/* They go stripe by stripe, a step each.  After the last one: true. */
+static bool
+was_last_stripe(struct call *c, size_t n_dbs)
+{
+	if (c->step + 1 == n_dbs * store_n_stripes(c->store))
+		return true;
+	call_again(c);
+	return false;
+}
+
 void
 cmd_dbsize(struct call *c)
 {
-	reply_integer(c->out, (int64_t)store_count(c->store, c->db));
+	c->number += (int64_t)store_count(c->store, c->db, c->step);
+	if (was_last_stripe(c, 1))
+		reply_integer(c->out, c->number);
 }
 
 /* FLUSHDB and FLUSHALL may be told how; it is all the same here. */
@@ -184,51 +221,50 @@ cmd_flushdb(struct call *c)
 {
 	if (!has_flush_syntax(c))
 		return;
-	store_clear(c->store, c->db);
-	reply_status(c->out, "OK");
+	store_clear(c->store, c->db, c->step);
+	if (was_last_stripe(c, 1))
+		reply_status(c->out, "OK");
 }
 
 void
 cmd_flushall(struct call *c)
 {
+	size_t n = store_n_stripes(c->store);
+
 	if (!has_flush_syntax(c))
 		return;
-	for (unsigned db = 0; db < STORE_N_DBS; db++)
-		store_clear(c->store, db);
-	reply_status(c->out, "OK");
+	store_clear(c->store, (unsigned)(c->step / n), c->step % n);
+	if (was_last_stripe(c, STORE_N_DBS))
+		reply_status(c->out, "OK");
 }
 
-/* Keys that match, as replies, and how many: the number must be said before them. */
-struct key_list {
-	struct bytes pattern;
-	struct buffer *replies;
-	size_t n;
-};
-
+/* A key that matches becomes a part of the reply; how many there are must be said before them. */
 static void
 add_key(void *arg, struct bytes key)
 {
-	struct key_list *list = arg;
+	struct call *c = arg;
 
-	if (!glob_matches(list->pattern, key))
+	if (!glob_matches(c->arg[1], key))
 		return;
-	reply_bulk(list->replies, key);
-	list->n++;
+	reply_bulk(c->value, key);
+	c->number++;
 }
 
 void
 cmd_keys(struct call *c)
 {
-	struct key_list list = { .pattern = c->arg[1], .replies = c->value };
 	struct bytes replies;
 
-	buffer_reset(c->value, SIZE_MAX);
-	store_each(c->store, c->db, add_key, &list);
+	if (c->step == 0)
+		buffer_reset(c->value, SIZE_MAX);
+	store_each(c->store, c->db, c->step, add_key, c);
+	if (!was_last_stripe(c, 1))
+		return;
 	if (c->value->failed) {
 		call_no_memory(c);
 		return;
 	}
 	replies = buffer_bytes(c->value);
-	reply_array(c->out, list.n);
+	reply_array(c->out, (size_t)c->number);
 	buffer_append(c->out, replies.data, replies.len);
 }

@@ -5,10 +5,11 @@
 
 #include "command.h"
 #include "locks.h"
+#include "transaction.h"
 
-#define DB_NAME_MAX   8                  /* "db15/" and its NUL, and some room */
-#define REQUESTS_KEPT 64                 /* whose memory is kept for the next command … */
-#define NAMES_KEPT    ((size_t)64 << 10) /* … and bytes of names */
+#define DB_NAME_MAX   8                 /* "db15/" and its NUL, and some room */
+#define REQUESTS_KEPT 16                /* whose memory is kept for the next command … */
+#define NAMES_KEPT    ((size_t)4 << 10) /* … and bytes of names */
 
 int
 locks_init(struct locks *l, struct lk_manager *manager, const char *label)
@@ -44,6 +45,8 @@ last_key(const struct call *c)
 	return last < 0 ? c->n_args - (size_t)-last : (size_t)last;
 }
 
+static size_t count_names_of_parts(const struct transaction *t);
+
 static size_t
 count_names(const struct call *c)
 {
@@ -58,8 +61,32 @@ count_names(const struct call *c)
 		return 1;
 	case LOCK_ALL_DBS:
 		return STORE_N_DBS;
+	case LOCK_PARTS:
+		return count_names_of_parts(c->transaction);
 	}
 	abort();
+}
+
+/* What locks need to know of a command that is a part of a transaction. */
+static struct call
+part_call(const struct part *p)
+{
+	return (struct call){
+		.db = p->db, .command = p->command, .arg = p->arg, .n_args = p->n_args
+	};
+}
+
+static size_t
+count_names_of_parts(const struct transaction *t)
+{
+	size_t n = 0;
+
+	for (const struct part *p = t->first; p != NULL; p = p->next) {
+		struct call c = part_call(p);
+
+		n += count_names(&c);
+	}
+	return n;
 }
 
 /* Room for `n` requests and grants. */
@@ -128,6 +155,8 @@ add_all_dbs(struct locks *l, lk_mode mode)
 	return rc;
 }
 
+static int add_names_of_parts(struct locks *l, const struct transaction *t);
+
 static int
 add_names(struct locks *l, const struct call *c)
 {
@@ -140,8 +169,24 @@ add_names(struct locks *l, const struct call *c)
 		return add_name(l, c->db, NULL, c->command->mode);
 	case LOCK_ALL_DBS:
 		return add_all_dbs(l, c->command->mode);
+	case LOCK_PARTS:
+		return add_names_of_parts(l, c->transaction);
 	}
 	abort();
+}
+
+/* A name may come up in several parts, and in different modes: it is locked once, in what all need. */
+static int
+add_names_of_parts(struct locks *l, const struct transaction *t)
+{
+	int rc = 0;
+
+	for (const struct part *p = t->first; rc == 0 && p != NULL; p = p->next) {
+		struct call c = part_call(p);
+
+		rc = add_names(l, &c);
+	}
+	return rc;
 }
 
 /* The names do not move any more: say where they are. */
@@ -173,6 +218,34 @@ forget(struct locks *l)
 
 /* --------------------------------------------------------------- take and release */
 
+/* The answer to lk_submit_many(), as the queue is dispatched. */
+static void
+answered(void *arg, const struct lk_completion *completion)
+{
+	struct locks *l = arg;
+
+	l->asked = 0;
+	if (completion->code != 0)
+		forget(l);
+	l->answer(l, completion->code);
+}
+
+/* Who finds nobody in the way needs no queue; a queue costs two system calls. */
+static int
+ask(struct locks *l)
+{
+	struct lk_options at_once = LK_OPTIONS_INIT;
+	int rc;
+
+	at_once.flags = LK_NOWAIT;
+	rc = lk_acquire_many(l->owner, l->request, l->n, &at_once, l->grant);
+	if (rc != LK_E_BUSY)
+		return rc;
+	rc = lk_submit_many(l->queue, l->owner, l->request, l->n, NULL, l->grant, answered, l,
+			    &l->asked);
+	return rc == 0 ? LOCKS_LATER : rc;
+}
+
 int
 locks_take(struct locks *l, const struct call *c)
 {
@@ -182,11 +255,20 @@ locks_take(struct locks *l, const struct call *c)
 		rc = add_names(l, c);
 	if (rc == 0 && l->owner != NULL && l->n > 0) {
 		point_to_names(l);
-		rc = lk_acquire_many(l->owner, l->request, l->n, NULL, l->grant);
+		rc = l->queue != NULL ? ask(l)
+				      : lk_acquire_many(l->owner, l->request, l->n, NULL, l->grant);
 	}
-	if (rc != 0)
+	if (rc != 0 && rc != LOCKS_LATER)
 		forget(l);
 	return rc;
+}
+
+void
+locks_cancel(struct locks *l)
+{
+	/* It is outstanding, so it cannot be unknown. */
+	if (lk_cancel(l->owner, l->asked) != 0)
+		abort();
 }
 
 void

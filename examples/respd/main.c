@@ -17,14 +17,21 @@
 #include "server.h"
 
 static const char usage[] =
-	"usage: respd [--port N] [--threads N] [--stripes N] [--bind ADDRESS] [--no-locks]\n"
+	"usage: respd [--port N] [--threads N | --async [--steps N]] [--stripes N] [--bind "
+	"ADDRESS]\n"
+	"             [--timeout MS] [--no-locks]\n"
 	"A key-value server for redis-cli and redis-benchmark, isolated by Latchkey.\n"
 	"  --port N        listen there; 0 (the default): on any port that is free\n"
 	"  --bind ADDRESS  … of this address (127.0.0.1)\n"
 	"  --threads N     threads that serve connections (4)\n"
+	"  --async         one thread for all, which never waits for a lock\n"
+	"  --steps N       … and lets others have their turn after so many steps of a command "
+	"(64)\n"
 	"  --stripes N     parts of the store, each with a latch of its own (64)\n"
-	"  --no-locks      lock nothing, and yield after each step: wrong, to show what locks are "
-	"for\n"
+	"  --timeout MS    how long a command waits for its locks before it is refused (10000)\n"
+	"  --no-locks      lock nothing, and let others have their turn after each step: wrong, to "
+	"show\n"
+	"                  what locks are for\n"
 	"  --help          this text\n"
 	"Prints \"listening on ADDRESS:PORT\".  SIGINT and SIGTERM end it; then it prints "
 	"statistics.\n"
@@ -53,13 +60,16 @@ read_options(int argc, char **argv, struct settings *s)
 		{ "bind", required_argument, NULL, 'b' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "stripes", required_argument, NULL, 's' },
+		{ "async", no_argument, NULL, 'a' },
+		{ "steps", required_argument, NULL, 'S' },
+		{ "timeout", required_argument, NULL, 'T' },
 		{ "no-locks", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "p:b:t:s:nh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "p:b:t:s:aS:T:nh", options, NULL)) != -1) {
 		switch (c) {
 		case 'p':
 			s->port = (uint16_t)number(optarg, 0, UINT16_MAX);
@@ -72,6 +82,15 @@ read_options(int argc, char **argv, struct settings *s)
 			break;
 		case 's':
 			s->n_stripes = number(optarg, 1, SERVER_STRIPES_MAX);
+			break;
+		case 'a':
+			s->is_async = true;
+			break;
+		case 'S':
+			s->n_steps = number(optarg, 1, SERVER_STEPS_MAX);
+			break;
+		case 'T':
+			s->timeout_ms = number(optarg, 1, SERVER_TIMEOUT_MAX_MS);
 			break;
 		case 'n':
 			s->has_locks = false;
@@ -88,6 +107,10 @@ read_options(int argc, char **argv, struct settings *s)
 		fputs(usage, stderr);
 		exit(2);
 	}
+	if (!s->has_locks)
+		s->n_steps = 1;
+	if (s->is_async)
+		s->n_threads = 1;
 }
 
 /*
@@ -115,8 +138,11 @@ main(int argc, char **argv)
 		.n_threads = 4,
 		.n_stripes = 64,
 		.has_locks = true,
+		.n_steps = SERVER_STEPS,
+		.timeout_ms = SERVER_TIMEOUT_MS,
 	};
 	struct server server;
+	bool has_run;
 	int stop_fd;
 
 	read_options(argc, argv, &settings);
@@ -129,8 +155,8 @@ main(int argc, char **argv)
 		return 1;
 	printf("listening on %s:%" PRIu16 "\n", settings.address, server.port);
 	fflush(stdout);
-	server_run(&server, stop_fd);
+	has_run = server_run(&server, stop_fd);
 	server_stop(&server);
 	close(stop_fd);
-	return 0;
+	return has_run ? 0 : 1;
 }

@@ -13,6 +13,12 @@ reply_status(struct buffer *out, const char *text)
 }
 
 void
+reply_refusal(struct buffer *out, const char *kind, const char *text)
+{
+	buffer_printf(out, "-%s %s\r\n", kind, text);
+}
+
+void
 reply_error(struct buffer *out, const char *format, ...)
 {
 	char text[400];

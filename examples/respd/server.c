@@ -14,12 +14,13 @@
 #include <unistd.h>
 
 #include "server.h"
+#include "single.h"
 #include "stats.h"
 #include "worker.h"
 
 #define BACKLOG        511
-#define DESCRIPTORS    32 /* that the server needs for itself, and four for each worker */
-#define ACCEPT_WAIT_MS 100
+#define DESCRIPTORS    32  /* that the server needs for itself, and four for each worker */
+#define ACCEPT_WAIT_MS 100 /* when the system is short of something */
 
 /* Say what failed. */
 static bool
@@ -39,8 +40,10 @@ open_locks(struct server *s)
 
 	if (!s->settings.has_locks)
 		return true;
-	cfg.timeout_ns = SERVER_LOCK_TIMEOUT_NS;
+	cfg.timeout_ns = s->settings.timeout_ms * (uint64_t)MILLISECOND_NS;
 	cfg.max_idle = SERVER_IDLE_NAMES;
+	if (s->settings.is_async)
+		cfg.flags |= LK_MANUAL; /* what is due for requests that wait, our loop does */
 	rc = lk_open("memory:", &cfg, &s->locks);
 	return rc == 0 || fail("open the locks", lk_strerror(rc));
 }
@@ -94,11 +97,13 @@ count_descriptors(struct server *s)
 static bool
 start_workers(struct server *s)
 {
+	if (s->settings.is_async)
+		return true;
 	s->worker = calloc(s->settings.n_threads, sizeof(*s->worker));
 	if (s->worker == NULL)
 		return fail("workers", strerror(ENOMEM));
 	while (s->n_workers < s->settings.n_threads) {
-		if (!worker_start(&s->worker[s->n_workers], s, s->n_workers))
+		if (!worker_start(&s->worker[s->n_workers], s))
 			return false;
 		s->n_workers++;
 	}
@@ -148,33 +153,42 @@ refuse(int fd)
 	close(fd);
 }
 
-/* Serve a new connection in this worker. */
-static void
-admit(struct server *s, struct worker *w, int fd)
-{
-	int yes = 1;
-
-	if (atomic_fetch_add(&s->n_clients, 1) >= s->max_clients) {
-		atomic_fetch_sub(&s->n_clients, 1);
-		refuse(fd);
-		return;
-	}
-	/* Replies are written when they are complete: waiting to fill packets only delays them. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	if (!worker_hand(w, fd)) {
-		atomic_fetch_sub(&s->n_clients, 1);
-		close(fd);
-	}
-}
-
 static bool
 is_passing(int error)
 {
 	return error == EAGAIN || error == EINTR || error == ECONNABORTED;
 }
 
-void
-server_run(struct server *s, int stop_fd)
+int
+server_accept(struct server *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	int yes = 1;
+
+	if (fd < 0)
+		return is_passing(errno) ? -1 : -2;
+	if (atomic_fetch_add(&s->n_clients, 1) >= s->max_clients) {
+		atomic_fetch_sub(&s->n_clients, 1);
+		refuse(fd);
+		return -1;
+	}
+	/* Replies are written when they are complete: waiting to fill packets only delays them. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	return fd;
+}
+
+/* Give a new connection to a worker. */
+static void
+hand_over(struct server *s, struct worker *w, int fd)
+{
+	if (worker_hand(w, fd))
+		return;
+	atomic_fetch_sub(&s->n_clients, 1);
+	close(fd);
+}
+
+static void
+run_workers(struct server *s, int stop_fd)
 {
 	struct pollfd wait[2] = {
 		{ .fd = stop_fd, .events = POLLIN },
@@ -189,12 +203,22 @@ server_run(struct server *s, int stop_fd)
 			return;
 		if (wait[0].revents != 0)
 			return;
-		fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+		fd = server_accept(s);
 		if (fd >= 0)
-			admit(s, &s->worker[next++ % s->n_workers], fd);
-		else if (!is_passing(errno))
-			poll(wait, 1, ACCEPT_WAIT_MS); /* the system is short of something */
+			hand_over(s, &s->worker[next++ % s->n_workers], fd);
+		else if (fd == -2)
+			poll(wait, 1, ACCEPT_WAIT_MS);
 	}
+}
+
+bool
+server_run(struct server *s, int stop_fd)
+{
+	if (!s->settings.is_async)
+		run_workers(s, stop_fd);
+	else if (!single_run(s, stop_fd))
+		return fail("loop", strerror(errno));
+	return true;
 }
 
 void

@@ -163,26 +163,31 @@ store_delete(struct store *s, unsigned db, struct bytes key)
 	return is_there;
 }
 
-void
-store_clear(struct store *s, unsigned db)
+size_t
+store_n_stripes(const struct store *s)
 {
-	for (size_t i = 0; i < s->n_stripes; i++) {
-		pthread_mutex_lock(&s->stripe[i].latch);
-		table_clear(&s->stripe[i].table[db]);
-		stripe_leave(s, &s->stripe[i]);
-	}
+	return s->n_stripes;
+}
+
+void
+store_clear(struct store *s, unsigned db, size_t stripe)
+{
+	struct stripe *it = &s->stripe[stripe];
+
+	pthread_mutex_lock(&it->latch);
+	table_clear(&it->table[db]);
+	stripe_leave(s, it);
 }
 
 size_t
-store_count(struct store *s, unsigned db)
+store_count(struct store *s, unsigned db, size_t stripe)
 {
-	size_t n = 0;
+	struct stripe *it = &s->stripe[stripe];
+	size_t n;
 
-	for (size_t i = 0; i < s->n_stripes; i++) {
-		pthread_mutex_lock(&s->stripe[i].latch);
-		n += s->stripe[i].table[db].n_entries;
-		stripe_leave(s, &s->stripe[i]);
-	}
+	pthread_mutex_lock(&it->latch);
+	n = it->table[db].n_entries;
+	stripe_leave(s, it);
 	return n;
 }
 
@@ -199,11 +204,12 @@ table_each(const struct table *t, void (*fn)(void *arg, struct bytes key), void 
 }
 
 void
-store_each(struct store *s, unsigned db, void (*fn)(void *arg, struct bytes key), void *arg)
+store_each(struct store *s, unsigned db, size_t stripe, void (*fn)(void *arg, struct bytes key),
+	   void *arg)
 {
-	for (size_t i = 0; i < s->n_stripes; i++) {
-		pthread_mutex_lock(&s->stripe[i].latch);
-		table_each(&s->stripe[i].table[db], fn, arg);
-		stripe_leave(s, &s->stripe[i]);
-	}
+	struct stripe *it = &s->stripe[stripe];
+
+	pthread_mutex_lock(&it->latch);
+	table_each(&it->table[db], fn, arg);
+	stripe_leave(s, it);
 }

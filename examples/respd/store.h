@@ -18,7 +18,10 @@
 
 #include "buffer.h"
 
-#define STORE_N_DBS 16
+#define STORE_N_DBS    16
+
+#define SECOND_NS      INT64_C(1000000000)
+#define MILLISECOND_NS INT64_C(1000000)
 
 struct store;
 
@@ -46,13 +49,17 @@ bool store_expire(struct store *s, unsigned db, struct bytes key, uint64_t expir
 /* Take it away.  False: it was not there. */
 bool store_delete(struct store *s, unsigned db, struct bytes key);
 
-/* Take all away, stripe by stripe. */
-void store_clear(struct store *s, unsigned db);
+/* What is about a whole database goes by stripes, from 0 to this. */
+size_t store_n_stripes(const struct store *s);
 
-/* How many, stripe by stripe; those whose time has come but that are still there count too. */
-size_t store_count(struct store *s, unsigned db);
+/* Take all away that is in a stripe. */
+void store_clear(struct store *s, unsigned db, size_t stripe);
 
-/* Call `fn` for every key, stripe by stripe.  The stripe is latched: `fn` must not come back here. */
-void store_each(struct store *s, unsigned db, void (*fn)(void *arg, struct bytes key), void *arg);
+/* How many are in it; those whose time has come but that are still there count too. */
+size_t store_count(struct store *s, unsigned db, size_t stripe);
+
+/* Call `fn` for every key in it.  The stripe is latched: `fn` must not come back here. */
+void store_each(struct store *s, unsigned db, size_t stripe,
+		void (*fn)(void *arg, struct bytes key), void *arg);
 
 #endif /* RESPD_STORE_H */

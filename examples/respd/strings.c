@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands on values.  Those that change a value read it, make another and write that: two calls of
- * the store, made one by the lock that command_run() has taken.
+ * Commands on values.  Those that change a value read it, make another and write that: two steps,
+ * made one by the lock that the command has, whoever gets his turn between them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,9 +55,13 @@ cmd_get(struct call *c)
 void
 cmd_mget(struct call *c)
 {
-	reply_array(c->out, c->n_args - 1);
-	for (size_t i = 1; i < c->n_args && !c->out->failed; i++)
-		reply_found(c, find(c, c->arg[i], NULL));
+	size_t i = 1 + c->step;
+
+	if (c->step == 0)
+		reply_array(c->out, c->n_args - 1);
+	reply_found(c, find(c, c->arg[i], NULL));
+	if (i + 1 < c->n_args && !c->out->failed)
+		call_again(c);
 }
 
 void
@@ -119,8 +123,9 @@ parse_set_options(struct call *c, struct set_options *o)
 	return true;
 }
 
-void
-cmd_set(struct call *c)
+/* The first step of SET: may it be?  Then `c->expires_ns` says how long. */
+static void
+look_before_set(struct call *c)
 {
 	struct set_options o = { 0 };
 	uint64_t old_expires_ns = 0;
@@ -135,41 +140,59 @@ cmd_set(struct call *c)
 			return;
 		}
 	}
-	if (o.keeps_ttl)
-		o.expires_ns = old_expires_ns;
-	if (put(c, c->arg[1], c->arg[2], o.expires_ns))
+	c->expires_ns = o.keeps_ttl ? old_expires_ns : o.expires_ns;
+	call_again(c);
+}
+
+void
+cmd_set(struct call *c)
+{
+	if (c->step == 0)
+		look_before_set(c);
+	else if (put(c, c->arg[1], c->arg[2], c->expires_ns))
 		reply_status(c->out, "OK");
 }
 
 void
 cmd_setnx(struct call *c)
 {
-	if (exists(c, c->arg[1]))
+	if (c->step > 0) {
+		if (put(c, c->arg[1], c->arg[2], 0))
+			reply_integer(c->out, 1);
+	} else if (exists(c, c->arg[1])) {
 		reply_integer(c->out, 0);
-	else if (put(c, c->arg[1], c->arg[2], 0))
-		reply_integer(c->out, 1);
+	} else {
+		call_again(c);
+	}
 }
 
 void
 cmd_getset(struct call *c)
 {
-	bool is_there = find(c, c->arg[1], NULL);
-
-	if (put(c, c->arg[1], c->arg[2], 0))
-		reply_found(c, is_there);
+	if (c->step == 0) {
+		c->is_there = find(c, c->arg[1], NULL);
+		call_again(c);
+	} else if (put(c, c->arg[1], c->arg[2], 0)) {
+		reply_found(c, c->is_there);
+	}
 }
 
 /* ------------------------------------------------------------------ many at once */
 
-/* All pairs.  Without memory for all, some are written: as much as can be done then. */
-static bool
-put_pairs(struct call *c)
+/* Write pair number `pair`.  Without memory for all, some are written: as much as can be done then. */
+static void
+put_pair(struct call *c, size_t pair)
 {
-	for (size_t i = 1; i < c->n_args; i += 2) {
-		if (!put(c, c->arg[i], c->arg[i + 1], 0))
-			return false;
-	}
-	return true;
+	size_t i = 1 + 2 * pair;
+
+	if (!put(c, c->arg[i], c->arg[i + 1], 0))
+		return;
+	if (i + 2 < c->n_args)
+		call_again(c);
+	else if (c->command->run == cmd_mset)
+		reply_status(c->out, "OK");
+	else
+		reply_integer(c->out, 1);
 }
 
 void
@@ -177,25 +200,24 @@ cmd_mset(struct call *c)
 {
 	if (c->n_args % 2 == 0)
 		call_wrong_arity(c);
-	else if (put_pairs(c))
-		reply_status(c->out, "OK");
+	else
+		put_pair(c, c->step);
 }
 
+/* First a look at every key, then as MSET. */
 void
 cmd_msetnx(struct call *c)
 {
-	if (c->n_args % 2 == 0) {
+	size_t n_pairs = (c->n_args - 1) / 2;
+
+	if (c->n_args % 2 == 0)
 		call_wrong_arity(c);
-		return;
-	}
-	for (size_t i = 1; i < c->n_args; i += 2) {
-		if (exists(c, c->arg[i])) {
-			reply_integer(c->out, 0);
-			return;
-		}
-	}
-	if (put_pairs(c))
-		reply_integer(c->out, 1);
+	else if (c->step >= n_pairs)
+		put_pair(c, c->step - n_pairs);
+	else if (exists(c, c->arg[1 + 2 * c->step]))
+		reply_integer(c->out, 0);
+	else
+		call_again(c);
 }
 
 /* --------------------------------------------------------- read, change and write */
@@ -203,9 +225,12 @@ cmd_msetnx(struct call *c)
 void
 cmd_append(struct call *c)
 {
-	uint64_t expires_ns = 0;
-
-	if (!find(c, c->arg[1], &expires_ns))
+	if (c->step > 0) {
+		if (put(c, c->arg[1], buffer_bytes(c->value), c->expires_ns))
+			reply_integer(c->out, (int64_t)buffer_len(c->value));
+		return;
+	}
+	if (!find(c, c->arg[1], &c->expires_ns))
 		buffer_reset(c->value, SIZE_MAX);
 	if (buffer_len(c->value) + c->arg[2].len > REQUEST_BULK_MAX) {
 		reply_error(c->out, "string exceeds maximum allowed size");
@@ -214,30 +239,43 @@ cmd_append(struct call *c)
 	buffer_append(c->value, c->arg[2].data, c->arg[2].len);
 	if (c->value->failed)
 		call_no_memory(c);
-	else if (put(c, c->arg[1], buffer_bytes(c->value), expires_ns))
-		reply_integer(c->out, (int64_t)buffer_len(c->value));
+	else
+		call_again(c);
 }
 
-/* Add to the number that is there, or to 0. */
+/* The first step: add to the number that is there, or to 0. */
 static void
-add(struct call *c, int64_t by)
+compute_sum(struct call *c, int64_t by)
+{
+	int64_t n = 0;
+
+	if (find(c, c->arg[1], &c->expires_ns) && !number_parse(buffer_bytes(c->value), &n))
+		reply_error(c->out, "value is not an integer or out of range");
+	else if (__builtin_add_overflow(n, by, &c->number))
+		reply_error(c->out, "increment or decrement would overflow");
+	else
+		call_again(c);
+}
+
+/* The second: write it. */
+static void
+write_sum(struct call *c)
 {
 	char text[24];
 	struct bytes sum = { .data = text };
-	uint64_t expires_ns = 0;
-	int64_t n = 0;
 
-	if (find(c, c->arg[1], &expires_ns) && !number_parse(buffer_bytes(c->value), &n)) {
-		reply_error(c->out, "value is not an integer or out of range");
-		return;
-	}
-	if (__builtin_add_overflow(n, by, &n)) {
-		reply_error(c->out, "increment or decrement would overflow");
-		return;
-	}
-	sum.len = (size_t)snprintf(text, sizeof(text), "%" PRId64, n);
-	if (put(c, c->arg[1], sum, expires_ns))
-		reply_integer(c->out, n);
+	sum.len = (size_t)snprintf(text, sizeof(text), "%" PRId64, c->number);
+	if (put(c, c->arg[1], sum, c->expires_ns))
+		reply_integer(c->out, c->number);
+}
+
+static void
+add(struct call *c, int64_t by)
+{
+	if (c->step == 0)
+		compute_sum(c, by);
+	else
+		write_sum(c);
 }
 
 void

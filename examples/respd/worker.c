@@ -12,108 +12,69 @@
 #include "server.h"
 #include "worker.h"
 
-#define N_EVENTS  64
-#define VALUE_MAX ((size_t)512 << 20)
-
-/* One new connection, or the order to stop: false. */
-static bool
-take_from_inbox(struct worker *w)
+/* One new connection, or the order to stop. */
+static void
+take_from_inbox(struct source *s, uint32_t events)
 {
+	struct worker *w = container_of(s, struct worker, arrivals);
 	int fd;
 	ssize_t n = read(w->inbox[0], &fd, sizeof(fd));
 
-	if (n < 0)
-		return errno == EINTR;
-	if (n != (ssize_t)sizeof(fd))
-		return false;
-	if (conn_open(w, fd) == NULL)
-		atomic_fetch_sub(&w->server->n_clients, 1);
-	return true;
-}
-
-/* False: it is time to stop.  An event without a connection is the inbox's. */
-static bool
-serve(struct worker *w, const struct epoll_event *event)
-{
-	struct conn *c = event->data.ptr;
-
-	if (c == NULL)
-		return take_from_inbox(w);
-	if (!conn_serve(w, c, event->events))
-		conn_close(w, c);
-	return true;
+	(void)events;
+	if (n == (ssize_t)sizeof(fd))
+		conn_open(&w->loop, fd);
+	else if (n >= 0 || errno != EINTR)
+		w->loop.is_over = true;
 }
 
 static void *
 worker_run(void *arg)
 {
 	struct worker *w = arg;
-	struct epoll_event event[N_EVENTS];
-	bool goes_on = true;
 
-	while (goes_on) {
-		int n = epoll_wait(w->epoll, event, N_EVENTS, -1);
-
-		if (n < 0 && errno != EINTR)
-			break;
-		for (int i = 0; i < n; i++) {
-			if (!serve(w, &event[i]))
-				goes_on = false;
-		}
-	}
-	while (w->conns != NULL)
-		conn_close(w, w->conns);
+	loop_run(&w->loop);
 	return NULL;
 }
 
-static bool
-open_descriptors(struct worker *w)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	w->inbox[0] = w->inbox[1] = -1;
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	return w->epoll >= 0 && pipe2(w->inbox, O_CLOEXEC) == 0 &&
-	       epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->inbox[0], &event) == 0;
-}
-
 static void
-close_descriptors(struct worker *w)
+close_inbox(struct worker *w)
 {
-	if (w->epoll >= 0)
-		close(w->epoll);
-	if (w->inbox[0] >= 0)
-		close(w->inbox[0]);
+	close(w->inbox[0]);
 	if (w->inbox[1] >= 0)
 		close(w->inbox[1]);
 }
 
-bool
-worker_start(struct worker *w, struct server *s, size_t number)
+/* An error number. */
+static int
+start_thread(struct worker *w)
 {
-	const char *why;
-	char label[LK_LABEL_MAX + 1];
 	int rc;
 
-	*w = (struct worker){ .server = s };
-	buffer_init(&w->value, VALUE_MAX);
-	snprintf(label, sizeof(label), "worker %zu", number);
-	rc = locks_init(&w->locks, s->locks, label);
-	if (rc != 0) {
-		fprintf(stderr, "respd: worker: %s\n", lk_strerror(rc));
+	if (pipe2(w->inbox, O_CLOEXEC) != 0)
+		return errno;
+	w->arrivals.ready = take_from_inbox;
+	rc = loop_add(&w->loop, w->inbox[0], &w->arrivals, EPOLLIN) ? 0 : errno;
+	if (rc == 0)
+		rc = pthread_create(&w->thread, NULL, worker_run, w);
+	if (rc != 0)
+		close_inbox(w);
+	return rc;
+}
+
+bool
+worker_start(struct worker *w, struct server *s)
+{
+	int rc;
+
+	if (!loop_init(&w->loop, s, false)) {
+		fprintf(stderr, "respd: worker: %s\n", strerror(errno));
 		return false;
 	}
-	if (!open_descriptors(w)) {
-		why = strerror(errno);
-	} else {
-		rc = pthread_create(&w->thread, NULL, worker_run, w);
-		if (rc == 0)
-			return true;
-		why = strerror(rc);
-	}
-	fprintf(stderr, "respd: worker: %s\n", why);
-	close_descriptors(w);
-	locks_fini(&w->locks);
+	rc = start_thread(w);
+	if (rc == 0)
+		return true;
+	fprintf(stderr, "respd: worker: %s\n", strerror(rc));
+	loop_fini(&w->loop);
 	return false;
 }
 
@@ -139,7 +100,6 @@ worker_stop(struct worker *w)
 	/* It may have seen the end of a loop before the end of its inbox. */
 	while (read(w->inbox[0], &fd, sizeof(fd)) == (ssize_t)sizeof(fd))
 		close(fd);
-	close_descriptors(w);
-	locks_fini(&w->locks);
-	buffer_fini(&w->value);
+	close_inbox(w);
+	loop_fini(&w->loop);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker: one thread with its connections, its epoll instance, and one owner of locks.
+ * A worker: one thread with its connections, in a loop of its own.
  *
  * Commands of one worker are carried out one after the other; a command that waits for a lock keeps
  * the other connections of its worker waiting too.  The holder is always another worker's command,
@@ -12,25 +12,20 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "buffer.h"
-#include "locks.h"
+#include "loop.h"
 
-struct conn;
 struct server;
 
 struct worker {
 	pthread_t thread;
-	struct server *server;
-	int epoll;
+	struct loop loop;
+	struct source arrivals;
 	int inbox
 		[2]; /* a pipe: a number in it is a connection to serve, its end the order to stop */
-	struct conn *conns;
-	struct locks locks;
-	struct buffer value; /* for copies of values, by one command at a time */
 };
 
-/* Start worker number `number`.  False: what failed was printed, nothing is left. */
-bool worker_start(struct worker *w, struct server *s, size_t number);
+/* Start a worker.  False: what failed was printed, nothing is left. */
+bool worker_start(struct worker *w, struct server *s);
 
 /* From the accepting thread: give it a connection, whose descriptor is its from now on. */
 bool worker_hand(struct worker *w, int fd);

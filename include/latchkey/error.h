@@ -13,26 +13,27 @@
 #include <errno.h>
 
 /* X(name, number, what happened; the state afterwards is with each call) */
-#define LK_ERROR_LIST(X)                                                                          \
-	X(BUSY, -EBUSY, "the lock is taken and waiting was not wanted, or something is in use")   \
-	X(TIMEDOUT, -ETIMEDOUT, "the deadline passed before the lock could be granted")           \
-	X(CANCELED, -ECANCELED, "the wait was ended by lk_owner_cancel")                          \
-	X(DEADLOCK, -EDEADLK,                                                                     \
-	  "the request was chosen to end a ring of owners that wait for each other")              \
-	X(IO, -EIO, "text could not be written")                                                  \
-	X(PERM, -EACCES, "a hook refused the request")                                            \
-	X(INVAL, -EINVAL, "an argument, option, setting or URL is not valid")                     \
-	X(NOMEM, -ENOMEM, "out of memory")                                                        \
-	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")         \
-	X(STALE, -10000, "not a grant that this owner holds now")                                 \
-	X(CONVERSION_DEADLOCK, -10001,                                                            \
-	  "two conversions of one lock: each stands in the other's way")                          \
-	X(LOST, -10002, "the lease of the grant is over: it is not held any more")                \
-	X(SUSPECT, -10003, "the lease of the grant ends soon: it is held, but start nothing new") \
-	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")         \
-	X(CLOSED, -10005, "the manager is shutting down")                                         \
-	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()") \
-	X(VERSION, -10012, "a structure is from a newer version of the header")                   \
+#define LK_ERROR_LIST(X)                                                                           \
+	X(BUSY, -EBUSY, "the lock is taken and waiting was not wanted, or something is in use")    \
+	X(TIMEDOUT, -ETIMEDOUT, "the deadline passed before the lock could be granted")            \
+	X(CANCELED, -ECANCELED, "the wait was ended by lk_owner_cancel")                           \
+	X(DEADLOCK, -EDEADLK,                                                                      \
+	  "the request was chosen to end a ring of owners that wait for each other")               \
+	X(IO, -EIO, "text could not be written")                                                   \
+	X(PERM, -EACCES, "a hook refused the request, or the grant is not strong enough for that") \
+	X(INVAL, -EINVAL, "an argument, option, setting or URL is not valid")                      \
+	X(NOMEM, -ENOMEM, "out of memory")                                                         \
+	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")          \
+	X(STALE, -10000, "not a grant that this owner holds now")                                  \
+	X(CONVERSION_DEADLOCK, -10001,                                                             \
+	  "two conversions of one lock: each stands in the other's way")                           \
+	X(LOST, -10002, "the lease of the grant is over: it is not held any more")                 \
+	X(SUSPECT, -10003, "the lease of the grant ends soon: it is held, but start nothing new")  \
+	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")          \
+	X(CLOSED, -10005, "the manager is shutting down")                                          \
+	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()")  \
+	X(CONDITION, -10011, "the condition of the request was not true")                          \
+	X(VERSION, -10012, "a structure is from a newer version of the header")                    \
 	X(NAME, -10013, "a name must have 1 to LK_NAME_MAX bytes")
 
 enum lk_error {

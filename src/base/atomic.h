@@ -14,13 +14,15 @@
  *   shim_xchg, shim_add, shim_sub, shim_and, shim_or (p, x, order): the old value
  *   shim_cas(p, &expected, x, order)   true if swapped; else `expected` is what was there
  *   shim_keep_order()                  the compiler keeps the order of what is around it; no instruction
+ *   shim_order_stores()                stores before it are seen before those after it, …
+ *   shim_order_loads()                 … by who makes the loads before it before those after it (core/read.c)
  *   shim_pause()                       in every loop that waits for another thread
  *   RD(x), WR(x, v)                    plain data that a latch guards
  *   shim_barrier_all()                 every thread of the process passes a full barrier; false if the system cannot
  *   shim_cpus()                        processors that this process may use
  *
  * and the calls of futex.h, clock.h and rcu.h.  Orders sit on the operation; there are no
- * free-standing fences.
+ * free-standing fences, but for the two that go between our words and data of the caller's.
  */
 #ifndef LK_BASE_ATOMIC_H
 #define LK_BASE_ATOMIC_H

@@ -40,6 +40,18 @@ typedef struct aptr {
 #define shim_keep_order() __asm__ __volatile__("" ::: "memory")
 #define shim_pause()      ck_pr_stall()
 
+/* Plain data of the caller's is on the other side, so nothing but a fence will do; x86 keeps this order anyway. */
+#if defined(__x86_64__)
+#define shim_order_stores() shim_keep_order()
+#define shim_order_loads()  shim_keep_order()
+#elif defined(__aarch64__)
+#define shim_order_stores() __asm__ __volatile__("dmb ishst" ::: "memory")
+#define shim_order_loads()  __asm__ __volatile__("dmb ishld" ::: "memory")
+#else
+#define shim_order_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define shim_order_loads()  __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
 bool shim_barrier_all(void);
 unsigned shim_cpus(void);
 

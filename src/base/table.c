@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Marks by name: chains behind sixteen latches.  (T1) */
+/* Records by name: chains behind sixteen latches.  (T1) */
 #include <string.h>
 
 #include "base/latch.h"
@@ -10,9 +10,9 @@ enum { SHARD_BITS = 4, SHARDS = 1 << SHARD_BITS, FIRST_SIZE = 4 };
 struct mark {
 	struct mark *next; /* in its chain */
 	uint64_t hash;
-	uint64_t value;
 	size_t len;
-	char name[];
+	uint32_t kind;
+	_Alignas(8) char record[]; /* and then the name */
 };
 
 /* The names whose hashes begin alike.  The latch guards the rest, and the marks. */
@@ -26,13 +26,8 @@ struct shard {
 
 struct table {
 	struct env *env;
+	size_t record; /* bytes, whole words */
 	struct shard shard[SHARDS];
-};
-
-struct key {
-	const void *name;
-	size_t len;
-	uint64_t hash;
 };
 
 static void
@@ -44,25 +39,38 @@ shard_init(struct shard *s)
 }
 
 struct table *
-table_create(struct env *e)
+table_create_of(struct env *e, size_t record)
 {
 	struct table *t = env_zalloc(e, sizeof(*t), LK_LINE);
 
 	if (t == NULL)
 		return NULL;
 	t->env = e;
+	t->record = (record + 7) & ~(size_t)7;
 	for (unsigned i = 0; i < SHARDS; i++)
 		shard_init(&t->shard[i]);
 	return t;
 }
 
+struct table *
+table_create(struct env *e)
+{
+	return table_create_of(e, sizeof(uint64_t));
+}
+
+static size_t
+bytes_of(const struct table *t, size_t len)
+{
+	return sizeof(struct mark) + t->record + len;
+}
+
 static void
-free_chain(struct env *e, struct mark *m)
+free_chain(struct table *t, struct mark *m)
 {
 	while (m != NULL) {
 		struct mark *next = m->next;
 
-		env_free(e, m, sizeof(*m) + m->len);
+		env_free(t->env, m, bytes_of(t, m->len));
 		m = next;
 	}
 }
@@ -83,7 +91,7 @@ table_destroy(struct table *t)
 		struct shard *s = &t->shard[i];
 
 		for (size_t c = 0; c < s->size; c++)
-			free_chain(t->env, s->chain[c]);
+			free_chain(t, s->chain[c]);
 		free_chains(t->env, s);
 	}
 	env_free(t->env, t, sizeof(*t));
@@ -128,53 +136,73 @@ grow(struct env *e, struct shard *s)
 }
 
 static struct mark *
-find_mark(const struct shard *s, const struct key *k)
+find_mark(const struct table *t, const struct shard *s, const struct table_key *k)
 {
 	struct mark *m = *chain_of(s->chain, s->size, k->hash);
 
-	while (m != NULL &&
-	       (m->hash != k->hash || m->len != k->len || memcmp(m->name, k->name, k->len) != 0))
+	while (m != NULL && (m->hash != k->hash || m->len != k->len || m->kind != k->kind ||
+			     memcmp(m->record + t->record, k->name, k->len) != 0))
 		m = m->next;
 	return m;
 }
 
-static enum table_outcome
-add_mark(struct env *e, struct shard *s, const struct key *k, uint64_t value)
+/* NULL: no memory, and nothing was touched.  (T2) */
+static struct mark *
+add_mark(struct table *t, struct shard *s, const struct table_key *k)
 {
-	struct mark *m = env_alloc(e, sizeof(*m) + k->len, sizeof(void *));
+	struct mark *m = env_zalloc(t->env, bytes_of(t, k->len), sizeof(void *));
 
 	if (m == NULL)
-		return TABLE_NOMEM; /* nothing was touched (T2) */
+		return NULL;
 	m->hash = k->hash;
-	m->value = value;
 	m->len = k->len;
-	memcpy(m->name, k->name, k->len);
+	m->kind = k->kind;
+	memcpy(m->record + t->record, k->name, k->len);
 	put_mark(s->chain, s->size, m);
 	if (++s->n > s->size)
-		grow(e, s);
-	return TABLE_RAISED;
+		grow(t->env, s);
+	return m;
 }
 
-static enum table_outcome
-raise(struct mark *m, uint64_t value)
+bool
+table_visit(struct table *t, const struct table_key *k, bool make,
+	    void (*look)(void *arg, void *record), void *arg)
 {
-	if (value < m->value)
-		return TABLE_BELOW;
-	m->value = value;
-	return TABLE_RAISED;
+	struct shard *s = &t->shard[k->hash >> (64 - SHARD_BITS)];
+	struct mark *m;
+
+	latch_lock(&s->latch); /* from finding to changing: one step (T1) */
+	m = find_mark(t, s, k);
+	if (m == NULL && make)
+		m = add_mark(t, s, k);
+	if (m != NULL)
+		look(arg, m->record);
+	latch_unlock(&s->latch);
+	return m != NULL;
+}
+
+struct raising {
+	uint64_t value;
+	enum table_outcome outcome;
+};
+
+static void
+raise(void *arg, void *record)
+{
+	struct raising *r = arg;
+	uint64_t *mark = record;
+
+	r->outcome = r->value < *mark ? TABLE_BELOW : TABLE_RAISED;
+	if (r->outcome == TABLE_RAISED)
+		*mark = r->value;
 }
 
 enum table_outcome
 table_raise(struct table *t, const void *name, size_t len, uint64_t hash, uint64_t value)
 {
-	const struct key k = { name, len, hash };
-	struct shard *s = &t->shard[hash >> (64 - SHARD_BITS)];
-	enum table_outcome outcome;
-	struct mark *m;
+	const struct table_key k = { name, len, hash, 0 };
+	struct raising r = { value, TABLE_NOMEM };
 
-	latch_lock(&s->latch); /* from finding to raising: one step (T1) */
-	m = find_mark(s, &k);
-	outcome = m != NULL ? raise(m, value) : add_mark(t->env, s, &k, value);
-	latch_unlock(&s->latch);
-	return outcome;
+	(void)table_visit(t, &k, true, raise, &r);
+	return r.outcome;
 }

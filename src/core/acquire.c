@@ -13,6 +13,7 @@
 #include "core/acquire.h"
 #include "core/ancestors.h"
 #include "core/below.h"
+#include "core/condition.h"
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/leases.h"
@@ -121,8 +122,10 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		return GLIMPSED_NOT;
 	*slot = hold_find(&w->holds, g->r);
 	if (unlikely(*slot != SLOT_NONE))
-		return GLIMPSED_HELD;      /* our hold keeps the name on the entry (R1) */
-	if (resource_parent(g->r) != NULL) /* the ancestors come first, and only a pin keeps them */
+		return GLIMPSED_HELD; /* our hold keeps the name on the entry (R1) */
+	if (resource_parent(g->r) !=
+		    NULL || /* the ancestors come first, and only a pin keeps them */
+	    unlikely(w->pending_names != 0)) /* (U3) */
 		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
 	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
 		if ((q->flags & LK_NOWAIT) != 0 && q->report == NULL &&
@@ -283,6 +286,63 @@ acquire_at_last(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 	return rc;
 }
 
+/* A request for one name, as it is taken and given back while its condition is asked. */
+struct one_name {
+	struct lk_owner *w;
+	const struct name *n;
+	struct lk_resource *r;
+	struct request *q;
+	lk_grant g;
+};
+
+static int
+take_one(void *arg)
+{
+	struct one_name *o = arg;
+
+	return acquire_at_last(o->w, o->n, o->r, o->q, &o->g);
+}
+
+static void
+undo_one(void *arg)
+{
+	const struct one_name *o = arg;
+
+	grant_untell_died(o->w, o->g);
+	release_undone(o->w, o->g);
+	o->w->made_real = 0; /* (H10) */
+}
+
+static lk_grant
+grant_of_one(void *arg, size_t i)
+{
+	(void)i;
+	return ((const struct one_name *)arg)->g;
+}
+
+static LK_NOINLINE int
+acquire_on_condition(struct lk_owner *w, const struct name *n, struct lk_resource *r,
+		     struct request *q, lk_grant *out)
+{
+	struct one_name one = { w, n, r, q, 0 };
+	const struct taking t = { take_one, undo_one, grant_of_one, 1, &one };
+	int rc = condition_take(w, q, &t);
+
+	if (rc == 0 && out != NULL)
+		*out = one.g;
+	return rc;
+}
+
+/* As the request wants it. */
+static int
+acquire_as_asked(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
+		 lk_grant *out)
+{
+	if (unlikely(q->condition != NULL))
+		return acquire_on_condition(w, n, r, q, out);
+	return acquire_at_last(w, n, r, q, out);
+}
+
 /* The same for those who want to be told of requests, not only of what becomes of those that wait. */
 static LK_NOINLINE int
 acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
@@ -294,7 +354,7 @@ acquire_told(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	if (events_want(w, EVENTS_BEFORE_REQUESTS))
 		rc = event_request_begins(w, q);
 	if (likely(rc == 0))
-		rc = acquire_at_last(w, n, r, q, &g);
+		rc = acquire_as_asked(w, n, r, q, &g);
 	if (rc != 0 || events_want(w, LK_EVENT_ACQUIRED))
 		event_request_ends(w, q, g, rc);
 	if (rc == 0 && out != NULL)
@@ -312,7 +372,7 @@ acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 	if (unlikely(events_want(w, EVENTS_BEFORE_REQUESTS | LK_EVENT_ACQUIRED))) {
 		rc = acquire_told(w, n, r, q, out);
 	} else {
-		rc = acquire_at_last(w, n, r, q, out);
+		rc = acquire_as_asked(w, n, r, q, out);
 		if (unlikely(rc != 0) && events_want(w, EVENTS_OF_REFUSALS))
 			event_request_ends(w, q, 0, rc);
 	}

@@ -10,8 +10,9 @@
 #define ADVICE_DEADLOCK                                                              \
 	"release what you hold and begin again; take names in one order, or all at " \
 	"once with lk_acquire_many()"
-#define ADVICE_IO          "look at errno, and write elsewhere"
-#define ADVICE_PERM        "the program's own hook said no: ask it why"
+#define ADVICE_IO "look at errno, and write elsewhere"
+#define ADVICE_PERM \
+	"take U, SIX or X before you write a value; or the program's own hook said no: ask it why"
 #define ADVICE_INVAL       "correct the call; lk_config.report says which setting"
 #define ADVICE_NOMEM       "release what is not needed, or fail this piece of work"
 #define ADVICE_UNSUPPORTED "leave the option 0, or do without"
@@ -20,12 +21,15 @@
 	"before"
 #define ADVICE_CONVERSION_DEADLOCK \
 	"release the grant and begin again; take U instead of S if you may write later"
-#define ADVICE_LOST                                                                   \
+#define ADVICE_LOST                                                                        \
 	"stop writing under it, release it, and begin again; renew earlier, or ask for a " \
 	"longer lease"
 #define ADVICE_SUSPECT "finish what you have begun, or renew the lease"
 #define ADVICE_LIMIT   "release some grants, or lock an ancestor instead of its parts"
 #define ADVICE_CLOSED  "stop: release what you hold and close the owner"
+#define ADVICE_CONDITION                                                                          \
+	"do something else, or ask again with a later deadline: it waits until a writer made it " \
+	"true"
 #define ADVICE_FORKED  "open a manager of its own in the child"
 #define ADVICE_VERSION "build against the header of the library that is installed"
 #define ADVICE_NAME    "use a name of 1 to 4096 bytes"

@@ -16,10 +16,12 @@
  */
 #include "core/batch.h"
 #include "core/ancestors.h"
+#include "core/condition.h"
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/release.h"
 #include "core/report.h"
+#include "core/undone.h"
 
 enum { ITEMS_AHEAD = 64 };
 
@@ -157,8 +159,8 @@ read_item(const struct batch *b, struct item *item, const struct lk_request *r, 
 	return rc;
 }
 
-static int
-read_items(struct batch *b, const struct lk_request *r)
+int
+batch_read(struct batch *b, const struct lk_request *r)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		int rc = read_item(b, &b->item[i], &r[i], i);
@@ -388,70 +390,82 @@ batch_take(struct batch *b)
 		b->last = i;
 		rc = take_item(b, i);
 	}
-	if (rc != 0)
+	if (rc != 0) {
 		roll_back(b);
-	else
+		b->w->wrote_nothing = true; /* (CW4) */
+		batch_forget_reserves(b);
+		b->w->wrote_nothing = false;
+	} else {
+		b->made_real = b->w->made_real;
 		b->w->made_real = 0; /* what the batch made real stays so (H10) */
-	batch_forget_reserves(b);
+		batch_forget_reserves(b);
+	}
 	b->w->made_real = 0;
 	return rc;
 }
 
-/* What a first attempt counts that nobody is told of. */
-struct counted {
-	uint64_t drawn;
-	uint64_t busy;
-	uint64_t implied;
-	uint64_t intents;
-	uint64_t reentries;
-};
-
-static struct counted
-counted_now(const struct lk_owner *w)
+int
+batch_attempt(struct batch *b)
 {
-	return (struct counted){
-		.drawn = shim_load(&w->drawn, SHIM_RELAXED),
-		.busy = shim_load(&w->count.busy, SHIM_RELAXED),
-		.implied = shim_load(&w->count.implied, SHIM_RELAXED),
-		.intents = shim_load(&w->count.intents, SHIM_RELAXED),
-		.reentries = shim_load(&w->count.reentries, SHIM_RELAXED),
-	};
-}
+	const struct counted before = counted_now(b->w);
+	int rc;
 
-static LK_COLD void
-uncount(struct lk_owner *w, const struct counted *before)
-{
-	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
-	const uint64_t stamps = shim_load(&w->drawn, SHIM_RELAXED) - before->drawn;
-	struct undone *u = &w->undone;
-
-	shim_store(&w->count.busy, before->busy, SHIM_RELAXED);
-	shim_store(&w->count.implied, before->implied, SHIM_RELAXED);
-	shim_store(&w->count.intents, before->intents, SHIM_RELAXED);
-	shim_store(&w->count.reentries, before->reentries, SHIM_RELAXED);
-	shim_store(&u->ever, shim_load(&u->ever, SHIM_RELAXED) + stamps, SHIM_RELAXED);
-	u->since = stamps + (u->opening == id ? u->since : 0);
-	u->opening = id;
+	b->q->flags |= LK_NOWAIT;
+	b->q->tentative = true;
+	rc = batch_take(b);
+	b->q->flags &= ~(uint32_t)LK_NOWAIT;
+	b->q->tentative = false;
+	if (unlikely(rc == LK_E_BUSY))
+		uncount(b->w, &before);
+	return rc;
 }
 
 /* Without waiting; then, if that is what was asked for and somebody is in the way, with. */
 static int
 take_or_wait(struct batch *b)
 {
-	const struct counted before = counted_now(b->w);
 	int rc;
 
 	if ((b->q->flags & LK_NOWAIT) != 0)
 		return batch_take(b);
-	b->q->flags |= LK_NOWAIT;
-	b->q->tentative = true;
-	rc = batch_take(b);
-	b->q->flags &= ~(uint32_t)LK_NOWAIT;
-	b->q->tentative = false;
-	if (likely(rc != LK_E_BUSY))
-		return rc;
-	uncount(b->w, &before);
-	return batch_take_together(b);
+	rc = batch_attempt(b);
+	return likely(rc != LK_E_BUSY) ? rc : batch_take_together(b);
+}
+
+static int
+take_at_last(void *batch)
+{
+	struct batch *b = batch;
+	int rc;
+
+	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
+		owner_catch_up(b->w); /* (Z2) */
+	return rc;
+}
+
+/* All of it goes back, though it could be had. */
+static void
+undo_batch(void *batch)
+{
+	struct batch *b = batch;
+
+	b->w->made_real = b->made_real; /* and is put back (H10) */
+	roll_back(b);
+	b->w->made_real = 0;
+}
+
+static lk_grant
+grant_at(void *batch, size_t i)
+{
+	return item_at(batch, i)->grant;
+}
+
+static int
+take_on_condition(struct batch *b)
+{
+	const struct taking t = { take_at_last, undo_batch, grant_at, b->n, b };
+
+	return condition_take(b->w, b->q, &t);
 }
 
 /* What will be told is about this element. */
@@ -462,9 +476,8 @@ speak_of(struct batch *b, size_t i)
 	b->q->mode = item_at(b, i)->mode;
 }
 
-/* The hook is asked about all elements before any is taken.  0, or LK_E_PERM. */
-static int
-ask_for_items(struct batch *b)
+int
+batch_ask(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		int rc;
@@ -480,8 +493,8 @@ ask_for_items(struct batch *b)
 	return 0;
 }
 
-static LK_COLD void
-tell_of_items(struct batch *b, int rc)
+LK_COLD void
+batch_tell(struct batch *b, int rc)
 {
 	for (size_t i = 0; rc == 0 && i < b->n; i++) {
 		speak_of(b, i);
@@ -499,14 +512,13 @@ take_told(struct batch *b)
 	int rc = 0;
 
 	if (unlikely(events_want(b->w, EVENTS_BEFORE_REQUESTS)))
-		rc = ask_for_items(b);
+		rc = batch_ask(b);
 	if (rc != 0 || b->n == 0)
 		return rc;
-	while (unlikely((rc = take_or_wait(b)) == CALL_AGAIN))
-		owner_catch_up(b->w); /* (Z2) */
+	rc = b->q->condition != NULL ? take_on_condition(b) : take_at_last(b);
 	if (unlikely(rc != 0 ? events_want(b->w, EVENTS_OF_REFUSALS)
 			     : events_want(b->w, LK_EVENT_ACQUIRED)))
-		tell_of_items(b, rc);
+		batch_tell(b, rc);
 	return rc;
 }
 
@@ -515,7 +527,7 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 {
 	struct env *env = &b->w->manager->env;
 	size_t reserves;
-	int rc = read_items(b, r);
+	int rc = batch_read(b, r);
 
 	if (rc != 0)
 		return rc;
@@ -535,9 +547,6 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		out[i] = b->item[i].grant;
 	return rc;
 }
-
-/* An element and its places in the order. */
-enum { ITEM_BYTES = sizeof(struct item) + 2 * sizeof(struct ranked) };
 
 int
 lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,

@@ -38,6 +38,9 @@ struct reserve {
 	lk_mode mode;
 };
 
+/* An element and its places in the order. */
+enum { ITEM_BYTES = sizeof(struct item) + 2 * sizeof(struct ranked) };
+
 struct batch {
 	struct lk_owner *w;
 	struct index *x;
@@ -50,6 +53,7 @@ struct batch {
 	size_t last; /* of those that were tried */
 	struct reserve *reserve;
 	size_t n_reserves;
+	uint32_t made_real; /* mark of what it made real, once all is taken (H10) */
 	struct reserve few[ITEMS_ON_STACK];
 };
 
@@ -73,6 +77,16 @@ size_t batch_count_reserves(const struct batch *b);
 
 /* A pin on the entry of the first `len` bytes of this element's name.  0 or the code to return. */
 int batch_enter(struct batch *b, size_t i, uint32_t len, struct lk_resource **r);
+
+/* Names and modes from the caller's array, in order.  0 or the code to return. */
+int batch_read(struct batch *b, const struct lk_request *r);
+
+/* The hook is asked about all elements before any is taken: 0, or LK_E_PERM.  And told what became of them. */
+int batch_ask(struct batch *b);
+void batch_tell(struct batch *b, int rc);
+
+/* All elements without waiting: LK_E_BUSY leaves nothing behind, not even a count. */
+int batch_attempt(struct batch *b);
 
 /* All elements, and then the reserves go; or all goes back.  The owner was entered. */
 int batch_take(struct batch *b);

@@ -225,7 +225,8 @@ acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, ui
 		return PLAIN_NOT;
 	above = climb(h, few, resource_parent(g->r), &l);
 	if (unlikely(above == SLOT_NONE) ||
-	    unlikely(w->drawn_end - shim_load(&w->drawn, SHIM_RELAXED) <= l.n) ||
+	    unlikely(shim_load(&w->drawn_end, SHIM_RELAXED) - shim_load(&w->drawn, SHIM_RELAXED) <=
+		     l.n) ||
 	    unlikely(!count_rungs(h, above, l.need)))
 		return PLAIN_NOT;
 	if (likely(take_missing(w, &l))) {
@@ -300,12 +301,12 @@ below_acquire(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_
 	return write_leaf(w, g->r, mode, 0, above, few, out);
 }
 
-/* Whatever counts there are, one less on each from slot `above` - 1 up.  `r`: somebody waits for it; or NULL. */
+/* Whatever counts there are, one less on each from slot `above` - 1 up.  `r`: somebody waits for it, its word `was` so; or NULL. */
 static LK_NOINLINE int
-release_rungs(struct lk_owner *w, struct lk_resource *r, uint32_t above, lk_mode need)
+release_rungs(struct lk_owner *w, struct lk_resource *r, uint64_t was, uint32_t above, lk_mode need)
 {
 	if (r != NULL)
-		pass_to_waiters(w, r);
+		pass_to_waiters(w, r, word_writer(was));
 	while (above != 0) {
 		uint32_t slot = above - 1;
 
@@ -328,14 +329,15 @@ grant_is_below(lk_grant g, uint64_t head, uint32_t few)
 
 /* The end of a hold without an extra, in one of the first slots; false: somebody waits, and is to be told. */
 LK_HOT bool
-end_few(struct lk_owner *w, struct hold *s, uint64_t head)
+end_few(struct lk_owner *w, struct hold *s, uint64_t head, uint64_t *was)
 {
 	struct lk_resource *r = hold_resource(s);
 
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	*was = 0;
 	if (unlikely((head & HEAD_SEAT) != 0))
 		return seat_leave(seat_of(w, r), &r->word, head_effective(head), LK_NL);
-	return likely(line_exit(r, head_effective(head)));
+	return likely(line_exit(r, head_effective(head), was));
 }
 
 /* The same, where most holds are there for what was just released, and end. */
@@ -348,14 +350,15 @@ end_rungs(struct lk_owner *w, uint32_t above, lk_mode need)
 	do {
 		struct hold *s = &w->holds.first[above - 1];
 		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+		uint64_t was;
 
 		if ((head & HEAD_INTENT) == 0 || shim_load(&s->fence, SHIM_RELAXED) != one)
-			return release_rungs(w, NULL, above, need);
+			return release_rungs(w, NULL, 0, above, need);
 		few |= UINT32_C(1) << (above - 1);
 		shim_store(&w->holds.few, few, SHIM_RELAXED);
 		above = head_above(head);
-		if (unlikely(!end_few(w, s, head)))
-			return release_rungs(w, hold_resource(s), above, need);
+		if (unlikely(!end_few(w, s, head, &was)))
+			return release_rungs(w, hold_resource(s), 0, above, need);
 	} while (above != 0);
 	owner_leave(w);
 	return 0;
@@ -367,12 +370,13 @@ below_release(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uin
 	const lk_mode need = mode_intent(head_mode(head));
 	const uint64_t one = intent_one(need);
 	uint32_t above = head_above(head);
+	uint64_t was;
 
 	if (unlikely(!grant_is_below(g, head, few)) || unlikely(owner_enter(w) != 0))
 		return release_any(w, g);
 	shim_store(&w->holds.few, few | UINT32_C(1) << (g & (SLOTS_INLINE - 1)), SHIM_RELAXED);
-	if (unlikely(!end_few(w, s, head)))
-		return release_rungs(w, hold_resource(s), above, need);
+	if (unlikely(!end_few(w, s, head, &was)))
+		return release_rungs(w, hold_resource(s), was, above, need);
 	do {
 		uint64_t counts;
 

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of shared owners.  (Z1-Z4) */
-#include "core/call.h"
 #include "core/leases.h"
+#include "core/pending.h"
+#include "wait/watch.h"
 
 /* What the gate of a shared owner says: it is a code that no caller sees. */
 enum { GATE_SHARED = 1 };
+
+void
+owner_moves(struct lk_owner *w)
+{
+	shim_store(&w->moves, shim_load(&w->moves, SHIM_RELAXED) + 1, SHIM_RELEASE);
+}
 
 static void
 take_latch(struct lk_owner *w)
 {
 	latch_lock(&w->latch);
 	w->is_latched = true;
+	owner_moves(w);
 }
 
 static void
 open_latch(struct lk_owner *w)
 {
 	w->is_latched = false;
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
@@ -72,6 +81,7 @@ void
 call_away_shared(struct lk_owner *w)
 {
 	WR(w->is_away, true);
+	shim_store(&w->away, 1u, SHIM_SEQ_CST);
 	open_latch(w);
 }
 
@@ -86,6 +96,8 @@ interrupt(struct lk_owner *w)
 		ended = line_leave(l, w->waits_as, WAITER_INTERRUPTED, NULL);
 	else if (w->waits_for_all != NULL)
 		ended = composite_leave(l, w->waits_for_all, WAITER_INTERRUPTED);
+	else if (w->watches != NULL)
+		ended = watch_interrupt(w->watches);
 	if (ended)
 		park_wake(l->env, &w->party.parker);
 }
@@ -93,9 +105,13 @@ interrupt(struct lk_owner *w)
 void
 call_sleeps_shared(struct lk_owner *w)
 {
-	if (unlikely(RD(w->is_due))) /* it became so when the call was away before */
+	WR(w->is_away, true);
+	shim_store(&w->away, 1u, SHIM_SEQ_CST); /* before the look (U4) */
+	if (w->n_pending != 0 && shim_load(&w->news, SHIM_SEQ_CST) != 0)
+		WR(w->is_due, true);
+	if (unlikely(RD(w->is_due))) /* or it became so when the call was away before */
 		interrupt(w);
-	call_away_shared(w);
+	open_latch(w);
 }
 
 void
@@ -103,6 +119,14 @@ call_back_shared(struct lk_owner *w)
 {
 	take_latch(w);
 	WR(w->is_away, false);
+	shim_store(&w->away, 0u, SHIM_RELAXED);
+}
+
+void
+owner_share_now(struct lk_owner *w)
+{
+	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
+	w->gate = &w->turnstile;
 }
 
 void
@@ -110,9 +134,15 @@ owner_share(struct lk_owner *w)
 {
 	if (w->is_latched)
 		return;
-	shim_store(&w->turnstile, (uint32_t)GATE_SHARED, SHIM_RELAXED);
-	w->gate = &w->turnstile;
+	owner_share_now(w);
 	take_latch(w);
+}
+
+void
+owner_leave_due(struct lk_owner *w)
+{
+	WR(w->is_due, true);
+	interrupt(w);
 }
 
 bool
@@ -125,10 +155,11 @@ owner_seize(struct lk_owner *w, uint64_t id)
 		latch_unlock(&w->latch);
 		return false;
 	}
-	if (!RD(w->is_away))
+	if (!RD(w->is_away)) {
+		owner_moves(w);
 		return true;
-	WR(w->is_due, true);
-	interrupt(w);
+	}
+	owner_leave_due(w);
 	latch_unlock(&w->latch);
 	return false;
 }
@@ -136,12 +167,16 @@ owner_seize(struct lk_owner *w, uint64_t id)
 void
 owner_yield(struct lk_owner *w)
 {
+	owner_moves(w);
 	latch_unlock(&w->latch);
 }
 
 void
 owner_catch_up(struct lk_owner *w)
 {
-	WR(w->is_due, false);
-	leases_catch_up(w);
+	do {
+		WR(w->is_due, false);
+		leases_catch_up(w);
+		pending_catch_up(w);
+	} while (RD(w->is_due)); /* one may make another begin anew */
 }

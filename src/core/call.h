@@ -56,7 +56,7 @@ call_end(struct lk_owner *w)
 	owner_leave(w);
 }
 
-/* Before a sleep in a line, as `waits_as` or `waits_for_all`: not if something is due already.  (Z2) */
+/* Before a sleep as `waits_as`, `waits_for_all` or `watches`: not if something is due already.  (Z2) */
 LK_HOT void
 call_sleeps(struct lk_owner *w)
 {
@@ -79,8 +79,9 @@ call_back(struct lk_owner *w)
 		call_back_shared(w);
 }
 
-/* In a call of the owner: from now on it is shared. */
+/* In a call of the owner: from now on it is shared.  The same of one that is just being opened. */
 void owner_share(struct lk_owner *w);
+void owner_share_now(struct lk_owner *w);
 
 /*
  * From any thread: change what an owner holds.  True: it is the opening with that id, and no call is under way; what
@@ -89,6 +90,12 @@ void owner_share(struct lk_owner *w);
  */
 bool owner_seize(struct lk_owner *w, uint64_t id);
 void owner_yield(struct lk_owner *w);
+
+/* With the latch, a call being away: what there is to do is left to its thread, and its wait ends. */
+void owner_leave_due(struct lk_owner *w);
+
+/* With the latch: before what it holds is changed, and after.  (Y3) */
+void owner_moves(struct lk_owner *w);
 
 /* In its thread, with the latch: do what others left to do. */
 void owner_catch_up(struct lk_owner *w);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing the mode of a grant in place, and with it what the grant needs above. */
+#include "core/convert.h"
 #include "core/ancestors.h"
 #include "core/events.h"
 #include "core/implied.h"
@@ -190,6 +191,43 @@ convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct 
 	return rc;
 }
 
+int
+convert_inside(struct lk_owner *w, lk_grant g, struct request *q)
+{
+	struct conversion c;
+	int rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
+
+	if (unlikely(q->extra != NULL))
+		request_drop(w, q);
+	w->made_real = 0; /* (H10) */
+	return rc;
+}
+
+struct lk_resource *
+convert_needs(struct lk_owner *w, lk_grant g, uint32_t *flags)
+{
+	struct conversion c;
+
+	if (!find_conversion(w, g, LK_X, &c))
+		return NULL;
+	*flags = hold_is(c.grant, HEAD_PARENTS) ? LK_PARENTS : 0;
+	return hold_resource(c.hold);
+}
+
+int
+convert_ask(struct lk_owner *w, lk_grant g, struct request *q)
+{
+	struct conversion c;
+
+	if (!find_conversion(w, g, q->mode, &c))
+		return LK_E_STALE;
+	if ((is_weaker(&c) && mode_covers(c.was, c.becomes)) ||
+	    !events_want(w, EVENTS_BEFORE_CONVERSIONS))
+		return 0;
+	event_request_is(q, NULL, hold_resource(c.hold));
+	return event_conversion_begins(w, q, c.was);
+}
+
 static int
 convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 {
@@ -233,7 +271,7 @@ convert_plain(struct lk_owner *w, struct hold *s, uint64_t head, lk_mode to)
 		}
 		shim_store(&s->head, head_with_modes(head, to, to), SHIM_RELEASE);
 		if (likely(to != from) && unlikely(!line_weaken(r, from, to)))
-			pass_to_waiters(w, r);
+			pass_to_waiters(w, r, from);
 		return true;
 	}
 	if (unlikely(!mode_covers(to, from)) || unlikely(!line_try_take(r, from, to, &lost)))
@@ -254,6 +292,8 @@ convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options
 
 	if (unlikely((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
+	if (unlikely(rc == 0 && q.condition != NULL))
+		return LK_E_UNSUPPORTED; /* it would keep what it has while it waits, and so keep writers out */
 	if (likely(rc == 0))
 		rc = convert_grant(w, g, &q);
 	if (unlikely(q.report != NULL))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stamps, notes of death, and re-entry: further grants on a hold that is there. */
 #include "core/grant.h"
+#include "core/pending.h"
 
 enum { STAMP_BITS = 64 - SLOT_BITS };
 
@@ -20,8 +21,9 @@ grant_stamps_refill(struct lk_owner *w)
 		w->block_end = drawn + STAMP_BLOCK;
 	}
 	sample_aim(w);
-	if (w->drawn_end == drawn)
-		w->drawn_end++; /* this one is drawn in any case */
+	if (shim_load(&w->drawn_end, SHIM_RELAXED) == drawn)
+		shim_store(&w->drawn_end, drawn + 1,
+			   SHIM_RELAXED); /* this one is drawn in any case */
 }
 
 LK_COLD void
@@ -132,9 +134,9 @@ hold_count(struct lk_owner *w, struct hold *s)
 	return e;
 }
 
-int
-hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
-	  struct request *q)
+static int
+take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
+     struct request *q)
 {
 	uint32_t lost = 0;
 	bool taken;
@@ -160,6 +162,22 @@ hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, b
 	return rc;
 }
 
+int
+hold_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *seated,
+	  struct request *q)
+{
+	int rc;
+
+	if (likely((w->pending_names & pending_bit(r)) == 0))
+		return take(w, r, from, to, seated, q);
+	rc = pending_mind(w, r, from, seated, q); /* (U3) */
+	if (rc == 0)
+		rc = take(w, r, from, to, seated, q);
+	if (rc == 0)
+		pending_note(w, r, to);
+	return rc;
+}
+
 void
 hold_note(struct hold *s, lk_mode to)
 {
@@ -175,13 +193,16 @@ hold_note(struct hold *s, lk_mode to)
 int
 hold_strengthen(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q)
 {
+	const lk_mode from = hold_effective(s);
 	bool seated = hold_is(s, HEAD_SEAT);
-	int rc = hold_take(w, hold_resource(s), hold_effective(s), to, &seated, q);
+	int rc = hold_take(w, hold_resource(s), from, to, &seated, q);
 
 	if (rc != 0)
 		return rc;
 	hold_note(s, to);
 	hold_set_seated(s, seated);
+	if (unlikely(mode_writes(from) && !mode_covers(to, from)))
+		pass_to_waiters(w, hold_resource(s), from); /* U to IX: it left as well (CW3) */
 	return 0;
 }
 

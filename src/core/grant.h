@@ -22,7 +22,7 @@ grant_stamp_plain(struct lk_owner *w)
 LK_HOT uint64_t
 grant_stamp(struct lk_owner *w)
 {
-	if (unlikely(shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end))
+	if (unlikely(shim_load(&w->drawn, SHIM_RELAXED) == shim_load(&w->drawn_end, SHIM_RELAXED)))
 		grant_stamps_refill(w);
 	return grant_stamp_plain(w);
 }
@@ -33,7 +33,8 @@ grant_mint(struct lk_resource *r)
 {
 	uint64_t fence = shim_load(&r->fence, SHIM_RELAXED) + 1;
 
-	shim_store(&r->fence, fence, SHIM_RELAXED);
+	shim_store(&r->fence, fence, SHIM_RELEASE);
+	shim_order_stores(); /* before what its holder writes (OR4) */
 	return fence;
 }
 

@@ -3,7 +3,9 @@
 #include "core/leases.h"
 #include "core/call.h"
 #include "core/events.h"
-#include "core/notices.h"
+#include "core/notify.h"
+
+enum { TELL_AGAIN_NS = 10000000 };
 
 void
 lease_link(struct lease **list, struct lease *l)
@@ -254,7 +256,7 @@ do_what_is_due(struct lk_owner *w, struct lease *l, uint64_t now)
 		break;
 	case TERM_SUSPECT:
 		lease_go(l, LK_LEASE_SUSPECT);
-		if (notices_wanted(w))
+		if (notify_wanted(w))
 			l->flags |= TELL_SUSPECT;
 		break;
 	case TERM_LOSE:
@@ -280,7 +282,7 @@ wait_for_next(struct lk_owner *w, struct lease *l, uint64_t now)
 }
 
 /* The hook and the log get what the ring has. */
-static void
+static bool
 tell_event(struct lk_owner *w, const struct lease *l)
 {
 	struct lk_event e;
@@ -296,9 +298,10 @@ tell_event(struct lk_owner *w, const struct lease *l)
 	latch_unlock(&w->latch);
 	(void)tracer_call(&w->manager->tracer, &e, false);
 	latch_lock(&w->latch);
+	return true;
 }
 
-static void
+static bool
 tell_suspect(struct lk_owner *w, struct lease *l)
 {
 	uint32_t slot;
@@ -306,24 +309,24 @@ tell_suspect(struct lk_owner *w, struct lease *l)
 	const struct hold *hold = grant_hold(w, s);
 	struct lk_notice n;
 
-	notice_is(&n, w, LK_NOTICE_SUSPECT, l->grant, hold_resource(hold));
+	notify_fill(&n, w, LK_NOTICE_SUSPECT, l->grant, hold_resource(hold));
 	n.held = hold_effective(hold);
 	n.fence = hold_fence(hold, hold_resource(hold), shim_load(&hold->head, SHIM_RELAXED));
 	n.at_ns = l->term.ends_at;
-	notice_tell(w, &n);
+	return notify_tell(w, &n);
 }
 
-static void
+static bool
 tell_lost(struct lk_owner *w, const struct lease *l)
 {
 	struct lk_notice n;
 
-	notice_is(&n, w, LK_NOTICE_LOST, l->grant, l->loss.r);
+	notify_fill(&n, w, LK_NOTICE_LOST, l->grant, l->loss.r);
 	n.held = (lk_mode)l->mode;
 	n.fence = l->loss.fence;
 	n.at_ns = l->loss.ended_at;
 	n.loss = (enum lk_loss)l->why;
-	notice_tell(w, &n);
+	return notify_tell(w, &n);
 }
 
 /* Is this one still about a lease of that owner?  (LE4) */
@@ -349,6 +352,15 @@ next_to_tell(struct lease *l)
 	return what;
 }
 
+/* False: no memory. */
+static bool
+tell(struct lk_owner *w, struct lease *l, uint8_t what)
+{
+	if (what == TELL_EVENT)
+		return tell_event(w, l);
+	return what == TELL_SUSPECT ? tell_suspect(w, l) : tell_lost(w, l);
+}
+
 /* One after the other.  The latch is open meanwhile, and the lease may become anybody's. */
 static void
 tell_all(struct lk_owner *w, struct lease *l)
@@ -356,12 +368,12 @@ tell_all(struct lk_owner *w, struct lease *l)
 	uint8_t what;
 
 	while (is_of(l, w) && (what = next_to_tell(l)) != 0) {
-		if (what == TELL_EVENT)
-			tell_event(w, l);
-		else if (what == TELL_SUSPECT)
-			tell_suspect(w, l);
-		else
-			tell_lost(w, l);
+		if (likely(tell(w, l, what)))
+			continue;
+		l->flags |= what; /* another time: once it must be */
+		timer_set(&w->manager->service.timers, &l->timer,
+			  env_boottime(&w->manager->env) + TELL_AGAIN_NS);
+		return;
 	}
 	if (is_of(l, w) && l->state == LK_LEASE_LOST)
 		loss_settle(w, l);
@@ -373,8 +385,10 @@ seize(struct lk_owner *w, struct lease *l, uint64_t now)
 {
 	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
 
-	if (!w->is_away || !is_of(l, w) || !is_over(w, l, now))
+	if (!RD(w->is_away) || !is_of(l, w) || !is_over(w, l, now)) {
+		owner_moves(w);
 		return true; /* what is renewed, or suspect, changes nothing that is held */
+	}
 	latch_unlock(&w->latch);
 	return owner_seize(w, id);
 }
@@ -394,8 +408,10 @@ lease_fires(struct timer *t, uint64_t now)
 	if (is_of(l, w)) {
 		do_what_is_due(w, l, now);
 		wait_for_next(w, l, now);
-		tell_all(w, l);
 	}
+	owner_moves(w);
+	if (is_of(l, w))
+		tell_all(w, l);
 	over = keeps_linger_ends(w);
 	latch_unlock(&w->latch);
 	if (over)

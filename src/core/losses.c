@@ -9,8 +9,9 @@
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/leases.h"
-#include "core/notices.h"
+#include "core/notify.h"
 #include "core/release.h"
+#include "core/value.h"
 
 /* Different grants have different bits, so no way down is longer than there are bits. */
 static uint64_t
@@ -117,7 +118,7 @@ want_told(struct lk_owner *w, struct lease *l)
 		l->flags |= TELL_EVENT;
 	if ((t->logged & LK_EVENT_EXPIRE) != 0)
 		l->flags |= TELL_EVENT;
-	if (notices_wanted(w))
+	if (notify_wanted(w))
 		l->flags |= TELL_LOST;
 	if ((l->flags & TELL_ANY) != 0)
 		timer_set(&w->manager->service.timers, &l->timer, 0);
@@ -172,6 +173,9 @@ lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, e
 {
 	uint64_t sequence = record(w, s, slot);
 
+	if (mode_writes(head_mode(
+		    shim_load(&s->head, SHIM_RELAXED)))) /* what it wrote may be half done */
+		value_invalidate(w->manager, hold_resource(grant_hold(w, s)));
 	tally(&w->count.leases_expired);
 	if (hold_is(s, HEAD_EXTRA))
 		hold_extra(s)->flags &= ~EXTRA_LEASED;

@@ -2,6 +2,8 @@
 /* Opening and closing a manager. */
 #include "core/leases.h"
 #include "core/manager.h"
+#include "core/notify.h"
+#include "core/pending.h"
 #include "core/release.h"
 
 static void
@@ -17,6 +19,7 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	m->deadlock_delay_ns = s->deadlock_delay_ns;
 	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;
 	m->detector.victim = (enum lk_victim)s->victim;
+	m->detector.delay_ns = s->deadlock_delay_ns;
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
 	m->sample_every = s->sample_every;
@@ -36,6 +39,11 @@ init_slabs(struct lk_manager *m)
 	slab_init(&m->extras, &m->env, m, sizeof(struct extra), offsetof(struct extra, since_ns));
 	slab_init(&m->tags, &m->env, m, sizeof(struct tag), offsetof(struct tag, len));
 	slab_init(&m->leases, &m->env, m, sizeof(struct lease), offsetof(struct lease, link));
+	slab_init(&m->queues, &m->env, m, sizeof(struct lk_queue), offsetof(struct lk_queue, link));
+	slab_init(&m->pending, &m->env, m, sizeof(struct pending), offsetof(struct pending, link));
+	slab_init(&m->notices, &m->env, m, sizeof(struct notice), offsetof(struct notice, link));
+	latch_init(&m->told_latch);
+	CDS_INIT_LIST_HEAD(&m->told);
 }
 
 /* The parts that take memory, in order; undone in reverse. */
@@ -46,6 +54,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	uint64_t floor = process_highest(shim_wall_ms() << 20);
 	uint64_t seed = env_random(&m->env);
 
+	m->floor = floor;
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
 	spread_init(&m->spread, &m->env, m->limits.many_cpus ? s->spread_after : LK_OFF);
@@ -157,19 +166,25 @@ lk_close(struct lk_manager *m)
 		return LK_E_INVAL;
 	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
-	in_use = shim_load(&m->handles, SHIM_ACQUIRE) != 0;
+	in_use = shim_load(&m->handles, SHIM_ACQUIRE) != 0 ||
+		 shim_load(&m->n_queues, SHIM_ACQUIRE) != 0;
 	manager_each_owner(m, find_obstacle, &in_use);
 	if (in_use)
 		return LK_E_BUSY;
 	service_stop(&m->service);
 	process_leave(&m->member);
 	(void)process_highest(index_last_fence(&m->index));
+	(void)process_highest(shim_load(&m->last_version, SHIM_RELAXED)); /* (U2) */
 	slab_each(&m->owners, fini_owner, NULL);
 	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
+	table_destroy(shim_load(&m->values, SHIM_ACQUIRE));
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);
 	slab_fini(&m->leases);
+	slab_fini(&m->queues);
+	slab_fini(&m->pending);
+	slab_fini(&m->notices);
 	detector_fini(&m->detector);
 	lot_fini(&m->lot);
 	index_fini(&m->index);

@@ -35,9 +35,17 @@ struct lk_manager {
 	struct slab extras;
 	struct slab tags;
 	struct slab leases;
-	uint64_t lease_ns;      /* of grants that say nothing; LK_OFF: none */
-	uint64_t max_hold_ns;   /* … */
-	uint64_t lock_delay_ns; /* LK_OFF: none */
+	struct slab queues;  /* (A4) */
+	struct slab pending; /* requests without a thread */
+	struct slab notices;
+	a32 n_queues;              /* open */
+	a64 request_numbers;       /* of those that were submitted */
+	struct latch told_latch;   /* of what follows */
+	struct cds_list_head told; /* owners that want to know whom they block */
+	a32 n_told;                /* … how many */
+	uint64_t lease_ns;         /* of grants that say nothing; LK_OFF: none */
+	uint64_t max_hold_ns;      /* … */
+	uint64_t lock_delay_ns;    /* LK_OFF: none */
 	uint32_t suspect_pct;
 	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
 	uint64_t opened_ns;
@@ -45,8 +53,11 @@ struct lk_manager {
 	a64 stamps LK_ALIGNED; /* handed out in blocks (H1) */
 	a64 owner_numbers;
 	a64 handles;
-	aptr guards;     /* struct table, made by the first lk_fence_pass() */
-	a64 grants_told; /* the most that lk_stats() has said */
+	aptr guards;      /* struct table, made by the first lk_fence_pass() */
+	aptr values;      /* struct table, made by the first lk_value_write() */
+	uint64_t floor;   /* where fences, and versions of values, begin */
+	a64 last_version; /* the highest of any value */
+	a64 grants_told;  /* the most that lk_stats() has said */
 	/* What has no owner (handles, sweeps) shares one cache. */
 	struct latch cache_latch;
 	struct index_cache cache;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening, closing and cancelling owners; the thread's own. */
 #include "core/leases.h"
-#include "core/notices.h"
+#include "core/notify.h"
+#include "core/pending.h"
 #include "core/release.h"
 #include "core/sample.h"
 
@@ -35,17 +36,22 @@ static LK_NOINLINE int
 open_with_options(struct lk_manager *m, const struct lk_owner_options *given, struct lk_owner **out)
 {
 	struct lk_owner_options o = { .size = sizeof(o) };
+	struct lk_owner *w;
 	int rc = check_struct(given, given->size, sizeof(o));
 
 	if (rc != 0)
 		return rc;
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
-	if (o.flags != 0 || o.reserved != 0)
+	if ((o.flags & ~LK_NOTIFY_BLOCKING) != 0 || o.reserved != 0)
 		return LK_E_INVAL;
-	rc = open_owner(m, &o, OWNER_OPEN, out);
+	rc = notify_check(m, &o);
 	if (rc == 0)
-		notices_begin(*out, &o);
-	return rc;
+		rc = open_owner(m, &o, OWNER_OPEN, &w);
+	if (rc != 0)
+		return rc;
+	notify_begin(w, &o);
+	*out = w;
+	return 0;
 }
 
 int
@@ -76,14 +82,16 @@ end_any_owner(struct lk_owner *w)
 {
 	struct slab *home = &w->manager->owners;
 
-	if (w->is_due)
+	if (RD(w->is_due))
 		owner_catch_up(w);
+	pending_end_all(w);
 	losses_forget(w);
+	notify_end(w);
 	release_everything(w, false);
 	call_away(w);
-	notices_end(w);
+	notify_drain(w);
 	call_back(w);
-	if (w->is_due)
+	if (RD(w->is_due))
 		owner_catch_up(w);
 	if (w->keeps != NULL) {
 		owner_linger(w); /* what keeps it lets its memory go */

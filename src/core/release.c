@@ -6,6 +6,7 @@
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/leases.h"
+#include "core/value.h"
 
 static void
 drop_extra(struct lk_owner *w, struct hold *s)
@@ -225,28 +226,43 @@ release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 	call_back(w);
 }
 
+/* The rest of a release that found somebody waiting; the word `was` so, if the hold was in it. */
+static LK_NOINLINE int
+release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r, uint64_t was)
+{
+	pass_to_waiters(w, r, word_writer(was));
+	owner_leave(w);
+	return 0;
+}
+
+/* The same, if it was in a slot. */
+static LK_NOINLINE int
+release_seat_to_waiters(struct lk_owner *w, struct lk_resource *r)
+{
+	pass_to_waiters(w, r, LK_NL);
+	owner_leave(w);
+	return 0;
+}
+
 /*
- * The end of a plain owner's hold of one grant: as end_hold(), without what it need not look at.
- * False: somebody waits, and is to be told.
+ * The release of a plain owner's hold of one grant: as end_hold(), without what it need not look at.  The owner
+ * was entered.
  */
-LK_HOT bool
+LK_HOT int
 end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
 	       struct lk_resource *r, uint64_t head)
 {
 	const lk_mode held = head_effective(head);
+	uint64_t was;
 
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
 	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
-	if (unlikely((head & HEAD_SEAT) != 0))
-		return seat_leave(seat_of(w, r), &r->word, held, LK_NL);
-	return likely(line_exit(r, held));
-}
-
-/* The rest of a release that found somebody waiting. */
-static LK_NOINLINE int
-release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r)
-{
-	pass_to_waiters(w, r);
+	if (unlikely((head & HEAD_SEAT) != 0)) {
+		if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
+			return release_seat_to_waiters(w, r);
+	} else if (unlikely(!line_exit(r, held, &was))) {
+		return release_plain_to_waiters(w, r, was);
+	}
 	owner_leave(w);
 	return 0;
 }
@@ -258,7 +274,9 @@ release_undone(struct lk_owner *w, lk_grant g)
 	struct hold *s = grant_find(w, g, &slot);
 
 	sample_forget(s);
+	w->wrote_nothing = true; /* (CW4) */
 	release_untold(w, s, slot);
+	w->wrote_nothing = false;
 }
 
 int
@@ -329,10 +347,7 @@ lk_release(struct lk_owner *w, lk_grant g)
 		if (likely(grant_is_plain(g, head, few)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
-			if (unlikely(!end_plain_hold(w, s, slot, few, r, head)))
-				return release_plain_to_waiters(w, r);
-			owner_leave(w);
-			return 0;
+			return end_plain_hold(w, s, slot, few, r, head);
 		}
 		if ((head & HEAD_PATH) != 0)
 			return below_release(w, g, s, head, few);
@@ -403,8 +418,10 @@ note_death(struct lk_owner *w)
 		const struct hold *s = hold_at(&w->holds, i);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-		if (head != 0 && (head & HEAD_REENTRY) == 0 && mode_writes(head_effective(head)))
+		if (head != 0 && (head & HEAD_REENTRY) == 0 && mode_writes(head_effective(head))) {
 			shim_or(&hold_resource(s)->pins, PINS_DIED, SHIM_RELEASE);
+			value_invalidate(w->manager, hold_resource(s));
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ release_word(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to
 		return;
 	}
 	if (unlikely(!line_weaken(r, from, to)))
-		pass_to_waiters(w, r);
+		pass_to_waiters(w, r, from);
 }
 
 /* A COUNTED hold falls to what is left of its counts, and ends with the last of them. */

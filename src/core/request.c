@@ -3,6 +3,7 @@
 #include "core/call.h"
 #include "core/events.h"
 #include "core/leases.h"
+#include "core/notify.h"
 #include "core/report.h"
 #include "core/request.h"
 #include "core/sample.h"
@@ -12,8 +13,7 @@ enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED | LK_RENEW };
 static bool
 asks_for_later(const struct lk_options *o)
 {
-	return o->max_retries != 0 || o->retry != NULL || o->condition != NULL ||
-	       o->condition_arg != NULL;
+	return o->max_retries != 0 || o->retry != NULL;
 }
 
 /* 0 and LK_OFF have a meaning of their own. */
@@ -45,7 +45,7 @@ request_read_options(struct request *q, const struct lk_options *given)
 		return rc;
 	memcpy(&o, given, given->size < sizeof(o) ? given->size : sizeof(o));
 	if ((o.flags & ~(uint32_t)FLAGS_KNOWN) != 0 || o.timeout_ns < 0 || o.tag_len > LK_TAG_MAX ||
-	    (o.tag == NULL && o.tag_len != 0))
+	    (o.tag == NULL && o.tag_len != 0) || (o.condition == NULL && o.condition_arg != NULL))
 		return LK_E_INVAL;
 	if (asks_for_later(&o))
 		return LK_E_UNSUPPORTED;
@@ -54,6 +54,8 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->deadline_ns = o.deadline_ns;
 	q->name_hash = o.name_hash;
 	q->priority = o.priority;
+	q->condition = o.condition;
+	q->condition_arg = o.condition_arg;
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
 	rc = read_lease(q, &o);
@@ -125,9 +127,8 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* All that bounds this wait, as one moment. */
-static uint64_t
-deadline_of(const struct lk_owner *w, const struct request *q, uint64_t now)
+uint64_t
+request_deadline(const struct lk_owner *w, const struct request *q, uint64_t now)
 {
 	uint64_t deadline = w->deadline_ns;
 	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns : w->manager->timeout_ns;
@@ -139,6 +140,13 @@ deadline_of(const struct lk_owner *w, const struct request *q, uint64_t now)
 	if (timeout < (uint64_t)LK_FOREVER)
 		deadline = earlier(deadline, now + timeout);
 	return deadline;
+}
+
+void
+request_fix_deadline(struct lk_owner *w, struct request *q)
+{
+	q->deadline_ns = request_deadline(w, q, env_now(&w->manager->env));
+	q->timeout_ns = LK_FOREVER;
 }
 
 static bool
@@ -165,10 +173,9 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 	return true;
 }
 
-/* What others are shown while we wait. */
-static void
-set_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
-	 char label[LK_LABEL_MAX + 1])
+void
+request_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
+	     char label[LK_LABEL_MAX + 1])
 {
 	owner_label(w, label);
 	face->owner_id = shim_load(&w->id, SHIM_RELAXED);
@@ -177,8 +184,8 @@ set_face(struct waiter_face *face, const struct lk_owner *w, const struct reques
 	face->tag_len = q->tag_len;
 }
 
-static int
-result_of_state(struct lk_owner *w, enum waiter_state state)
+int
+request_state_result(struct lk_owner *w, enum waiter_state state)
 {
 	switch (state) {
 	case WAITER_GRANTED:
@@ -217,7 +224,7 @@ limits_of(struct lk_owner *w, struct request *q, uint64_t since_ns)
 {
 	struct wait_limits limits = w->manager->limits;
 
-	limits.deadline_ns = deadline_of(w, q, since_ns);
+	limits.deadline_ns = request_deadline(w, q, since_ns);
 	if (w->manager->deadlock_delay_ns != LK_OFF)
 		limits.watch =
 			(struct wait_watch){ w->manager->deadlock_delay_ns, look_for_ring, w };
@@ -271,6 +278,18 @@ look_back(void *arg, const struct waiter *waiter)
 	fill_report(l->w, waiter, l->q, true, true);
 }
 
+/* Those in its way, if they want to know.  The waiter is in its line, the call away. */
+static LK_COLD void
+notify_of(struct lk_owner *w, const struct waiter *q, uint32_t n)
+{
+	struct notify_calls calls = { .n = 0 };
+
+	for (uint32_t i = 0; i < n; i++) {
+		notify_blocked(w, &q[i], &calls);
+		notify_run(&calls);
+	}
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
@@ -290,7 +309,10 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 		event_wait_begins(w, waiter, q);
 	w->waits_as = waiter;
 	call_sleeps(w);
-	rc = result_of_state(w, wait_in_line(&m->lot, waiter, &limits, head, &t, &w->count.parks));
+	if (notify_is_wanted(m))
+		notify_of(w, waiter, 1);
+	rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
+						  &w->count.parks));
 	call_back(w);
 	w->waits_as = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
@@ -314,8 +336,8 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	return rc;
 }
 
-static int
-result_of_outcome(struct lk_owner *w, enum line_outcome outcome)
+int
+request_result(struct lk_owner *w, enum line_outcome outcome)
 {
 	switch (outcome) {
 	case LINE_GRANTED:
@@ -358,7 +380,7 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 
 	if (is_patient(q)) {
 		waiter.since_ns = env_now(&m->env);
-		set_face(&waiter.face, w, q, label);
+		request_face(&waiter.face, w, q, label);
 		if (q->extra == NULL)
 			q->extra = owner_extra(w, &m->extras); /* for the time; we can do without */
 	}
@@ -367,7 +389,7 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 		probe_wait_begins(w, &waiter);
 		return sleep_in_line(w, &waiter, q, head);
 	}
-	rc = result_of_outcome(w, outcome);
+	rc = request_result(w, outcome);
 	if (likely(rc == 0) || q->tentative)
 		return rc;
 	if (q->report != NULL) {
@@ -396,7 +418,9 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 		event_wait_begins(w, part, q);
 	w->waits_for_all = c;
 	call_sleeps(w);
-	rc = result_of_state(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	if (notify_is_wanted(m))
+		notify_of(w, c->part, c->n_parts);
+	rc = request_state_result(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
 	call_back(w);
 	w->waits_for_all = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
@@ -417,7 +441,7 @@ set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
 	  char label[LK_LABEL_MAX + 1])
 {
 	for (uint32_t i = 0; i < c->n_parts; i++) {
-		set_face(&c->part[i].face, w, q, label);
+		request_face(&c->part[i].face, w, q, label);
 		c->part[i].priority = q->priority != 0 ? q->priority : w->party.priority;
 	}
 }
@@ -451,7 +475,7 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	outcome = composite_join(&m->lot, c);
 	if (spun && outcome == LINE_GRANTED)
 		tally(&w->count.spun);
-	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : result_of_outcome(w, outcome);
+	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : request_result(w, outcome);
 	if (rc < 0 && q->report != NULL)
 		fill_report_of_all(w, c, q, rc);
 	if (unlikely(rc != 0) && outcome != LINE_JOINED)
@@ -461,9 +485,12 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 }
 
 LK_NOINLINE void
-pass_to_waiters(struct lk_owner *w, struct lk_resource *r)
+pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left)
 {
 	const struct line_tally t = owner_line_tally(w);
 
-	line_pass_on(&w->manager->lot, r, &t);
+	if (mode_writes(left) && !w->wrote_nothing) /* (CW4) */
+		line_pass_on_from_writer(&w->manager->lot, r, &t);
+	else
+		line_pass_on(&w->manager->lot, r, &t);
 }

@@ -17,12 +17,14 @@ struct request {
 	int32_t priority; /* 0: the owner's */
 	const void *tag;
 	size_t tag_len;
-	struct lk_report *report; /* to be filled in if it is refused, or NULL */
-	struct extra *extra;      /* what the grant will keep besides its slot, or NULL */
-	bool seated;              /* the hold that was made is counted in the owner's slot (C5) */
-	bool tentative;           /* a first attempt: nobody is told of its failure */
-	bool spun;                /* it was had by spinning */
-	bool above;               /* what is taken now is an ancestor of what was asked for */
+	struct lk_report *report;    /* to be filled in if it is refused, or NULL */
+	int (*condition)(void *arg); /* NULL: none */
+	void *condition_arg;
+	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
+	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
+	bool tentative;      /* a first attempt: nobody is told of its failure */
+	bool spun;           /* it was had by spinning */
+	bool above;          /* what is taken now is an ancestor of what was asked for */
 	const struct lk_resource
 		*adopts;          /* its word counts already what is asked for: write it down */
 	bool told;                /* that it was refused */
@@ -51,7 +53,7 @@ request_read(struct request *q, lk_mode mode, const struct lk_options *o)
 LK_HOT bool
 request_may_be_timed(const struct lk_owner *w)
 {
-	return shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end;
+	return shim_load(&w->drawn, SHIM_RELAXED) == shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
 /* Does the grant keep more than its slot?  Then get it now, while that can fail. */
@@ -65,6 +67,9 @@ request_prepare(struct lk_owner *w, struct request *q)
 		return 0;
 	return request_prepare_slow(w, q);
 }
+
+/* All that bounds its waits, however many, becomes one moment. */
+void request_fix_deadline(struct lk_owner *w, struct request *q);
 
 /* It failed: give back what was prepared. */
 void request_drop(struct lk_owner *w, struct request *q);
@@ -83,13 +88,24 @@ int request_wait_for_all(struct lk_owner *w, struct composite *c, struct request
 bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
 		  struct request *q);
 
+/* All that bounds a wait that begins `now`, as one moment. */
+uint64_t request_deadline(const struct lk_owner *w, const struct request *q, uint64_t now);
+
+/* What others are shown while it waits; `label` has to stay as long. */
+void request_face(struct waiter_face *face, const struct lk_owner *w, const struct request *q,
+		  char label[LK_LABEL_MAX + 1]);
+
+/* What it comes to, counted. */
+int request_result(struct lk_owner *w, enum line_outcome outcome);
+int request_state_result(struct lk_owner *w, enum waiter_state state);
+
 LK_HOT struct line_tally
 owner_line_tally(struct lk_owner *w)
 {
 	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
 }
 
-/* Something was given up under somebody who waits. */
-void pass_to_waiters(struct lk_owner *w, struct lk_resource *r);
+/* Of the mode `left` something was given up, under somebody who waits, or who watches for that.  (CW3) */
+void pass_to_waiters(struct lk_owner *w, struct lk_resource *r, lk_mode left);
 
 #endif /* LK_CORE_REQUEST_H */

@@ -25,7 +25,7 @@ LK_HOT void
 seat_weaken(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to)
 {
 	if (unlikely(!seat_leave(seat_of(w, r), &r->word, from, to)))
-		pass_to_waiters(w, r);
+		pass_to_waiters(w, r, from);
 }
 
 /*

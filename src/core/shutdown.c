@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of all locking in a manager, by a deadline.  (O2, O3) */
 #include "core/leases.h"
+#include "core/pending.h"
 #include "core/release.h"
 
 enum { NAP_NS = 1000000 };
@@ -24,10 +25,12 @@ look_at_owner(struct lk_owner *w, void *arg)
 	latch_lock(&w->latch);
 	if (owner_inside(w))
 		l->in_calls = true;
-	else if (l->force)
-		release_quietly(w, false);
-	if (!owner_inside(w))
+	else {
+		pending_catch_up(w); /* what was not written down, goes back (U5) */
+		if (l->force)
+			release_quietly(w, false);
 		over = keeps_end(w); /* nobody is to be kept away any more */
+	}
 	l->holds += holds_n(&w->holds);
 	latch_unlock(&w->latch);
 	if (over)
@@ -129,7 +132,7 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 		return rc;
 	if ((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
 		return LK_E_INVAL; /* of what? */
-	if (q.report != NULL)
+	if (q.report != NULL || q.condition != NULL)
 		return LK_E_UNSUPPORTED;
 	if (!shim_cas(&m->member.gate, &open, (uint32_t)LK_E_CLOSED, SHIM_SEQ_CST) &&
 	    open == (uint32_t)LK_E_FORKED)

@@ -124,6 +124,41 @@ keep(struct detector *d, struct lk_deadlock *report)
 	d->kept[d->number % DEADLOCKS_KEPT] = *report;
 }
 
+/* The ring in one number, whoever is its root. */
+static uint64_t
+print_of(const struct ring_search *s, bool *has_thread)
+{
+	const struct party *p = s->root;
+	uint64_t print = 0;
+
+	*has_thread = true;
+	do {
+		print +=
+			((uint64_t)(uintptr_t)p ^ p->edge.sequence * UINT64_C(0x9e3779b97f4a7c15)) *
+			UINT64_C(0xff51afd7ed558ccd);
+		*has_thread &= party_has_thread(p);
+		p = p->edge.waits;
+	} while (p != s->root);
+	return print;
+}
+
+/* Was it there a delay ago, and has nobody in it moved since?  (D8) */
+static bool
+persists(const struct detector *d, struct ring_search *s, uint64_t now)
+{
+	struct party *root = s->root;
+	bool have_threads;
+	const uint64_t print = print_of(s, &have_threads);
+
+	if (likely(have_threads))
+		return true;
+	if (root->ring_seen == print)
+		return now - root->ring_at >= d->delay_ns;
+	root->ring_seen = print;
+	root->ring_at = now;
+	return false;
+}
+
 /* The ring is one of hard edges: a request of it ends.  (D6) */
 static enum round
 end_request(struct detector *d, struct ring_search *s)
@@ -134,6 +169,8 @@ end_request(struct detector *d, struct ring_search *s)
 
 	if (victim == NULL)
 		return ROUND_OUTSIDE;
+	if (!persists(d, s, now))
+		return ROUND_LATER;
 	if (!report_ring(s, victim, now, &report))
 		return ROUND_CHANGED;
 	if (d->on_victim != NULL) {
@@ -216,6 +253,19 @@ detector_look(struct detector *d, struct lk_owner *w, const struct waiter *q)
 
 	if (!is_waited_for(d, w, q))
 		return true;
+	if (!latch_try(&d->latch))
+		return false; /* (D7) */
+	round = end_rings(d, &s);
+	latch_unlock(&d->latch);
+	return round == ROUND_NO_RING;
+}
+
+bool
+detector_look_for(struct detector *d, struct party *p, struct lk_resource *r)
+{
+	struct ring_search s = { .lot = d->lot, .outside = &d->outside, .root = p, .r = r };
+	enum round round;
+
 	if (!latch_try(&d->latch))
 		return false; /* (D7) */
 	round = end_rings(d, &s);

@@ -6,6 +6,8 @@
  *     go past the one ahead, of an edge where that need not be taken back (order.h); so the order that ends
  *     all rings is found, if the same one is not passed too often.  Else one request ends.
  * D6  a request is ended under the latch of its line, if it still waits as it did when it was seen (D2).
+ * D8  a ring with a member that has no thread is ended only when it is found again, a delay later, with the same
+ *     sequences: its owner goes on, and may yet give up what the others wait for.  (Y3)
  * D7  the owner that looks is not the only one who can: whoever finds the latch taken comes again soon, as
  *     does one whose ring changed while it looked.
  */
@@ -23,6 +25,7 @@ struct detector {
 	struct env *env;
 	struct lot *lot;
 	uint64_t runs;
+	uint64_t delay_ns; /* (D8) */
 	enum lk_victim victim;
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
@@ -41,6 +44,9 @@ void detector_fini(struct detector *d);
  * False: look again soon (D7).
  */
 bool detector_look(struct detector *d, struct lk_owner *w, const struct waiter *q);
+
+/* The same of a party without a thread, which waits in the line of `r`; any thread. */
+bool detector_look_for(struct detector *d, struct party *p, struct lk_resource *r);
 
 /* `w` is about to wait outside for `on`.  0, LK_E_BUSY, LK_E_DEADLOCK. */
 int detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *on);

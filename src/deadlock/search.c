@@ -12,6 +12,8 @@ static void
 note_edge(struct ring_search *s, struct party *q, struct wait_edge edge)
 {
 	edge.run = s->run;
+	if (edge.r != NULL && !sequence_waits(edge.sequence))
+		return; /* its owner changes what it holds at this moment (Y3) */
 	if (q == s->root && edge.sequence == s->sequence) {
 		s->found = true; /* and the search is over: nobody reads its `next` any more */
 		WR(q->edge, edge);
@@ -225,7 +227,8 @@ search_outside(struct ring_search *s, struct party *p)
 		struct outside *o = container_of(node, struct outside, node);
 		struct lk_owner *w = container_of(o, struct lk_owner, outside);
 
-		if (o->on == p && o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
+		if (o->on == &party_owner(p)->party &&
+		    o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
 		    o->id == shim_load(&w->id, SHIM_ACQUIRE))
 			note_edge(s, &w->party,
 				  (struct wait_edge){ .waits = p, .sequence = o->sequence });
@@ -260,9 +263,7 @@ search_run(struct ring_search *s)
 bool
 member_waits(const struct party *p)
 {
-	const struct lk_owner *w = container_of(p, struct lk_owner, party);
-
 	if (p->edge.r == NULL)
-		return RD(w->outside.sequence) == p->edge.sequence;
+		return RD(party_owner(p)->outside.sequence) == p->edge.sequence;
 	return party_sequence(p) == p->edge.sequence;
 }

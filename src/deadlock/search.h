@@ -65,9 +65,9 @@ member_is_soft(const struct party *p)
 }
 
 LK_HOT struct lk_owner *
-party_owner(struct party *p)
+party_owner(const struct party *p)
 {
-	return container_of(p, struct lk_owner, party);
+	return shim_load(&p->owner, SHIM_ACQUIRE);
 }
 
 #endif /* LK_DEADLOCK_SEARCH_H */

@@ -13,6 +13,8 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 	w->gate = gate;
 	holds_init(&w->holds, env);
 	party_init(&w->party);
+	shim_init(&w->party.owner, (void *)w);
+	CDS_INIT_LIST_HEAD(&w->pending);
 	latch_init(&w->latch);
 	w->cache.uses = &w->drawn;
 	shim_init(&w->id, number & (OWNER_OPENING - 1));

@@ -60,8 +60,7 @@ struct undone {
 /* OWNER_KEEPING: it is closed, but what it lost is kept from others for a while (core/leases.h). */
 enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD };
 
-/* In an owner's flags: it has somebody to tell (core/notices.h); each grant has a lease. */
-#define OWNER_TELLS  (UINT32_C(1) << 30)
+/* In an owner's flags: each grant has a lease. */
 #define OWNER_LEASES (UINT32_C(1) << 31)
 
 struct telling;
@@ -73,7 +72,7 @@ struct lk_owner {
 	a32 inside;          /* (O2) */
 	uint32_t seat;       /* where its slot is in the arrays of what is spread */
 	a64 drawn;           /* stamps drawn, ever: its grants */
-	uint64_t drawn_end;  /* where the block of stamps ends, or a grant is timed (V8) */
+	a64 drawn_end;       /* where the block of stamps ends, or a grant is timed (V8) */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
 
@@ -83,7 +82,7 @@ struct lk_owner {
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
-	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED); OWNER_TELLS */
+	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED) */
 	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
 	struct heat heat[HEAT_CELLS];
 
@@ -113,17 +112,33 @@ struct lk_owner {
 	bool is_due;     /* something is left to its thread; under the latch */
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
+	struct watch *watches;           /* … as its condition was not true */
+
+	bool wrote_nothing; /* what it gives back now it took only to try (CW4) */
 
 	/* Its leases, under the latch.  (core/leases.h) */
 	struct lease *leases; /* that it has */
 	struct lease *losses; /* that it lost and was not told of by a release yet, as a tree */
 	struct lease *keeps;  /* … and whose names are kept from others */
 
-	/* Whom to tell what, if it OWNER_TELLS.  (core/notices.h) */
+	/* With requests that have no thread.  (core/pending.h) */
+	struct cds_list_head pending; /* under the latch */
+	uint32_t n_pending;           /* … how many of them wait */
+	uint64_t pending_names;       /* a bit for each name that one needs, or another one */
+	a64 moves;                    /* odd while somebody may change what it holds (Y3) */
+	a32 away;                     /* is_away, for who rings */
+	a32 news;                     /* a request of its has ended */
+
+	/* What it is told without asking.  (core/notify.h) */
+	struct lk_queue *queue;
 	lk_notice_fn *on_notice;
 	void *notice_arg;
-	struct telling *tellings; /* under way, under the latch */
-	a32 told;                 /* whoever waits for their end, sleeps on it */
+	a32 tellings_ended; /* whoever waits for that, sleeps on it */
+	/* Under the manager's `told_latch`: */
+	struct telling *tellings;     /* that are under way */
+	struct cds_list_head told;    /* of those who want to know whom they block … */
+	struct cds_list_head notices; /* … and what they were told */
+	bool wants_notices;
 
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
@@ -161,7 +176,8 @@ owner_few(const struct lk_owner *w)
 LK_HOT bool
 owner_is_plain(const struct lk_owner *w, uint32_t few)
 {
-	return few - 1 < FEW_ALL && shim_load(&w->drawn, SHIM_RELAXED) != w->drawn_end;
+	return few - 1 < FEW_ALL &&
+	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
 /* Is a call under way, as far as others can tell? */

@@ -11,10 +11,10 @@
  *     all its lines, which are taken in the order of their addresses.  Its parts are in their lines exactly
  *     while it is WAITING.
  * K2  whoever makes a plan in which a part would fit, and did not get it, tries the composite once the latch
- *     is open; or sets `duty`, for the party's own thread, which is awake then, to plan the lines once more.
- *     So of those whose giving up makes all parts fit, the last to take all latches finds them so.
- * K3  parts are not woken to look at their line, as a head is: a line in which nobody waits alone is planned
- *     by whoever gives up.
+ *     is open; or sets `duty`, for the party's own thread, which is awake then, to plan the lines once more (or,
+ *     if it has none, for whoever attends to it).  So of those whose giving up makes all parts fit, the last to take all latches finds them so.
+ * K3  parts are not woken to look at their line, as a head is, nor is one without a thread: a line in which
+ *     nobody can look is planned by whoever gives up.
  * K4  a composite keeps back others (newcomers, and those behind it) only with `holds_back`, which is set only
  *     in the oldest of the manager's: when it has waited for long enough, and then its lines are closed; in a
  *     strict manager, whose lines are always closed, at once.  It is taken away only by the end of the

@@ -4,6 +4,7 @@
 #include "wait/line.h"
 #include "wait/composite.h"
 #include "wait/inside.h"
+#include "wait/watch.h"
 
 bool
 lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a32 *gate)
@@ -27,6 +28,7 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 	for (uint32_t i = 0; i < n; i++) {
 		latch_init(&l->bucket[i].latch);
 		CDS_INIT_LIST_HEAD(&l->bucket[i].waiters);
+		CDS_INIT_LIST_HEAD(&l->bucket[i].watchers);
 	}
 	return true;
 }
@@ -64,6 +66,15 @@ head_of(struct lot_bucket *b, const struct lk_resource *r)
 			return entry(node);
 	}
 	return NULL;
+}
+
+/* Is there somebody who can be woken to look?  (K3) */
+static bool
+has_looker(struct lot_bucket *b, const struct lk_resource *r)
+{
+	const struct waiter *head = head_of(b, r);
+
+	return head != NULL && party_has_thread(head->party);
 }
 
 /* May `q` go past `other` for its priority?  Not if it could not be granted before it anyway. */
@@ -362,10 +373,29 @@ wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *
 
 	if ((w & WORD_AWAKE) != 0)
 		return true;
-	if (!shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
+	if (!watch_is_on(b, r) && /* or the next to leave would not come (CW2) */
+	    !shim_cas(&r->word, &w, w | WORD_AWAKE, SHIM_ACQ_REL))
 		return false;
 	plan_add_wake(plan, &head->party->parker);
 	return true;
+}
+
+/* Under the latch: who waits for `r` is planned for, or woken to look. */
+static void
+pass_on_locked(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct plan *plan)
+{
+	bool done;
+
+	do {
+		uint64_t w = shim_load(&r->word, SHIM_ACQUIRE);
+
+		if ((w & WORD_WAITERS) == 0)
+			done = true;
+		else if ((w & WORD_CLOSED) != 0 || !has_looker(b, r)) /* (K3) */
+			done = plan_try(plan, l, b, r, w, w);
+		else
+			done = wake_head(b, r, w, plan);
+	} while (!done);
 }
 
 void
@@ -373,21 +403,34 @@ line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 {
 	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
-	bool done;
 
 	latch_lock(&b->latch);
-	do {
-		uint64_t w = shim_load(&r->word, SHIM_ACQUIRE);
-
-		if ((w & WORD_WAITERS) == 0)
-			done = true;
-		else if ((w & WORD_CLOSED) != 0 || head_of(b, r) == NULL) /* (K3) */
-			done = plan_try(&plan, l, b, r, w, w);
-		else
-			done = wake_head(b, r, w, &plan);
-	} while (!done);
+	pass_on_locked(l, b, r, &plan);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, t);
+}
+
+void
+line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct line_tally *t)
+{
+	struct lot_bucket *b = lot_bucket_of(l, r);
+	struct plan plan = PLAN_INIT;
+	uint64_t last;
+	bool more;
+
+	latch_lock(&b->latch);
+	last = RD(b->last_watcher);
+	more = watch_stir(b, r, last, &plan); /* (CW3) */
+	pass_on_locked(l, b, r, &plan);
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, r, t);
+	while (more) {
+		latch_lock(&b->latch);
+		more = watch_stir(b, r, last, &plan);
+		line_replan(l, b, r, LK_NL, LK_NL, &plan); /* without them, if all are gone (W4) */
+		latch_unlock(&b->latch);
+		plan_finish(&plan, l, b, r, t);
+	}
 }
 
 void
@@ -423,6 +466,22 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, q->r, t);
 	return waiting;
+}
+
+void
+line_grow_old(struct lot *l, struct waiter *q, const struct line_tally *t)
+{
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
+	struct plan plan = PLAN_INIT;
+
+	latch_lock(&b->latch);
+	if (waiter_state(q) == WAITER_WAITING && !RD(q->overdue)) {
+		WR(q->overdue, true);
+		tally(t->closings);
+		line_replan(l, b, q->r, LK_NL, LK_NL, &plan);
+	}
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
 }
 
 bool
@@ -525,6 +584,8 @@ lot_close(struct lot *l)
 		while (close_composite(l, &l->bucket[i]))
 			;
 	}
+	for (uint32_t i = 0; i <= l->mask; i++)
+		watch_close_all(l, &l->bucket[i]);
 }
 
 static uint32_t

@@ -97,6 +97,8 @@ struct lot_bucket {
 	struct latch latch;
 	uint32_t conversions; /* waiting here */
 	struct cds_list_head waiters;
+	struct cds_list_head watchers; /* watch.h */
+	uint64_t last_watcher;         /* its number */
 } LK_ALIGNED;
 
 /* Counters of whoever calls. */
@@ -143,6 +145,9 @@ void line_spread(struct lot *l, struct lk_resource *r, lk_mode mode);
 /* See to it that whoever may come in now does: the slow half of a weakening.  (Q10) */
 void line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
+/* The same after a writer has left, or weakened his hold: those who watch for that are told too.  (CW3) */
+void line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct line_tally *t);
+
 /* Plan the line of `r`, whatever its flags say. */
 void line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
@@ -152,6 +157,9 @@ void line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t)
  */
 bool line_look(struct lot *l, struct waiter *q, bool overdue, bool *head,
 	       const struct line_tally *t);
+
+/* One without a thread has waited for long enough: when it is the head, its line is closed. */
+void line_grow_old(struct lot *l, struct waiter *q, const struct line_tally *t);
 
 /* Leave the line with `state`; false: granted (or closed) before that.  (Q1, Q5) */
 bool line_leave(struct lot *l, struct waiter *q, enum waiter_state state,
@@ -231,11 +239,12 @@ line_try_enter(struct lk_resource *r, lk_mode want)
 	       likely(shim_cas(&r->word, &w, w + row->add, SHIM_ACQUIRE));
 }
 
-/* The end of a hold; as line_weaken(). */
+/* The end of a hold; as line_weaken().  `*was`: the word before. */
 LK_HOT bool
-line_exit(struct lk_resource *r, lk_mode held)
+line_exit(struct lk_resource *r, lk_mode held, uint64_t *was)
 {
-	return line_is_quiet(shim_sub(&r->word, word_row[held].add, SHIM_RELEASE));
+	*was = shim_sub(&r->word, word_row[held].add, SHIM_RELEASE);
+	return line_is_quiet(*was);
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping and waking.  (P1-P3) */
+/* Sleeping and waking.  (P1-P4) */
 #include "wait/park.h"
 
 void
@@ -23,7 +23,10 @@ tell(const struct env *e, struct parker *p, uint32_t news)
 void
 park_wake(const struct env *e, struct parker *p)
 {
-	tell(e, p, PARK_WOKEN);
+	if (unlikely(p->ring != NULL))
+		p->ring(p);
+	else
+		tell(e, p, PARK_WOKEN);
 }
 
 void

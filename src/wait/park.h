@@ -12,6 +12,8 @@
  *     news that arrives before it sleeps keeps it awake.
  * P3  a waker sets WOKEN after the news is in place (release), the sleeper clears it before it
  *     looks (acquire): news is never cleared unseen.
+ * P4  a parker with `ring` has no thread: nobody sleeps there, and who has news rings, with no latch of a line
+ *     held.  It is set once, before the parker is used, and stays with the memory (P1).
  */
 #ifndef LK_WAIT_PARK_H
 #define LK_WAIT_PARK_H
@@ -20,6 +22,7 @@
 
 struct parker {
 	a32 word;
+	void (*ring)(struct parker *p); /* (P4) */
 };
 
 enum { PARK_WOKEN = 1, PARK_SLEEPING = 2, PARK_CANCEL = 4 };
@@ -28,6 +31,7 @@ LK_HOT void
 park_init(struct parker *p)
 {
 	shim_init(&p->word, 0u);
+	p->ring = NULL;
 }
 
 /* Clear WOKEN; then look.  True: it was set.  (P3) */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Party: an owner as those who wait for it, and those whom it waits for, see it.  It is part of the owner, so
- * it is type-stable (O1): whoever is late meets a party, if another one.
+ * it is type-stable (O1): whoever is late meets a party, if another one.  A request without a thread has one of its
+ * own, and so has an owner several at a time.
  *
  * Y1  `sequence` is odd exactly while a request of the party is WAITING, and changes with the request's state,
  *     under the latch of its line (of a composite request: of all its lines).
  * Y2  it also changes, by two, when a waiting party no longer waits for somebody it waited for: when it goes
  *     past others in its line.  So what was seen of a party is still true as long as the sequence is what
  *     it was before that.
- * Y3  a party whose sequence is odd does not change what it holds: its thread is in the line.
+ * Y3  a party whose sequence is odd does not change what it holds: its thread is in the line.  One without a thread
+ *     has an owner that goes on: there what the owner has `moves`, odd while somebody may change what it holds, is
+ *     added to the sequence.  So if both are what they were, nothing has changed.
  */
 #ifndef LK_WAIT_PARTY_H
 #define LK_WAIT_PARTY_H
@@ -29,13 +32,19 @@ struct wait_edge {
 	bool order_seen;       /* those behind it were noted */
 };
 
+struct lk_owner;
+
 struct party {
 	struct parker parker;
 	int32_t priority; /* of its requests that say nothing else; the lowest is the victim */
+	aptr owner;       /* whose party it is */
+	const a64 *moves; /* of its owner, if it has no thread (Y3); else NULL */
 	a64 sequence;     /* (Y1, Y2) */
 	uint64_t
 		verdict; /* number of the deadlock that ended its request; under the latch, then its own */
 	struct wait_edge edge LK_ALIGNED;
+	uint64_t ring_seen; /* under the detector's latch: a ring with one who has no thread, … */
+	uint64_t ring_at;   /* … when it was seen first (D8) */
 };
 
 LK_HOT void
@@ -43,13 +52,25 @@ party_init(struct party *p)
 {
 	park_init(&p->parker);
 	shim_init(&p->sequence, (uint64_t)0);
+	shim_init(&p->owner, NULL);
+	p->moves = NULL;
 	p->priority = 0;
+}
+
+LK_HOT bool
+party_has_thread(const struct party *p)
+{
+	return p->moves == NULL;
 }
 
 LK_HOT uint64_t
 party_sequence(const struct party *p)
 {
-	return shim_load(&p->sequence, SHIM_ACQUIRE);
+	const uint64_t sequence = shim_load(&p->sequence, SHIM_ACQUIRE);
+
+	if (likely(party_has_thread(p)))
+		return sequence;
+	return sequence + shim_load(p->moves, SHIM_ACQUIRE);
 }
 
 LK_HOT bool

@@ -2,6 +2,7 @@
 /* Deciding who is next, and telling them. */
 #include "wait/plan.h"
 #include "wait/composite.h"
+#include "wait/watch.h"
 
 static struct waiter *
 entry(struct cds_list_head *node)
@@ -34,6 +35,7 @@ struct left {
 	const struct waiter *head; /* that waits for this name alone */
 	bool parts;                /* there are parts of composites */
 	bool held_back;            /* … of the one that holds back others (K4) */
+	bool watched;              /* somebody wants to know when a writer leaves (CW2) */
 };
 
 /* The flags of such a line; the word will be `w`. */
@@ -41,7 +43,9 @@ static uint64_t
 flags_of(const struct lot *l, const struct left *left, uint32_t conversions, uint64_t w)
 {
 	if (left->head == NULL && !left->parts)
-		return 0;
+		return !left->watched           ? 0
+		       : (w & WORD_SPREAD) != 0 ? WORD_WAITERS | WORD_CLOSED
+						: WORD_WAITERS;
 	return WORD_WAITERS |
 	       (l->strict || conversions > 0 || (w & WORD_SPREAD) != 0 || left->held_back ||
 				(left->head != NULL && RD(left->head->overdue))
@@ -101,7 +105,7 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 {
 	const uint64_t fold = fold_of(l, r, base);
 	struct choice c = { .word = base & ~(WORD_WAITERS | WORD_AWAKE | WORD_CLOSED | fold) };
-	struct left left = { .head = NULL };
+	struct left left = { .head = NULL, .watched = watch_is_on(b, r) };
 	uint32_t conversions = RD(b->conversions);
 	mode_set blocked = 0;
 	struct cds_list_head *node;

@@ -10,7 +10,7 @@
  *   DEAD     retired: look the name up again
  *   CLOSED   newcomers must not overtake: they take the latch and look at the line
  *   AWAKE    a waiter was woken and is on its way; it will look at the line
- *   WAITERS  the line is not empty
+ *   WAITERS  the line is not empty, or somebody watches for writers to leave
  *   SPREAD   shared holds are counted beside the word too; FAMILY says which modes (spread.h)
  *   FREEZE   not used yet; it keeps everybody off the fast path
  *
@@ -22,7 +22,7 @@
  * W1  X set => every count is 0, U and SIX are clear.
  * W2  SIX set => IX and S are 0 and U is clear.  U set => IX is 0 and SIX is clear.
  * W3  IX and S are not both above 0.
- * W4  latch of the line free => (WAITERS set <=> the line is not empty); AWAKE or CLOSED set =>
+ * W4  latch of the line free => (WAITERS set <=> the line is not empty, or it is watched: CW2); AWAKE or CLOSED set =>
  *     WAITERS set.
  * W5  nobody is granted without the latch while CLOSED is set.
  * W6  DEAD set => nothing is held, nobody waits, until the entry is used anew; or it was pinned, or held
@@ -144,6 +144,16 @@ LK_HOT bool
 word_idle(uint64_t w)
 {
 	return (w & ~(WORD_GEN_MASK | WORD_SPREAD | WORD_FAMILY)) == 0;
+}
+
+/*
+ * The mode of the holder who may write, or LK_NL: in place of that of who just left, where that is not at hand.
+ * Who watches for writers is then woken for nothing by those who leave beside one.
+ */
+LK_HOT lk_mode
+word_writer(uint64_t w)
+{
+	return (w & (WORD_U | WORD_SIX | WORD_X)) != 0 ? LK_X : LK_NL;
 }
 
 /* How many owners hold it in mode `m`. */

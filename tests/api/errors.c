@@ -192,6 +192,22 @@ provoke_FORKED(struct lk_manager *m, struct lk_owner **w)
 }
 
 static int
+never(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static int
+provoke_CONDITION(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_options o = { .size = sizeof(o), .flags = LK_NOWAIT, .condition = never };
+
+	(void)m;
+	return lk_acquire(w[0], "n", LK_S, &o, NULL);
+}
+
+static int
 provoke_VERSION(struct lk_manager *m, struct lk_owner **w)
 {
 	struct {
@@ -415,20 +431,11 @@ Test(errors, numbers_that_are_no_mode)
 
 /* ------------------------------------------------------------------------------ options */
 
-static int
-condition(void *arg)
-{
-	(void)arg;
-	return 1;
-}
-
 Test(errors, options_that_this_version_lacks)
 {
 	struct lk_options o[] = {
 		{ .max_retries = 1 },
 		{ .retry = (const struct lk_retry *)&o },
-		{ .condition = condition },
-		{ .condition_arg = &o },
 	};
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;
@@ -461,6 +468,7 @@ Test(errors, options_that_are_wrong)
 		{ .size = sizeof(o[0]), .flags = LK_NOWAIT | 0x400 },
 		{ .size = sizeof(o[0]), .tag = tag, .tag_len = LK_TAG_MAX + 1 },
 		{ .size = sizeof(o[0]), .tag = NULL, .tag_len = 1 },
+		{ .size = sizeof(o[0]), .condition_arg = tag },
 	};
 	struct lk_manager *m = open_manager(NULL);
 	struct lk_owner *w;

@@ -116,6 +116,8 @@ MODEL_TYPE(model_aptr, void *, aptr, MODEL_FROM_POINTER, MODEL_TO_POINTER)
 #define shim_or(p, x, order)   MODEL_RMW(p, MODEL_OR, x, order)
 
 #define shim_keep_order()      ((void)0) /* steps are made in the order of the program */
+#define shim_order_stores()    ((void)0)
+#define shim_order_loads()     ((void)0)
 #define shim_pause()           model_pause()
 
 #define RD(x)                  (*(const __typeof__(x) *)model_read(&(x), (unsigned)sizeof(x), __func__))

@@ -7,6 +7,7 @@
 #include "core/leases.h"
 #include "play.h"
 #include "wait/composite.h"
+#include "wait/watch.h"
 
 enum { ENTRIES_MAX = 128 };
 
@@ -264,7 +265,7 @@ check_line(struct lot_bucket *b, struct account *a)
 		if (waiter_holds_back(q))
 			ahead |= mode_conflicts(q->want);
 	}
-	if ((n > 0) != ((word & WORD_WAITERS) != 0))
+	if ((n > 0 || watch_is_on(b, a->r)) != ((word & WORD_WAITERS) != 0))
 		fail("%s has %u waiters, and WAITERS says otherwise (W4)", name_of(a->r), n);
 	if ((word & WORD_AWAKE) != 0)
 		fail("AWAKE is set of %s, and nobody is awake", name_of(a->r));

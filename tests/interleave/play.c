@@ -56,6 +56,21 @@ give_memory(void *state, void *p, size_t size)
 	region_free(p, size);
 }
 
+/* The condition of a request: a plain variable that the lock guards.  */
+static int
+var_is_set(void *arg)
+{
+	uint64_t *var = arg;
+	uint64_t value;
+
+	if (!sched_in_fiber())
+		return *var != 0;
+	sched_point((uintptr_t)var, false);
+	value = *(const uint64_t *)model_read(var, sizeof(*var), "the script");
+	sched_done((uintptr_t)var, false);
+	return value != 0;
+}
+
 static struct lk_options
 options_of(const struct step *t)
 {
@@ -64,16 +79,20 @@ options_of(const struct step *t)
 	o.flags = t->flags;
 	o.timeout_ns = t->within_ns;
 	o.priority = t->priority;
-	o.lease_ns = (uint64_t)t->lease_ns;
-	o.max_hold_ns = (uint64_t)t->max_hold_ns;
+	o.lease_ns = t->lease_ns;
+	o.max_hold_ns = t->max_hold_ns;
+	if (t->when != 0) {
+		o.condition = var_is_set;
+		o.condition_arg = play.var[t->when - 1];
+	}
 	return o;
 }
 
 static bool
 has_options(const struct step *t)
 {
-	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->lease_ns != 0 ||
-	       t->max_hold_ns != 0;
+	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
+	       t->lease_ns != 0 || t->max_hold_ns != 0;
 }
 
 /* The fence of a grant as it is written down, without a step. */
@@ -474,12 +493,17 @@ touch_var(const struct step *t)
 	uint64_t *var = play.var[t->name[0]];
 
 	if (sched_in_fiber()) {
-		sched_point((uintptr_t)var, t->verb == VERB_WRITE);
-		if (t->verb == VERB_WRITE)
-			(void)model_write(var, sizeof(*var), "the script");
+		const bool writes = t->verb != VERB_READ;
+		uint64_t *at = var;
+
+		sched_point((uintptr_t)var, writes);
+		if (writes)
+			at = model_write(var, sizeof(*var), "the script");
 		else
 			(void)model_read(var, sizeof(*var), "the script");
-		sched_done((uintptr_t)var, t->verb == VERB_WRITE);
+		if (t->verb == VERB_SET)
+			*at = 1;
+		sched_done((uintptr_t)var, writes);
 	}
 	return 0;
 }
@@ -589,6 +613,7 @@ do_step(const struct step *t)
 				     (uint64_t)t->within_ns);
 	case VERB_READ:
 	case VERB_WRITE:
+	case VERB_SET:
 		return touch_var(t);
 	default:
 		return step_alone(t);
@@ -668,8 +693,10 @@ play_setup(const struct script *s)
 			grant_stamps_refill(
 				play.owner[i]); /* else the first call would not be quick */
 	}
-	for (unsigned i = 0; i < s->n_vars; i++)
+	for (unsigned i = 0; i < s->n_vars; i++) {
 		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
+		*play.var[i] = 0;
+	}
 	play_steps(&s->setup, seen);
 }
 

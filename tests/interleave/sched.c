@@ -76,6 +76,12 @@ pass_time(uint64_t now)
 	}
 }
 
+void
+sched_pass_time(uint64_t ns)
+{
+	pass_time(world.now + ns);
+}
+
 static unsigned
 add_ready(struct option *o, unsigned n, const struct fiber *but)
 {

@@ -173,15 +173,18 @@ read_options(struct reader *r, struct step *t)
 			t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		} else if (strcmp(r->word, "lease") == 0) {
 			need_word(r, "a time in ms");
-			t->lease_ns = (int64_t)number(r, r->word) * 1000000;
+			t->lease_ns = (uint64_t)number(r, r->word) * 1000000;
 		} else if (strcmp(r->word, "max_hold") == 0) {
 			need_word(r, "a time in ms");
-			t->max_hold_ns = (int64_t)number(r, r->word) * 1000000;
-		} else if (strcmp(r->word, "renews") == 0) {
+			t->max_hold_ns = (uint64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "renewed") == 0) {
 			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
 			need_word(r, "a priority");
 			t->priority = priority(r, r->word);
+		} else if (strcmp(r->word, "when") == 0) {
+			need_word(r, "a variable");
+			t->when = 1 + intern(r, r->s->var, &r->s->n_vars, VARS_MAX, r->word);
 		} else if (strcmp(r->word, "parents") == 0) {
 			t->flags |= LK_PARENTS;
 		} else if (strcmp(r->word, "nowait") == 0) {
@@ -261,10 +264,10 @@ read_arguments(struct reader *r, struct step *t)
 		break;
 	case VERB_DOWNGRADE:
 	case VERB_RELEASE:
+	case VERB_RENEW:
+	case VERB_CHECK:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
-	case VERB_CHECK:
-	case VERB_RENEW:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -277,6 +280,11 @@ read_arguments(struct reader *r, struct step *t)
 		read_name(r, t);
 		need_word(r, "a fence");
 		t->within_ns = number(r, r->word);
+		break;
+	case VERB_SERVE:
+		r->rest += strspn(r->rest, " ");
+		if (isdigit((unsigned char)*r->rest) && next_word(r))
+			t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;
 	case VERB_FILL:
 		need_word(r, "how many");
@@ -294,6 +302,7 @@ read_arguments(struct reader *r, struct step *t)
 		break;
 	case VERB_READ:
 	case VERB_WRITE:
+	case VERB_SET:
 		need_word(r, "a variable");
 		t->name[0] = intern(r, r->s->var, &r->s->n_vars, VARS_MAX, r->word);
 		break;
@@ -310,7 +319,6 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_GROWS:
 	case VERB_INSIDE:
 	case VERB_SHARE:
-	case VERB_SERVE:
 	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:
@@ -493,5 +501,6 @@ script_read(struct script *s, const char *path)
 	(void)fclose(f);
 	if (strstr(s->url, "events=") == NULL) /* what a script does not look at makes no steps */
 		add_setting(s, "events", "off");
-	add_setting(s, "manual", "1");
+	if (strstr(s->url, "manual=") == NULL)
+		add_setting(s, "manual", "1");
 }

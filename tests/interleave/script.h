@@ -50,15 +50,16 @@ enum {
 	X(FOLDS, folds)               \
 	X(READ, read)                 \
 	X(WRITE, write)               \
+	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
 	X(SHARE, share)               \
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(SERVING, serving)           \
 	X(CHECK, check)               \
 	X(RENEW, renew)               \
-	X(SERVING, serving)           \
 	X(YIELD, yield)
 
 enum verb {
@@ -76,12 +77,13 @@ enum verb {
 	X(inval, LK_E_INVAL)                  \
 	X(nomem, LK_E_NOMEM)                  \
 	X(stale, LK_E_STALE)                  \
+	X(lost, LK_E_LOST)                    \
+	X(suspect, LK_E_SUSPECT)              \
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
 	X(ring, LK_E_DEADLOCK)                \
-	X(closed, LK_E_CLOSED)                \
-	X(suspect, LK_E_SUSPECT)              \
-	X(lost, LK_E_LOST)
+	X(condition, LK_E_CONDITION)          \
+	X(closed, LK_E_CLOSED)
 
 enum result {
 #define RESULT_ENUM(name, code) RESULT_##name,
@@ -100,9 +102,10 @@ struct step {
 	unsigned label; /* what the grant, or the handle, is called */
 	uint32_t flags;
 	int64_t within_ns;
-	int64_t lease_ns;
-	int64_t max_hold_ns;
+	uint64_t lease_ns;
+	uint64_t max_hold_ns;
 	int32_t priority;
+	unsigned when;     /* 0: always; else if variable `when - 1` is set */
 	unsigned expected; /* one bit for each result */
 	unsigned line;
 };

@@ -115,6 +115,9 @@ void *fiber_prepare(unsigned i, void (*entry)(void));
 /* Where the frames of a fiber that does not run end: what is below is gone. */
 uintptr_t fiber_frame(const struct fiber *f);
 
+/* The clock goes on by so much. */
+void sched_pass_time(uint64_t ns);
+
 /* sched.c */
 void sched_run(void (*body)(unsigned fiber)); /* one schedule, until its end */
 void sched_point(uintptr_t at, bool writes);  /* before a step */

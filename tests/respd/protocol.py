@@ -61,11 +61,16 @@ def ask(s, wanted, *words):
     expect(s, wanted)
 
 
-def integer(s, *words):
-    s.sendall(request(*words))
+def receive_line(s):
     line = b""
     while not line.endswith(b"\r\n"):
         line += receive(s, 1)
+    return line
+
+
+def integer(s, *words):
+    s.sendall(request(*words))
+    line = receive_line(s)
     assert line.startswith(b":"), line
     return int(line[1:])
 
@@ -198,6 +203,38 @@ def test_errors_are_one_line():
         ask(s, b"-ERR unknown command 'a  b'\r\n", "a\r\nb")
 
 
+def test_too_big_a_transaction_is_refused():
+    part = bytes(64 * MB)
+    with connect() as s:
+        ask(s, b"+OK\r\n", "MULTI")
+        for _ in range(3):
+            ask(s, b"+QUEUED\r\n", "SET", "part", part)
+        ask(s, b"-ERR too big a transaction\r\n", "SET", "part", part)
+        ask(s, b"+QUEUED\r\n", "SET", "small", 1)
+        refusal = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
+        ask(s, refusal, "EXEC")
+        ask(s, b":0\r\n", "EXISTS", "part", "small")
+
+
+def test_a_transaction_ends_with_its_connection():
+    with connect() as s:
+        s.sendall(request("MULTI") + request("SET", "left", 1))
+        expect(s, b"+OK\r\n+QUEUED\r\n")
+    with connect() as s:
+        ask(s, b":0\r\n", "EXISTS", "left")
+
+
+def test_a_transaction_whose_locks_are_refused_is_over():
+    with connect() as s:
+        s.sendall(request("MULTI") + request("SET", "fine", 1) + request("GET", "k" * 4093))
+        expect(s, b"+OK\r\n+QUEUED\r\n+QUEUED\r\n")
+        s.sendall(request("EXEC"))
+        expect(s, b"-ERR key is too long")
+        receive_line(s)
+        ask(s, b":0\r\n", "EXISTS", "fine")
+        ask(s, b"-ERR EXEC without MULTI\r\n", "EXEC")
+
+
 # ------------------------------------------------------------------------------- clients
 
 
@@ -326,4 +363,5 @@ def main():
     return failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

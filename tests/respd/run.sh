@@ -72,7 +72,7 @@ start() { # start OPTION...: a server on a free port; the port is known when it 
 stop() { # ends the server; it must end well (sanitizers and leaks say otherwise) and print the rest
 	local rc
 
-	kill -TERM "$server"
+	kill -TERM "$server" 2>/dev/null # it may have ended by itself
 	cat <&"$server_out" >"$tmp/server.out"
 	wait "$server"
 	rc=$?
@@ -122,6 +122,10 @@ requests_come_through_a_pipe() {
 		[ "$(printf '%s\n' 'GET "pi\x00e"' | redis-cli -p "$port")" = 10000 ]
 }
 
+it_has_no_thread_but_one() {
+	[ "$(ls "/proc/$server/task")" = "$server" ]
+}
+
 it_tells_about_its_locks() {
 	local grants
 
@@ -140,6 +144,19 @@ the_protocol_bears_everything() {
 
 nothing_is_lost_or_torn() {
 	"$build/examples/respd-check" --port "$port" --rounds "$rounds" >"$tmp/said" 2>&1
+}
+
+# With commands that are put aside after every step.
+commands_wait_and_others_do_not() {
+	tests/respd/waiting.py "$port" >"$tmp/said" 2>&1
+}
+
+a_command_that_waits_too_long_is_refused() {
+	tests/respd/waiting.py "$port" refused_after_a_while >"$tmp/said" 2>&1
+}
+
+it_ends_while_commands_wait() {
+	RESPD_PID=$server tests/respd/waiting.py "$port" ends_while_commands_wait >"$tmp/said" 2>&1
 }
 
 # Every check of the checker must see what is wrong, and none may fail for another reason.
@@ -222,38 +239,59 @@ try() { # try NAME: the function of that name, counted
 	verdict $? "${1//_/ }"
 }
 
-start --threads 4
-verdict $? "the server starts"
-try commands_are_answered_as_by_redis
-try commands_are_listed
-try values_are_any_bytes
-try requests_come_through_a_pipe
-try it_tells_about_its_locks
-try the_protocol_bears_everything
-try a_wrong_start_is_refused
+# begin OPTION...: a server, counted; finish: its end, counted
+begin() {
+	start "$@"
+	verdict $? "the server starts with $*"
+}
+finish() {
+	stop
+	verdict $? "the server stops cleanly"
+}
+
+for mode in "--threads 4" "--async"; do
+	# shellcheck disable=SC2086 # words of an option
+	begin $mode
+	try commands_are_answered_as_by_redis
+	try commands_are_listed
+	try values_are_any_bytes
+	try requests_come_through_a_pipe
+	try it_tells_about_its_locks
+	try the_protocol_bears_everything
+	try a_wrong_start_is_refused
+	try nothing_is_lost_or_torn
+	[ "$mode" != --async ] || [ -n "$sanitized" ] || try it_has_no_thread_but_one
+	finish
+	try the_statistics_are_printed
+done
+
+begin --threads 3 --stripes 1
 try nothing_is_lost_or_torn
-stop
-verdict $? "the server stops cleanly"
-try the_statistics_are_printed
+finish
 
-start --threads 3 --stripes 1
-verdict $? "the server starts with one stripe"
+begin --async --steps 1
 try nothing_is_lost_or_torn
-stop
-verdict $? "the server stops cleanly"
+try commands_wait_and_others_do_not
+try it_ends_while_commands_wait
+finish
 
-start --threads 4 --no-locks
-verdict $? "the server starts without locks"
-try without_locks_it_is_seen
-stop
-verdict $? "the server stops cleanly without locks"
+begin --async --steps 1 --timeout 50
+try a_command_that_waits_too_long_is_refused
+finish
 
-few_descriptors=120
-start --threads 4
-verdict $? "the server starts with few descriptors"
-try too_many_clients_are_told_so
-stop
-verdict $? "the server stops cleanly with few descriptors"
+for mode in "--threads 4" "--async"; do
+	# shellcheck disable=SC2086 # words of an option
+	begin --no-locks $mode
+	try without_locks_it_is_seen
+	finish
+
+	few_descriptors=120
+	# shellcheck disable=SC2086 # words of an option
+	begin $mode
+	few_descriptors=
+	try too_many_clients_are_told_so
+	finish
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

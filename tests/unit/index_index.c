@@ -110,7 +110,7 @@ take(const struct name *n, lk_mode m)
 static void
 drop(struct lk_resource *r, lk_mode m)
 {
-	cr_assert(line_exit(r, m));
+	cr_assert(line_exit(r, m, &(uint64_t){ 0 }));
 }
 
 static uint64_t

@@ -69,7 +69,7 @@ hold(int name, lk_mode m)
 static void
 gives_up(int name, lk_mode m)
 {
-	if (!line_exit(&names[name], m))
+	if (!line_exit(&names[name], m, &(uint64_t){ 0 }))
 		line_pass_on(&lot, &names[name], &tallies);
 }
 

@@ -54,7 +54,8 @@ Test(line_quick, flags)
 		word_is(&one, rows[i].flags + WORD_IS_ONE);
 
 		shim_store(&one.word, w, SHIM_RELAXED);
-		cr_expect_eq(line_exit(&one, LK_S), rows[i].give_up, "row %zu", i);
+		cr_expect_eq(line_exit(&one, LK_S, &(uint64_t){ 0 }), rows[i].give_up, "row %zu",
+			     i);
 		word_is(&one, rows[i].flags);
 
 		shim_store(&one.word, w, SHIM_RELAXED);
