@@ -542,9 +542,9 @@ step_alone(const struct step *t)
 		return lk_renew(play.owner[t->fiber], play.grant[t->fiber][t->label], 0);
 	case VERB_CHECK:
 		return lk_check(play.owner[t->fiber], play.grant[t->fiber][t->label]);
-	case VERB_SERVE:
+	case VERB_ADVANCE:
 		sched_pass_time((uint64_t)t->within_ns);
-		return lk_serve(play.m, NULL);
+		return 0;
 	case VERB_YIELD:
 		if (sched_in_fiber())
 			(void)sched_sleep(REGION_START, *(uint32_t *)(uintptr_t)REGION_START,

@@ -278,7 +278,7 @@ read_arguments(struct reader *r, struct step *t)
 		need_word(r, "a fence");
 		t->within_ns = number(r, r->word);
 		break;
-	case VERB_SERVE:
+	case VERB_ADVANCE:
 		need_word(r, "a time in ms");
 		t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;

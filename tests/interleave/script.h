@@ -53,17 +53,14 @@ enum {
 	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
-<<<<<<< HEAD
 	X(RENEW, renew)               \
 	X(CHECK, check)               \
-	X(SERVE, serve)               \
-=======
+	X(ADVANCE, advance)           \
 	X(SHARE, share)               \
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
 	X(SERVING, serving)           \
->>>>>>> 9ab2dca0bf670cd0e2f70d6357c1d9bd6b72d6d2
 	X(YIELD, yield)
 
 enum verb {
