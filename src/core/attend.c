@@ -54,7 +54,7 @@ begin_or_leave(struct pending *s)
 {
 	struct lk_owner *w = pending_owner(s);
 
-	if (w->is_away)
+	if (RD(w->is_away))
 		owner_leave_due(w);
 	else
 		owner_catch_up(w);
@@ -171,7 +171,7 @@ withdraw(struct pending *s)
 		levels_undo(&s->b, &s->l);
 	s->fair_at = s->watch_at = SHIM_NEVER;
 	s->is_withdrawn = true;
-	w->is_due = true;
+	WR(w->is_due, true);
 }
 
 void

@@ -70,7 +70,7 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(w->is_due)) /* (Z3) */
+	if (unlikely(RD(w->is_due))) /* (Z3) */
 		owner_catch_up(w);
 	open_latch(w);
 }
@@ -78,7 +78,7 @@ call_end_shared(struct lk_owner *w)
 void
 call_away_shared(struct lk_owner *w)
 {
-	w->is_away = true;
+	WR(w->is_away, true);
 	shim_store(&w->away, 1u, SHIM_SEQ_CST);
 	open_latch(w);
 }
@@ -101,10 +101,11 @@ interrupt(struct lk_owner *w)
 void
 call_sleeps_shared(struct lk_owner *w)
 {
-	w->is_away = true;
+	WR(w->is_away, true);
 	shim_store(&w->away, 1u, SHIM_SEQ_CST); /* before the look (U4) */
-	w->is_due |= w->n_pending != 0 && shim_load(&w->news, SHIM_SEQ_CST) != 0;
-	if (unlikely(w->is_due)) /* or it became so when the call was away before */
+	if (w->n_pending != 0 && shim_load(&w->news, SHIM_SEQ_CST) != 0)
+		WR(w->is_due, true);
+	if (unlikely(RD(w->is_due))) /* or it became so when the call was away before */
 		interrupt(w);
 	open_latch(w);
 }
@@ -113,7 +114,7 @@ void
 call_back_shared(struct lk_owner *w)
 {
 	take_latch(w);
-	w->is_away = false;
+	WR(w->is_away, false);
 	shim_store(&w->away, 0u, SHIM_RELAXED);
 }
 
@@ -136,7 +137,7 @@ owner_share(struct lk_owner *w)
 void
 owner_leave_due(struct lk_owner *w)
 {
-	w->is_due = true;
+	WR(w->is_due, true);
 	interrupt(w);
 }
 
@@ -144,12 +145,13 @@ bool
 owner_seize(struct lk_owner *w, uint64_t id)
 {
 	latch_lock(&w->latch);
-	if (shim_load(&w->id, SHIM_ACQUIRE) != id ||
-	    shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE) {
+	/* In this order: what opens it anew has no latch, and writes the state last. */
+	if (shim_load(&w->state, SHIM_ACQUIRE) == OWNER_FREE ||
+	    shim_load(&w->id, SHIM_ACQUIRE) != id) {
 		latch_unlock(&w->latch);
 		return false;
 	}
-	if (!w->is_away) {
+	if (!RD(w->is_away)) {
 		owner_moves(w);
 		return true;
 	}
@@ -169,7 +171,7 @@ void
 owner_catch_up(struct lk_owner *w)
 {
 	do {
-		w->is_due = false;
+		WR(w->is_due, false);
 		pending_catch_up(w);
-	} while (w->is_due); /* one may make another begin anew */
+	} while (RD(w->is_due)); /* one may make another begin anew */
 }

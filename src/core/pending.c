@@ -362,7 +362,11 @@ count_less(struct lk_owner *w)
 		w->pending_names = 0;
 		return;
 	}
-	cds_list_for_each(node, &w->pending) w->is_due |= pending_of(node)->is_withdrawn;
+	cds_list_for_each(node, &w->pending)
+	{
+		if (pending_of(node)->is_withdrawn)
+			WR(w->is_due, true);
+	}
 }
 
 void
@@ -408,14 +412,14 @@ pending_settle_or_leave(struct pending *s)
 	struct lk_owner *w = pending_owner(s);
 	struct posture p;
 
-	if (w->is_away) {
+	if (RD(w->is_away)) {
 		owner_leave_due(w);
 		return;
 	}
 	p = pending_act(w);
 	pending_settle(s);
 	pending_act_no_more(w, p);
-	if (w->is_due) /* of others that it made room for */
+	if (RD(w->is_due)) /* of others that it made room for */
 		owner_catch_up(w);
 }
 

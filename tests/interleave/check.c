@@ -144,6 +144,7 @@ add_owner(struct lk_owner *w, void *arg)
 {
 	(void)arg;
 	need_open(&w->latch, "an owner");
+	shared_check(w);
 	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++)
 		add_slot(w, i);
 }
@@ -281,6 +282,7 @@ check_quiescent(void)
 	world.quiet = true;
 	take_accounts();
 	check_lines();
+	shared_check_timers();
 	graph_check();
 	world.quiet = false;
 }

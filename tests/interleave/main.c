@@ -50,6 +50,7 @@ run_schedule(void)
 	region_restore();
 	play = kept;
 	graph_begin();
+	shared_begin();
 	if (setjmp(verdict_jump) != 0)
 		return verdict;
 	sched_run(play_fiber);

@@ -235,6 +235,7 @@ publish(struct place *p, const struct model_call *c, uint64_t x, bool rmw)
 	poke(c, x);
 	check_written(c->by, (uintptr_t)c->at, before.value, x);
 	graph_written(c->by, (uintptr_t)c->at, before.value, x);
+	shared_written(c->by, (uintptr_t)c->at, x);
 }
 
 static unsigned
@@ -446,5 +447,6 @@ model_write(void *at, unsigned size, const char *by)
 	}
 	p->writer = me() + 1;
 	p->written = my_view()->clock[me()];
+	shared_plain_written(by, (uintptr_t)at);
 	return at;
 }

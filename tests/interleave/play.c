@@ -23,6 +23,19 @@ choose_victim(void *arg, const struct lk_deadlock *d)
 	return play_script->ask - 1;
 }
 
+/* An event, and a moment for others. */
+static int
+step_aside(void *arg, const struct lk_event *e)
+{
+	(void)arg;
+	(void)e;
+	if (sched_in_fiber()) {
+		sched_point(REGION_START, true);
+		sched_done(REGION_START, true);
+	}
+	return 0;
+}
+
 static bool
 is_request(enum verb v)
 {
@@ -157,16 +170,18 @@ convert(const struct step *t)
 	lk_mode from = e != NULL ? e->mode : LK_NL;
 	lk_mode to = t->verb == VERB_DOWNGRADE ? LK_S : t->mode[0];
 	lk_mode before = LK_NL;
+	unsigned serial = 0;
 	int rc;
 
 	if (e != NULL) {
+		serial = e->serial;
 		before = book_writes(t->fiber, e->name);
 		e->mode = book_meanwhile(from, to);
 	}
 	rc = t->verb == VERB_DOWNGRADE ? lk_downgrade(w, g)
 				       : lk_convert(w, g, to, has_options(t) ? &o : NULL);
-	if (e == NULL)
-		return rc;
+	if (e == NULL || !e->held || e->serial != serial)
+		return rc; /* it is not ours, or somebody has ended it */
 	book_change(e, rc == 0 ? to : from);
 	if (rc == 0)
 		book_check_fence(t->fiber, e->name, before, to, fence_of(w, g));
@@ -472,6 +487,15 @@ step_alone(const struct step *t)
 		return lk_owner_cancel(play.owner[t->name[0]]);
 	case VERB_OUTSIDE:
 		return lk_external_wait_begin(play.owner[t->fiber], play.owner[t->name[0]]);
+	case VERB_SHARE:
+		return shared_share(t);
+	case VERB_SEIZE:
+		return shared_seize(t);
+	case VERB_ENDS:
+		return shared_ends(t);
+	case VERB_SERVE:
+	case VERB_SERVING:
+		return shared_serve(t);
 	case VERB_INSIDE:
 		return lk_external_wait_end(play.owner[t->fiber]);
 	case VERB_SWEEP:
@@ -591,6 +615,8 @@ play_setup(const struct script *s)
 	config.allocator = &memory;
 	if (s->ask != 0)
 		config.on_victim = choose_victim;
+	if (s->hook != 0)
+		config.on_event = step_aside;
 	config.report = report;
 	config.report_cap = sizeof(report);
 	world.now = 1000000000;

@@ -4,9 +4,10 @@
 #define LK_INTERLEAVE_PLAY_H
 
 #include "core/manager.h"
+#include "lease/timer.h"
 #include "script.h"
 
-enum { BOOK_MAX = 48 };
+enum { BOOK_MAX = 48, NOTES_MAX = 16 };
 
 /* A grant, by what the calls returned: kept apart from all that the library knows. */
 struct entry_of_book {
@@ -17,6 +18,23 @@ struct entry_of_book {
 	unsigned name;
 	lk_mode mode;
 	uint32_t flags;
+};
+
+/* Of a shared owner's thread, from another: a grant is to end.  (shared.c) */
+struct note {
+	uint64_t id; /* of the owner's opening; 0: there is no note */
+	unsigned serial;
+	lk_grant grant;
+	unsigned fiber;
+	unsigned label;
+};
+
+/* A grant that ends when its time has come. */
+struct ending {
+	struct timer timer;
+	bool is_set;
+	unsigned fiber;
+	unsigned label;
 };
 
 struct play {
@@ -32,6 +50,10 @@ struct play {
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
 	uint64_t fence[NAMES_MAX]; /* the largest that was given out */
+	struct lk_owner *shared[FIBERS_MAX];
+	uint64_t shared_id[FIBERS_MAX];
+	struct note note[NOTES_MAX];
+	struct ending ending[FIBERS_MAX];
 };
 
 extern struct play play;
@@ -80,6 +102,14 @@ unsigned seats_number(uint32_t offset);
 void graph_step(void);
 /* Nobody can go on by himself: is that for ever? */
 void graph_check(void);
+
+/* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
+void shared_check(const struct lk_owner *w);
+void shared_check_timers(void);
+int shared_share(const struct step *t);
+int shared_seize(const struct step *t);
+int shared_ends(const struct step *t);
+int shared_serve(const struct step *t);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -254,6 +254,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_DOWNGRADE:
 	case VERB_RELEASE:
 	case VERB_UNHANDLE:
+	case VERB_ENDS:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -276,6 +277,11 @@ read_arguments(struct reader *r, struct step *t)
 		need_word(r, "an owner");
 		t->name[0] = find_fiber(r, r->word);
 		break;
+	case VERB_SEIZE:
+		need_word(r, "an owner");
+		t->name[0] = find_fiber(r, r->word);
+		read_label(r, t);
+		break;
 	case VERB_READ:
 	case VERB_WRITE:
 		need_word(r, "a variable");
@@ -293,6 +299,9 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SHUTDOWN:
 	case VERB_GROWS:
 	case VERB_INSIDE:
+	case VERB_SHARE:
+	case VERB_SERVE:
+	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:
 		break;
@@ -363,6 +372,8 @@ search_field(struct script *s, const char *name)
 		return &s->random;
 	if (strcmp(name, "cold") == 0)
 		return &s->cold;
+	if (strcmp(name, "hook") == 0)
+		return &s->hook;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -380,8 +391,8 @@ read_search(struct reader *r)
 		unsigned *field = search_field(r->s, r->word);
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
-			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N or "
-				  "cold=1 is wanted");
+			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
+				  "hook=1 or cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }
@@ -470,4 +481,5 @@ script_read(struct script *s, const char *path)
 	(void)fclose(f);
 	if (strstr(s->url, "events=") == NULL) /* what a script does not look at makes no steps */
 		add_setting(s, "events", "off");
+	add_setting(s, "manual", "1");
 }

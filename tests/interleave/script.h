@@ -52,6 +52,11 @@ enum {
 	X(WRITE, write)               \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
+	X(SHARE, share)               \
+	X(SEIZE, seize)               \
+	X(ENDS, ends)                 \
+	X(SERVE, serve)               \
+	X(SERVING, serving)           \
 	X(YIELD, yield)
 
 enum verb {
@@ -108,6 +113,7 @@ struct script {
 	unsigned most[SURPRISES];
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
+	unsigned hook;   /* events have a hook, in which others may go on */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];

@@ -44,6 +44,7 @@ struct fiber {
 	uintptr_t next; /* the word of its next step */
 	uintptr_t futex;
 	uint64_t deadline;
+	bool serves;       /* it has nothing to do but what timers ask for */
 	bool may_be_early; /* its sleep may end before everybody sleeps */
 	unsigned n_watched;
 	uintptr_t watched[WATCHED_MAX]; /* read since it last paused */
@@ -120,6 +121,8 @@ void sched_point(uintptr_t at, bool writes);  /* before a step */
 void sched_done(uintptr_t at, bool wrote);    /* after it */
 bool sched_sleep(uintptr_t at, uint32_t value, uint64_t deadline, bool may_be_early);
 void sched_wake(uintptr_t at);
+/* Sleep as one that serves.  False: all others have ended, and there is no deadline. */
+bool sched_serve(uintptr_t at, uint32_t value, uint64_t deadline);
 
 static inline bool
 sched_in_fiber(void)
@@ -136,6 +139,11 @@ void check_quiescent(void);
 void check_word_written(uintptr_t at, uint64_t was, uint64_t is);
 /* … and once any word has it; `by`: the function of the core. */
 void check_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
+
+/* shared.c: latches of owners, and what they hold */
+void shared_begin(void);
+void shared_written(const char *by, uintptr_t at, uint64_t is);
+void shared_plain_written(const char *by, uintptr_t at);
 
 /* graph.c */
 void graph_begin(void);
