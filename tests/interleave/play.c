@@ -551,6 +551,9 @@ step_alone(const struct step *t)
 		return shared_seize(t);
 	case VERB_ENDS:
 		return shared_ends(t);
+	case VERB_ADVANCE:
+		sched_pass_time((uint64_t)t->within_ns);
+		return 0;
 	case VERB_SERVE:
 	case VERB_SERVING:
 		return shared_serve(t);

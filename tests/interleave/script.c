@@ -281,10 +281,9 @@ read_arguments(struct reader *r, struct step *t)
 		need_word(r, "a fence");
 		t->within_ns = number(r, r->word);
 		break;
-	case VERB_SERVE:
-		r->rest += strspn(r->rest, " ");
-		if (isdigit((unsigned char)*r->rest) && next_word(r))
-			t->within_ns = (int64_t)number(r, r->word) * 1000000;
+	case VERB_ADVANCE:
+		need_word(r, "a time in ms");
+		t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;
 	case VERB_FILL:
 		need_word(r, "how many");
@@ -319,6 +318,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_GROWS:
 	case VERB_INSIDE:
 	case VERB_SHARE:
+	case VERB_SERVE:
 	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:

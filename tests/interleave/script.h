@@ -57,6 +57,7 @@ enum {
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(ADVANCE, advance)           \
 	X(SERVING, serving)           \
 	X(CHECK, check)               \
 	X(RENEW, renew)               \

@@ -314,7 +314,6 @@ shared_serve(const struct step *t)
 	bool more;
 	int rc;
 
-	sched_pass_time((uint64_t)t->within_ns);
 	do {
 		const uint32_t seen = shim_load(news, SHIM_ACQUIRE); /* (J3) */
 
