@@ -174,6 +174,9 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "lease") == 0) {
 			need_word(r, "a time in ms");
 			t->lease_ns = (uint64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "max_hold") == 0) {
+			need_word(r, "a time in ms");
+			t->max_hold_ns = (uint64_t)number(r, r->word) * 1000000;
 		} else if (strcmp(r->word, "renewed") == 0) {
 			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
@@ -389,6 +392,8 @@ search_field(struct script *s, const char *name)
 		return &s->cold;
 	if (strcmp(name, "hook") == 0)
 		return &s->hook;
+	if (strcmp(name, "notice") == 0)
+		return &s->notice;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -407,7 +412,7 @@ read_search(struct reader *r)
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
 			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
-				  "hook=1 or cold=1 is wanted");
+				  "hook=1, notice=1 or cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }
@@ -496,5 +501,6 @@ script_read(struct script *s, const char *path)
 	(void)fclose(f);
 	if (strstr(s->url, "events=") == NULL) /* what a script does not look at makes no steps */
 		add_setting(s, "events", "off");
-	add_setting(s, "manual", "1");
+	if (strstr(s->url, "manual=") == NULL)
+		add_setting(s, "manual", "1");
 }

@@ -53,14 +53,14 @@ enum {
 	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
-	X(RENEW, renew)               \
-	X(CHECK, check)               \
-	X(ADVANCE, advance)           \
 	X(SHARE, share)               \
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(ADVANCE, advance)           \
 	X(SERVING, serving)           \
+	X(CHECK, check)               \
+	X(RENEW, renew)               \
 	X(YIELD, yield)
 
 enum verb {
@@ -104,6 +104,7 @@ struct step {
 	uint32_t flags;
 	int64_t within_ns;
 	uint64_t lease_ns;
+	uint64_t max_hold_ns;
 	int32_t priority;
 	unsigned when;     /* 0: always; else if variable `when - 1` is set */
 	unsigned expected; /* one bit for each result */
@@ -123,6 +124,7 @@ struct script {
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
 	unsigned hook;   /* events have a hook, in which others may go on */
+	unsigned notice; /* owners have a callback for notices, in which others may go on */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
