@@ -47,6 +47,8 @@ leased_granted(const struct step *t, struct entry_of_book *e, uint64_t began_at)
 	const lk_grant g = play.grant[t->fiber][e->label];
 
 	e->ends_at = end_of(w, g);
+	if (t->lease_ns != 0 && w->latch.word.v != LATCH_FREE)
+		e->ends_at = world.now; /* somebody is at it: what there is now may be half of it */
 	e->is_implied = is_implied(w, g);
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		struct entry_of_book *a = &play.book[i];
