@@ -253,21 +253,18 @@ int
 acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
 {
-	lk_grant g = 0;
 	int rc = grant_reserve(w);
 
 	q->seated = q->spun = false;
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
-		rc = n != NULL ? acquire_named(w, n, q, &g) : acquire_pinned(w, r, q, &g);
+		rc = n != NULL ? acquire_named(w, n, q, out) : acquire_pinned(w, r, q, out);
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 		else if (unlikely(q->lease != NULL))
-			leases_begin(w, q, g);
+			leases_begin(w, q, *out);
 	}
-	if (likely(rc == 0) && out != NULL)
-		*out = g;
 	return rc;
 }
 
@@ -276,8 +273,12 @@ static int
 acquire_at_last(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 		lk_grant *out)
 {
-	int rc = acquire_untold(w, n, r, q, out);
+	lk_grant g;
+	int rc;
 
+	if (out == NULL)
+		out = &g;
+	rc = acquire_untold(w, n, r, q, out);
 	while (unlikely(rc == CALL_AGAIN)) {
 		w->made_real = 0; /* (H10) */
 		owner_catch_up(w);
@@ -557,7 +558,7 @@ acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, ui
 		return LK_E_NAME;
 	if (!mode_valid(mode))
 		return LK_E_INVAL;
-	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0) &&
+	if (likely(owner_enter(w) == 0) && likely(owner_is_plain(w, few)) &&
 	    likely(index_glimpse(&w->manager->index, &n, &g)) &&
 	    likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
 		return rc;
@@ -578,8 +579,8 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 	struct key k;
 	int rc;
 
-	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
-	    unlikely(owner_enter(w) != 0))
+	if (unlikely(!mode_valid(mode)) || unlikely(owner_enter(w) != 0) ||
+	    unlikely(!owner_is_plain(w, few)))
 		return acquire_slowly(w, bytes, tail, mode, flags, out);
 	if (cache_expects_miss(&w->cache))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
@@ -762,8 +763,8 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	if (unlikely(o != NULL))
 		return acquire_on(w, r, mode, o, out);
 	few = owner_few(w);
-	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
-	    unlikely(owner_enter(w) != 0))
+	if (unlikely(!mode_valid(mode)) || unlikely(owner_enter(w) != 0) ||
+	    unlikely(!owner_is_plain(w, few)))
 		return acquire_on(w, r, mode, NULL, out);
 	if (unlikely(resource_parent(r) != NULL))
 		return acquire_on_path(w, r, mode, few, out);

@@ -71,7 +71,7 @@ write_down(const struct submitted *s, const struct lk_completion *c)
 
 		play.grant[t->fiber][label] = g;
 		if (is_kept(s, g))
-			play_granted(t, t->name[i], t->mode[i], label, g);
+			play_granted(t, t->name[i], t->mode[i], label, g, s->began_at);
 	}
 }
 
@@ -121,7 +121,7 @@ check_completion(const struct submitted *s, unsigned serial, const struct lk_com
 		fail("line %u: %s was refused, and a completion comes", s->step->line, label_of(s));
 	if (c->size != sizeof(*c) || c->kind != LK_DONE || c->id != s->id || c->owner != s->w)
 		fail("line %u: a completion of another request", s->step->line);
-	if (result == RESULTS || (!at_the_end && (s->step->done & 1u << result) == 0))
+	if (result == RESULTS || (!at_the_end && (s->step->completes & 1u << result) == 0))
 		fail("line %u: %s of %s is done with %s", s->step->line, label_of(s),
 		     play_script->fiber[s->step->fiber], c->code == 0 ? "0" : lk_errname(c->code));
 	play.results[result]++;
@@ -176,6 +176,7 @@ begin_request(const struct step *t)
 		.serial = ++play.serials,
 		.w = play.owner[t->fiber],
 		.owner_id = play.owner[t->fiber]->id.v,
+		.began_at = world.now,
 	};
 	return s;
 }
@@ -225,7 +226,7 @@ submit(const struct step *t)
 		rc = lk_submit(here()->queue, s->w, play_script->name[t->name[0]], t->mode[0], o,
 			       completed, arg, &s->id);
 	s->is_told = true;
-	s->is_refused = rc != 0;
+	s->is_refused = play.refused[t->fiber] = rc != 0;
 	if (rc != 0 && s->completions != 0)
 		fail("line %u: a completion came, and the request is refused", t->line);
 	if (rc != 0)
@@ -233,7 +234,7 @@ submit(const struct step *t)
 	return rc;
 }
 
-/* Sleep until the request is done: what it came to. */
+/* Sleep until the request is done: then `?` is about it. */
 static int
 await(const struct step *t)
 {
@@ -246,10 +247,10 @@ await(const struct step *t)
 		const a32 *ended = &here()->ended[t->label];
 		uint32_t seen = shim_load(ended, SHIM_ACQUIRE);
 
-		if (seen != s->before)
-			return s->code;
-		if (s->is_refused)
-			return LK_E_INVAL;
+		if (seen != s->before || s->is_refused) {
+			play.refused[t->fiber] = s->is_refused || s->code != 0;
+			return 0;
+		}
 		if (world.now >= deadline)
 			return LK_E_TIMEDOUT;
 		(void)sched_sleep((uintptr_t)ended, seen, deadline, true);
@@ -293,8 +294,8 @@ keep_reaping(const struct step *t)
 	return rc;
 }
 
-static int
-open_queue(void)
+int
+async_open(void)
 {
 	struct asynchronous *a = here();
 
@@ -342,7 +343,7 @@ async_close(void)
 }
 
 static int
-cancel_request(const struct step *t)
+withdraw(const struct step *t)
 {
 	const struct submitted *s = &here()->request[t->label];
 
@@ -370,13 +371,13 @@ async_step(const struct step *t, int *rc)
 		*rc = keep_reaping(t);
 		return true;
 	case VERB_QUEUE_OPEN:
-		*rc = open_queue();
+		*rc = async_open();
 		return true;
 	case VERB_QUEUE_CLOSE:
 		*rc = close_queue();
 		return true;
-	case VERB_CANCEL_REQUEST:
-		*rc = cancel_request(t);
+	case VERB_WITHDRAW:
+		*rc = withdraw(t);
 		return true;
 	case VERB_TOLD:
 		*rc = here()->told[t->fiber] >= t->named ? 0 : LK_E_STALE;

@@ -61,21 +61,21 @@ check_pair(const struct entry_of_book *a, const struct entry_of_book *b)
 {
 	const struct script *s = play_script;
 
-	if (!b->held || a->fiber == b->fiber ||
+	if (!b->held || a->fiber == b->fiber || leased_is_free(a) || leased_is_free(b) ||
 	    (together[seen_from(a, b)][b->mode] && together[seen_from(b, a)][a->mode]))
 		return;
 	fail("two at once: %s has %s in %s, %s has %s in %s", s->fiber[a->fiber], s->name[a->name],
 	     lk_modename(a->mode), s->fiber[b->fiber], s->name[b->name], lk_modename(b->mode));
 }
 
-static void
-check_against_all(const struct entry_of_book *e)
+void
+book_check(const struct entry_of_book *e)
 {
 	for (unsigned i = 0; i < BOOK_MAX; i++)
 		check_pair(e, &play.book[i]);
 }
 
-void
+struct entry_of_book *
 book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode, uint32_t flags)
 {
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
@@ -83,11 +83,17 @@ book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode, uint32_t f
 
 		if (e->held)
 			continue;
-		*e =
-			(struct entry_of_book){ true, ++play.serials, fiber, label,
-						name, mode,           flags };
-		check_against_all(e);
-		return;
+		*e = (struct entry_of_book){
+			.held = true,
+			.serial = ++play.serials,
+			.fiber = fiber,
+			.label = label,
+			.name = name,
+			.mode = mode,
+			.flags = flags,
+			.ends_at = NEVER,
+		};
+		return e;
 	}
 	fail("more grants than the tester's book has lines");
 }
@@ -108,7 +114,7 @@ void
 book_change(struct entry_of_book *e, lk_mode mode)
 {
 	e->mode = mode;
-	check_against_all(e);
+	book_check(e);
 }
 
 void

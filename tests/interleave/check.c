@@ -4,6 +4,7 @@
  * and pins when nobody can go on by himself, and at the end (W4, H2, Q3, Q5, R1, R6).  Slots: seats.c.
  */
 #include "core/grant.h"
+#include "core/leases.h"
 #include "play.h"
 #include "wait/composite.h"
 #include "wait/watch.h"
@@ -162,10 +163,23 @@ add_owner(struct lk_owner *w, void *arg)
 	(void)arg;
 	need_open(&w->latch, "an owner");
 	shared_check(w);
+	leased_check(w);
 	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++)
 		add_slot(w, i);
 	async_each_level(w, add_level);
 	async_check_owner(w);
+}
+
+/* The memory of a loss. */
+static bool
+add_pin_of_lease(void *object, void *arg)
+{
+	const struct lease *l = object;
+
+	(void)arg;
+	if (l->state == LK_LEASE_LOST)
+		account_of(l->loss.r)->pins++;
+	return true;
 }
 
 static void
@@ -186,8 +200,9 @@ add_pins(void)
 		if (play.handle[i] != NULL)
 			account_of(play.handle[i])->pins++;
 	}
+	slab_each(&play.m->leases, add_pin_of_lease, NULL);
 	if (n_accounts != n)
-		fail("a handle is of an entry that is not in the index");
+		fail("a handle is, or a loss was, of an entry that is not in the index");
 }
 
 static void

@@ -80,6 +80,7 @@ play_options(const struct step *t)
 	o.timeout_ns = t->within_ns;
 	o.priority = t->priority;
 	o.lease_ns = t->lease_ns;
+	o.max_hold_ns = t->max_hold_ns;
 	if (t->when != 0) {
 		o.condition = var_is_set;
 		o.condition_arg = play.var[t->when - 1];
@@ -91,7 +92,7 @@ bool
 play_has_options(const struct step *t)
 {
 	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
-	       t->lease_ns != 0;
+	       t->lease_ns != 0 || t->max_hold_ns != 0;
 }
 
 /* The fence of a grant as it is written down, without a step. */
@@ -119,17 +120,20 @@ name_of(unsigned name)
 }
 
 void
-play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g)
+play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g,
+	     uint64_t began_at)
 {
 	lk_mode before = book_writes(t->fiber, name);
+	struct entry_of_book *e;
 
 	if (play.is_shut)
 		fail("a grant after lk_shutdown() gave 0");
 	play.grant[t->fiber][label] = g;
-	if (t->lease_ns != 0)
-		return; /* the book believes in grants that last */
-	book_add(t->fiber, label, name, mode, t->flags);
-	book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
+	e = book_add(t->fiber, label, name, mode, t->flags);
+	leased_granted(t, e, began_at);
+	book_check(e);
+	if (!leased_is_over(e))
+		book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
 }
 
 static int
@@ -139,6 +143,7 @@ request(const struct step *t)
 	struct lk_options o = play_options(t);
 	const struct lk_options *given = play_has_options(t) ? &o : NULL;
 	const char *name = name_of(t->name[0]);
+	const uint64_t began_at = world.now;
 	unsigned of = t->name[0];
 	lk_grant g = 0;
 	int rc;
@@ -154,7 +159,7 @@ request(const struct step *t)
 		rc = lk_acquire(w, name, t->mode[0], given, &g);
 	}
 	if (rc == 0)
-		play_granted(t, of, t->mode[0], t->label, g);
+		play_granted(t, of, t->mode[0], t->label, g, began_at);
 	return rc;
 }
 
@@ -165,6 +170,7 @@ request_many(const struct step *t)
 	struct lk_request r[BATCH_MAX];
 	struct lk_options o = play_options(t);
 	lk_grant g[BATCH_MAX];
+	const uint64_t began_at = world.now;
 	int rc;
 
 	memset(r, 0, sizeof(r));
@@ -179,7 +185,7 @@ request_many(const struct step *t)
 
 		while (strcmp(play_script->label[label], name_of(t->name[i])) != 0)
 			label++;
-		play_granted(t, t->name[i], t->mode[i], label, g[i]);
+		play_granted(t, t->name[i], t->mode[i], label, g[i], began_at);
 	}
 	return rc;
 }
@@ -194,6 +200,7 @@ convert(const struct step *t)
 	lk_mode from = e != NULL ? e->mode : LK_NL;
 	lk_mode to = t->verb == VERB_DOWNGRADE ? LK_S : t->mode[0];
 	lk_mode before = LK_NL;
+	const bool was_over = leased_was_over(e);
 	unsigned serial = 0;
 	int rc;
 
@@ -204,10 +211,12 @@ convert(const struct step *t)
 	}
 	rc = t->verb == VERB_DOWNGRADE ? lk_downgrade(w, g)
 				       : lk_convert(w, g, to, play_has_options(t) ? &o : NULL);
+	if (e != NULL && e->serial == serial)
+		leased_said(t, e, was_over, rc);
 	if (e == NULL || !e->held || e->serial != serial)
 		return rc; /* it is not ours, or somebody has ended it */
 	book_change(e, rc == 0 ? to : from);
-	if (rc == 0)
+	if (rc == 0 && !leased_is_over(e))
 		book_check_fence(t->fiber, e->name, before, to, fence_of(w, g));
 	return rc;
 }
@@ -215,8 +224,15 @@ convert(const struct step *t)
 static int
 release(const struct step *t)
 {
+	const struct entry_of_book *e = book_find(t->fiber, t->label);
+	const struct entry_of_book was = e != NULL ? *e : (struct entry_of_book){ 0 };
+	const bool was_over = leased_was_over(e);
+	int rc;
+
 	book_remove(t->fiber, t->label);
-	return lk_release(play.owner[t->fiber], play.grant[t->fiber][t->label]);
+	rc = lk_release(play.owner[t->fiber], play.grant[t->fiber][t->label]);
+	leased_said(t, e != NULL ? &was : NULL, was_over, rc);
+	return rc;
 }
 
 static int
@@ -237,11 +253,13 @@ close_owner(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
 
+	const uint64_t id = w->id.v;
 	int rc;
 
 	book_remove_all(t->fiber);
 	play.owner[t->fiber] = NULL;
 	rc = lk_owner_close(w);
+	play.closed_id[t->fiber] = id;
 	play.async.is_open[t->fiber] = false;
 	return rc;
 }
@@ -252,8 +270,12 @@ open_owner(const struct step *t)
 	struct lk_owner_options o = LK_OWNER_OPTIONS_INIT;
 
 	o.priority = t->priority;
+	if (play_script->notice != 0) {
+		o.on_notice = leased_notice;
+		o.notice_arg = (void *)(uintptr_t)t->fiber;
+	}
 	async_opened(t, &o);
-	return lk_owner_open(play.m, t->priority != 0 || t->by_queue || t->by_function ? &o : NULL,
+	return lk_owner_open(play.m, t->priority != 0 || o.on_notice != NULL ? &o : NULL,
 			     &play.owner[t->fiber]);
 }
 
@@ -337,7 +359,7 @@ holders_by_book(unsigned name, unsigned serial)
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		const struct entry_of_book *e = &play.book[i];
 
-		if (e->held && e->name == name && e->serial <= serial)
+		if (e->held && e->name == name && e->serial <= serial && !leased_is_over(e))
 			holders |= 1u << e->fiber;
 	}
 	return holders;
@@ -534,10 +556,17 @@ step_alone(const struct step *t)
 		return lk_external_wait_begin(play.owner[t->fiber], play.owner[t->name[0]]);
 	case VERB_SHARE:
 		return shared_share(t);
+	case VERB_CHECK:
+		return leased_check_grant(t);
+	case VERB_RENEW:
+		return leased_renew(t);
 	case VERB_SEIZE:
 		return shared_seize(t);
 	case VERB_ENDS:
 		return shared_ends(t);
+	case VERB_ADVANCE:
+		sched_pass_time((uint64_t)t->within_ns);
+		return 0;
 	case VERB_SERVE:
 	case VERB_SERVING:
 		return shared_serve(t);
@@ -555,13 +584,6 @@ step_alone(const struct step *t)
 		return spread(t);
 	case VERB_FOLDS:
 		return let_fold(t);
-	case VERB_RENEW:
-		return lk_renew(play.owner[t->fiber], play.grant[t->fiber][t->label], 0);
-	case VERB_CHECK:
-		return lk_check(play.owner[t->fiber], play.grant[t->fiber][t->label]);
-	case VERB_ADVANCE:
-		sched_pass_time((uint64_t)t->within_ns);
-		return 0;
 	case VERB_YIELD:
 		if (sched_in_fiber())
 			(void)sched_sleep(REGION_START, *(uint32_t *)(uintptr_t)REGION_START,
@@ -683,6 +705,8 @@ play_setup(const struct script *s)
 	for (unsigned i = 0; i < s->n_fibers; i++) {
 		world.fiber[i].name = s->fiber[i];
 		options.label = s->fiber[i];
+		options.on_notice = s->notice != 0 ? leased_notice : NULL;
+		options.notice_arg = (void *)(uintptr_t)i;
 		if (lk_owner_open(play.m, &options, &play.owner[i]) != 0)
 			fail("an owner was not opened");
 		if (!s->cold)
@@ -693,6 +717,8 @@ play_setup(const struct script *s)
 		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
 		*play.var[i] = 0;
 	}
+	if (s->queue != 0 && async_open() != 0)
+		fail("the queue was not opened");
 	play_steps(&s->setup, seen);
 }
 
@@ -727,6 +753,7 @@ play_close(void)
 			fail("%s was not closed", play_script->fiber[i]);
 	}
 	async_close();
+	leased_check_closed();
 	rc = lk_close(play.m);
 	if (rc != 0)
 		fail("lk_close() gave %s", lk_errname(rc));

@@ -8,7 +8,7 @@
 #include "lease/timer.h"
 #include "script.h"
 
-enum { BOOK_MAX = 48, NOTES_MAX = 16 };
+enum { BOOK_MAX = 48, NOTES_MAX = 16, TOLD_MAX = 32 };
 
 /* A grant, by what the calls returned: kept apart from all that the library knows. */
 struct entry_of_book {
@@ -19,6 +19,9 @@ struct entry_of_book {
 	unsigned name;
 	lk_mode mode;
 	uint32_t flags;
+	uint64_t ends_at; /* as long as it is promised; NEVER: without end */
+	bool is_implied;
+	bool is_taken_over; /* it was lost, and its owner has the name again */
 };
 
 /* Of a shared owner's thread, from another: a grant is to end.  (shared.c) */
@@ -48,6 +51,7 @@ struct submitted {
 	unsigned completions;
 	struct lk_owner *w;
 	uint64_t owner_id;
+	uint64_t began_at;
 	lk_request_id id;
 	int code;
 	lk_grant grants[BATCH_MAX];
@@ -86,6 +90,12 @@ struct play {
 	struct note note[NOTES_MAX];
 	struct ending ending[FIBERS_MAX];
 	struct asynchronous async;
+	uint64_t closed_id[FIBERS_MAX]; /* openings up to that one were closed */
+	struct {
+		uint64_t id;
+		lk_grant grant;
+	} told[TOLD_MAX]; /* of losses */
+	unsigned n_told;
 };
 
 extern struct play play;
@@ -94,20 +104,23 @@ extern bool play_has_paths; /* some name of the script lies below another */
 /* Results that came of a step, in any schedule: one bit each. */
 extern unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
 
-/* What a step says of its request. */
-struct lk_options play_options(const struct step *t);
-bool play_has_options(const struct step *t);
-/* A request gave this: into the book. */
-void play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g);
-
 void play_setup(const struct script *s);
 void play_fiber(unsigned fiber);
 void play_end(void);
 /* Give all back, close the manager: nothing may be left. */
 void play_close(void);
+/* A request of that step was granted. */
+void play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g,
+		  uint64_t began_at);
+/* What a step says of its request. */
+struct lk_options play_options(const struct step *t);
+bool play_has_options(const struct step *t);
 
 /* book.c: two grants that the contract does not allow side by side end the schedule. */
-void book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode, uint32_t flags);
+struct entry_of_book *book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode,
+			       uint32_t flags);
+/* Does it go with all others? */
+void book_check(const struct entry_of_book *e);
 /* The name of a grant that is in the book. */
 struct entry_of_book *book_find(unsigned fiber, unsigned label);
 void book_change(struct entry_of_book *e, lk_mode mode);
@@ -152,8 +165,26 @@ int shared_seize(const struct step *t);
 int shared_ends(const struct step *t);
 int shared_serve(const struct step *t);
 
+/* leased.c: grants that end by themselves. */
+void leased_granted(const struct step *t, struct entry_of_book *e, uint64_t began_at);
+/* Is it over, so that others may have what the book says is held? */
+bool leased_is_over(const struct entry_of_book *e);
+/* … and is not kept from them any more?  (LE9) */
+bool leased_is_free(const struct entry_of_book *e);
+/* … at the beginning of a call about it: the call will have to say so. */
+bool leased_was_over(const struct entry_of_book *e);
+/* … which gave that. */
+void leased_said(const struct step *t, const struct entry_of_book *e, bool was_over, int rc);
+int leased_check_grant(const struct step *t);
+int leased_renew(const struct step *t);
+void leased_notice(void *arg, const struct lk_notice *n);
+void leased_check(struct lk_owner *w);
+/* When all owners are closed. */
+void leased_check_closed(void);
+
 /* async.c: requests that no thread waits for.  False: it is no such step. */
 bool async_step(const struct step *t, int *rc);
+int async_open(void);
 void async_opened(const struct step *t, struct lk_owner_options *o);
 void async_close(void);
 /* Nobody can go on by himself: is nothing left to do? */

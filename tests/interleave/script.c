@@ -166,8 +166,8 @@ read_options(struct reader *r, struct step *t)
 	while (next_word(r)) {
 		if (strcmp(r->word, "->") == 0) {
 			t->expected = read_results(r);
-		} else if (strcmp(r->word, "done") == 0) {
-			t->done = read_results(r);
+		} else if (strcmp(r->word, "gives") == 0) {
+			t->completes = read_results(r);
 		} else if (strcmp(r->word, "most") == 0) {
 			need_word(r, "how many");
 			t->named = number(r, r->word);
@@ -186,6 +186,9 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "lease") == 0) {
 			need_word(r, "a time in ms");
 			t->lease_ns = (uint64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "max_hold") == 0) {
+			need_word(r, "a time in ms");
+			t->max_hold_ns = (uint64_t)number(r, r->word) * 1000000;
 		} else if (strcmp(r->word, "renewed") == 0) {
 			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
@@ -254,8 +257,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_ACQUIRE:
 	case VERB_TRY:
 	case VERB_ID:
-	case VERB_SUBMIT:
 	case VERB_SPREAD:
+	case VERB_SUBMIT:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
@@ -281,8 +284,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_CHECK:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
+	case VERB_WITHDRAW:
 	case VERB_AWAIT:
-	case VERB_CANCEL_REQUEST:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -338,11 +341,11 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_INSIDE:
 	case VERB_SHARE:
 	case VERB_SERVE:
-	case VERB_SERVING:
-	case VERB_QUEUE_OPEN:
-	case VERB_QUEUE_CLOSE:
 	case VERB_REAP:
 	case VERB_REAPING:
+	case VERB_QUEUE_OPEN:
+	case VERB_QUEUE_CLOSE:
+	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:
 		break;
@@ -365,8 +368,8 @@ read_steps(struct reader *r, struct steps *steps, unsigned fiber)
 	do {
 		struct step t = { .fiber = fiber,
 				  .expected = 1u << RESULT_ok,
-				  .line = r->line,
-				  .done = 1u << RESULT_ok };
+				  .completes = 1u << RESULT_ok,
+				  .line = r->line };
 
 		t.if_ok = next_is(r, '?');
 		if (!next_word(r))
@@ -418,6 +421,10 @@ search_field(struct script *s, const char *name)
 		return &s->cold;
 	if (strcmp(name, "hook") == 0)
 		return &s->hook;
+	if (strcmp(name, "notice") == 0)
+		return &s->notice;
+	if (strcmp(name, "queue") == 0)
+		return &s->queue;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -436,7 +443,7 @@ read_search(struct reader *r)
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
 			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
-				  "hook=1 or cold=1 is wanted");
+				  "hook=1, notice=1, queue=1 or cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }
@@ -525,5 +532,6 @@ script_read(struct script *s, const char *path)
 	(void)fclose(f);
 	if (strstr(s->url, "events=") == NULL) /* what a script does not look at makes no steps */
 		add_setting(s, "events", "off");
-	add_setting(s, "manual", "1");
+	if (strstr(s->url, "manual=") == NULL)
+		add_setting(s, "manual", "1");
 }

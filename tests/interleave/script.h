@@ -18,28 +18,12 @@ enum {
 	WORD_MAX = 64,
 };
 
-/* async.c: those that come with a result of a request; and others. */
-#define ASYNC_REQUEST_LIST(X)             \
-	X(SUBMIT, submit)                 \
-	X(SUBMIT_MANY, submit_many)       \
-	X(SUBMIT_CONVERT, submit_convert) \
-	X(AWAIT, await)
-
-#define ASYNC_LIST(X)                     \
-	X(QUEUE_OPEN, queue_open)         \
-	X(QUEUE_CLOSE, queue_close)       \
-	X(REAP, reap)                     \
-	X(REAPING, reaping)               \
-	X(CANCEL_REQUEST, cancel_request) \
-	X(TOLD, told)
-
 #define VERB_LIST(X)                  \
 	X(ACQUIRE, acquire)           \
 	X(TRY, try)                   \
 	X(ID, id)                     \
 	X(ON, on)                     \
 	X(MANY, many)                 \
-	ASYNC_REQUEST_LIST(X)         \
 	X(CONVERT, convert)           \
 	X(CAN, can)                   \
 	X(DOWNGRADE, downgrade)       \
@@ -69,15 +53,24 @@ enum {
 	X(SET, set)                   \
 	X(OUTSIDE, outside)           \
 	X(INSIDE, inside)             \
-	X(RENEW, renew)               \
-	X(CHECK, check)               \
-	X(ADVANCE, advance)           \
 	X(SHARE, share)               \
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(SUBMIT, submit)             \
+	X(SUBMIT_MANY, submit_many)   \
+	X(SUBMIT_CONVERT, converts)   \
+	X(WITHDRAW, withdraw)         \
+	X(AWAIT, await)               \
+	X(REAP, reap)                 \
+	X(REAPING, reaping)           \
+	X(QUEUE_OPEN, queue_open)     \
+	X(QUEUE_CLOSE, queue_close)   \
+	X(TOLD, told)                 \
+	X(ADVANCE, advance)           \
 	X(SERVING, serving)           \
-	ASYNC_LIST(X)                 \
+	X(CHECK, check)               \
+	X(RENEW, renew)               \
 	X(YIELD, yield)
 
 enum verb {
@@ -121,14 +114,15 @@ struct step {
 	uint32_t flags;
 	int64_t within_ns;
 	uint64_t lease_ns;
+	uint64_t max_hold_ns;
 	int32_t priority;
-	unsigned when;     /* 0: always; else if variable `when - 1` is set */
-	unsigned expected; /* one bit for each result */
-	unsigned done;     /* what may come of a request that is submitted */
-	unsigned named;    /* the label that stood before `as`; or a number */
-	bool releases;     /* its callback gives back what it was granted */
-	bool by_queue;     /* notices of an owner: through the queue, … */
-	bool by_function;  /* … or by a function, at once */
+	unsigned when;      /* 0: always; else if variable `when - 1` is set */
+	unsigned expected;  /* one bit for each result */
+	unsigned completes; /* … of the completion */
+	unsigned named;     /* the label that stood before `as`; or a number */
+	bool releases;      /* its callback gives back what it was granted */
+	bool by_queue;      /* notices of an owner: through the queue, … */
+	bool by_function;   /* … or by a function, at once */
 	unsigned line;
 };
 
@@ -145,6 +139,8 @@ struct script {
 	unsigned random; /* schedules at random in a short run */
 	unsigned cold;   /* owners that have never had a grant */
 	unsigned hook;   /* events have a hook, in which others may go on */
+	unsigned notice; /* owners have a callback for notices, in which others may go on */
+	unsigned queue;  /* there is one */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
