@@ -178,6 +178,24 @@ Test(async, a_conversion_waits_and_goes_ahead_of_new_requests)
 	loop_close(&l);
 }
 
+Test(async, an_owner_that_asks_for_the_same_conversion_itself_sleeps_and_the_request_comes_after_it)
+{
+	struct loop l;
+	struct lk_options soon = { .size = sizeof(soon), .timeout_ns = 20000000 };
+	lk_grant g;
+
+	loop_open(&l, NULL, 2);
+	g = take(l.w[0], "a", LK_S);
+	(void)take(l.w[1], "a", LK_S);
+	ok(lk_submit_convert(l.q, l.w[0], g, LK_X, NULL, NULL, NULL, &l.id));
+	is(lk_convert(l.w[0], g, LK_X, &soon), LK_E_TIMEDOUT);
+	nothing_more(&l);
+	ok(lk_release_all(l.w[1]));
+	(void)next_done(&l, 0);
+	is(lk_holds(l.w[0], "a", 1), LK_X);
+	loop_close(&l);
+}
+
 Test(async, a_batch_is_granted_as_a_whole)
 {
 	const struct lk_request r[] = { { "x", LK_X, 0, 0 },

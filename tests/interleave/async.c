@@ -168,7 +168,8 @@ begin_request(const struct step *t)
 
 	if (here()->queue == NULL)
 		fail("line %u: there is no queue", t->line);
-	if (s->step != NULL && !s->is_refused && s->completions == 0)
+	if (s->step != NULL &&
+	    (s->step->fiber != t->fiber || (!s->is_refused && s->completions == 0)))
 		fail("line %u: there is a request of that label", t->line);
 	*s = (struct submitted){
 		.step = t,
@@ -529,6 +530,14 @@ async_check_owner(struct lk_owner *w)
 		fail("a call has ended, and did not begin anew what it withdrew (U6)");
 	if (n != w->n_pending)
 		fail("%u requests wait, and their owner counts %u (U1)", n, w->n_pending);
+}
+
+/* Of a request it may be set by who rings late: he finds nobody when it is fired.  (U1) */
+bool
+async_timers_only(const struct timer *t)
+{
+	return t == NULL || (t->fire == attend_fire && async_timers_only(t->child) &&
+			     async_timers_only(t->next));
 }
 
 void

@@ -189,6 +189,7 @@ void async_opened(const struct step *t, struct lk_owner_options *o);
 void async_close(void);
 /* Nobody can go on by himself: is nothing left to do? */
 void async_check(void);
+bool async_timers_only(const struct timer *t);
 void async_check_owner(struct lk_owner *w);
 /* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
 void async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
