@@ -272,10 +272,15 @@ static int
 reap(const struct step *t)
 {
 	struct lk_queue *q = here()->queue;
+	unsigned closed;
 	int n;
 
 	if (q == NULL)
 		fail("line %u: there is no queue", t->line);
+	closed = 0;
+	for (unsigned i = 0; i < world.n_fibers; i++)
+		closed |= here()->is_open[i] ? 0 : 1u << i;
+	here()->closed_before[t->fiber] = closed;
 	here()->reaping++;
 	n = lk_queue_dispatch(q, t->named != 0 ? t->named : REAP_MOST);
 	here()->reaping--;
@@ -398,6 +403,9 @@ told(void *arg, const struct lk_notice *says)
 
 	if (at_once && !here()->is_open[fiber])
 		fail("%s is told something, and has closed (X2)", play_script->fiber[fiber]);
+	if (!at_once && !world_weak && world.current != NULL &&
+	    (here()->closed_before[world.current - world.fiber] & 1u << fiber) != 0)
+		fail("%s is told something, and had closed before (X1)", play_script->fiber[fiber]);
 	if (says->size != sizeof(*says) || says->kind != LK_NOTICE_BLOCKING ||
 	    !book_conflict(says->held, says->wanted))
 		fail("%s is told that its %s is in the way of %s", play_script->fiber[fiber],

@@ -66,9 +66,10 @@ struct asynchronous {
 	a32 *ended;       /* … of each label: how often; in memory of the script's */
 	unsigned reaping; /* fibers that are in lk_queue_dispatch() */
 	unsigned told[FIBERS_MAX];
-	bool is_open[FIBERS_MAX];       /* its lk_owner_close() has not returned */
-	a32 *bell;                      /* how often it was rung; NULL: it is closed */
-	unsigned gives_all[FIBERS_MAX]; /* a call gives back whatever the owner has */
+	bool is_open[FIBERS_MAX];           /* its lk_owner_close() has not returned; … */
+	unsigned closed_before[FIBERS_MAX]; /* … or had when a dispatch of that fiber's began */
+	a32 *bell;                          /* how often it was rung; NULL: it is closed */
+	unsigned gives_all[FIBERS_MAX];     /* a call gives back whatever the owner has */
 };
 
 struct play {
