@@ -23,7 +23,7 @@ struct detector {
 	struct env *env;
 	struct lot *lot;
 	uint64_t runs;
-	enum lk_victim victim;
+	enum lk_victim victim; /* under the latch, once others know of it */
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
 	struct cds_list_head outside;
@@ -35,6 +35,11 @@ struct detector {
 /* From `delay_ns` the caller knows whether anybody looks; without, nothing is kept.  False: no memory. */
 bool detector_init(struct detector *d, struct env *env, struct lot *lot, bool looks);
 void detector_fini(struct detector *d);
+
+/* Does it keep what it finds?  Else nobody may look. */
+bool detector_keeps(const struct detector *d);
+
+void detector_set_victim(struct detector *d, enum lk_victim victim);
 
 /*
  * `w` waits, as `q`, in the calling thread: is it in a ring?  Then that ends, perhaps with this request.
