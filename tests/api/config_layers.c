@@ -401,3 +401,85 @@ Test(layers, every_setting_has_its_variable)
 		unsetenv(variable);
 	}
 }
+
+/* -------------------------------------------------------------------------- presets */
+
+Test(presets, lie_below_what_their_layer_says)
+{
+	struct lk_manager *m = open_manager("memory:?preset=diagnose&event_ring=64&timed=0");
+
+	value_is(m, "preset", "diagnose");
+	value_is(m, "debug_order", "1");
+	from_is(m, "debug_order", LK_FROM_CALL);
+	value_is(m, "events", "all");
+	value_is(m, "event_ring", "64");
+	value_is(m, "timed", "0");
+	value_is(m, "max_idle", "4096");
+	from_is(m, "max_idle", LK_FROM_DEFAULT);
+	ok(lk_close(m));
+}
+
+Test(presets, lie_above_the_layers_before)
+{
+	struct file f = file_of("event_ring = 64\nmax_idle = 10\n");
+	struct lk_config cfg = { .size = sizeof(cfg), .file = f.path };
+	struct lk_manager *m;
+
+	setenv("LATCHKEY_PRESET", "diagnose", 1);
+	ok(lk_open("memory:?debug_order=0", &cfg, &m));
+	value_is(m, "event_ring", "16384");
+	from_is(m, "event_ring", LK_FROM_ENVIRONMENT);
+	value_is(m, "max_idle", "10");
+	value_is(m, "debug_order", "0");
+	value_is(m, "timed", "1");
+	from_is(m, "preset", LK_FROM_ENVIRONMENT);
+	ok(lk_close(m));
+	file_end(&f);
+}
+
+/* What each of them does is seen in the manager. */
+Test(presets, strict)
+{
+	struct lk_manager *m = open_manager("memory:?preset=strict");
+
+	value_is(m, "strict", "1");
+	is(lk_config_set(m, "fair_after_ns", "5ms", NULL, 0), LK_E_INVAL);
+	ok(lk_close(m));
+}
+
+static int
+count(void *arg, const struct lk_event *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+Test(presets, diagnose)
+{
+	struct lk_manager *m = open_manager("memory:?preset=diagnose");
+	struct lk_event_filter f = { .size = sizeof(f), .kinds = LK_EVENT_ORDER };
+	struct lk_owner *w;
+	int n = 0;
+
+	open_owners(m, &w, 1);
+	ok(lk_acquire(w, "a", LK_X, NULL, NULL)); /* tries are not learnt */
+	ok(lk_acquire(w, "b", LK_X, NULL, NULL));
+	ok(lk_release_all(w));
+	ok(lk_acquire(w, "b", LK_X, NULL, NULL));
+	ok(lk_acquire(w, "a", LK_X, NULL, NULL));
+	ok(lk_event_each(m, &f, count, &n));
+	cr_expect_eq(n, 1);
+	f.kinds = LK_EVENT_RELEASE;
+	n = 0;
+	ok(lk_event_each(m, &f, count, &n));
+	cr_expect_eq(n, 2);
+	close_all(m, &w, 1);
+}
+
+Test(presets, two_in_one_layer_contradict_each_other)
+{
+	refused_file("preset = strict\npreset = diagnose\n", ":2: ", "contradicts");
+	refused_file("preset = strict\nfair_after_ns = 5ms\nstrict = 1\n", "fair_after_ns",
+		     "strict");
+}

@@ -160,7 +160,7 @@ stop_at_third(void *arg, const struct lk_setting *s)
 
 Test(config_each, tells_all)
 {
-	struct lk_manager *m = open_manager("memory:?label=x&preset=throughput");
+	struct lk_manager *m = open_manager("memory:?label=x&preset=diagnose");
 	struct seen seen = { .m = m };
 	unsigned rows = 0;
 	int n = 0;
@@ -232,7 +232,7 @@ Test(config_set, refuses_what_the_manager_was_built_with)
 		{ "separator", "." },       { "index_buckets", "128" }, { "lot_buckets", "512" },
 		{ "event_ring", "2000" },   { "sample_every", "off" },  { "strict", "1" },
 		{ "timed", "1" },           { "debug_order", "1" },     { "label", "other" },
-		{ "preset", "throughput" },
+		{ "preset", "strict" },
 	};
 	struct lk_manager *m = open_manager(NULL);
 
