@@ -229,9 +229,9 @@ Test(config_set, refuses_what_lk_open_refuses)
 Test(config_set, refuses_what_the_manager_was_built_with)
 {
 	static const char *const fixed[][2] = {
-		{ "separator", "." },       { "index_buckets", "128" }, { "lot_buckets", "512" },
-		{ "event_ring", "2000" },   { "sample_every", "off" },  { "strict", "1" },
-		{ "timed", "1" },           { "debug_order", "1" },     { "label", "other" },
+		{ "separator", "." },     { "index_buckets", "128" }, { "lot_buckets", "512" },
+		{ "event_ring", "2000" }, { "sample_every", "off" },  { "strict", "1" },
+		{ "timed", "1" },         { "debug_order", "1" },     { "label", "other" },
 		{ "preset", "strict" },
 	};
 	struct lk_manager *m = open_manager(NULL);

@@ -3,6 +3,7 @@
  * A file of settings with any bytes in it: lk_open refuses it with a code and a sentence that fits and names it, or
  * makes a manager whose settings, written into a file as they are told, are the same again.
  */
+#define _GNU_SOURCE /* memfd_create */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ open_with(const void *bytes, size_t n, char *report, size_t cap, struct lk_manag
 	static const struct lk_allocator small = { small_alloc, small_free, NULL };
 	struct lk_config cfg = LK_CONFIG_INIT;
 	char path[64];
-	int fd = (int)memfd_create("settings", 0);
+	int fd = memfd_create("settings", 0);
 	int rc;
 
 	must(fd >= 0 && write(fd, bytes, n) == (ssize_t)n);
