@@ -89,7 +89,8 @@ LK_API LK_NODISCARD int lk_config_each(struct lk_manager *m,
  *
  *   max_idle           names beyond it go as others come in, as ever
  *   max_reentry        grants that there are stay
- *   timeout_ns, fair_after_ns, spin_ns, spread_after
+ *   timeout_ns, spin_ns, spread_after
+ *   fair_after_ns      but in a strict manager
  *   deadlock_delay_ns  unless it was off when the manager was opened: then there is no memory for what is found
  *   victim             youngest and oldest only if the manager was opened with one of them: else nobody noted when
  *                      owners were opened
@@ -102,10 +103,10 @@ LK_API LK_NODISCARD int lk_config_each(struct lk_manager *m,
  * Ownership   `value` is text as in a URL; "0" and "default" are the default.  `why` gets a sentence on what is
  *             wrong, or "", always ended by a NUL if `cap` > 0; it may be NULL if `cap` is 0.
  * Threads     any; the last one counts.
- * Blocking    no.
+ * Blocking    no; `victim` for a search for a ring that is under way.
  * Ordering    none.  A request that begins later than the call, as far as other locks order them, sees it.
- * Returns     0; LK_E_NOENT: there is no such setting; LK_E_INVAL: a value that lk_open() would not take, or
- *             fair_after_ns in a strict manager; LK_E_UNSUPPORTED: it cannot be changed.  Then nothing has changed.
+ * Returns     0; LK_E_NOENT: there is no such setting; LK_E_INVAL: a value that lk_open() would not take;
+ *             LK_E_UNSUPPORTED: it cannot be changed.  Then nothing has changed.
  */
 LK_API LK_NODISCARD int lk_config_set(struct lk_manager *m, const char *name, const char *value,
 				      char *why, size_t cap);

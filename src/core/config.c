@@ -18,13 +18,14 @@ obstacle(unsigned number, const struct lk_manager *m)
 	case SETTING_max_idle:
 	case SETTING_max_reentry:
 	case SETTING_timeout_ns:
-	case SETTING_fair_after_ns:
 	case SETTING_spin_ns:
 	case SETTING_spread_after:
 	case SETTING_victim:
 	case SETTING_events:
 	case SETTING_log_level:
 		return NULL;
+	case SETTING_fair_after_ns:
+		return (m->flags & LK_STRICT) == 0 ? NULL : "it has no meaning in a strict manager";
 	case SETTING_deadlock_delay_ns:
 		return detector_keeps(&m->detector) ? NULL
 						    : "it was off when the manager was opened, so "
@@ -47,8 +48,10 @@ obstacle(unsigned number, const struct lk_manager *m)
 		return "what was locked before was learnt, or not";
 	case SETTING_label:
 		return "what was told already bears it";
+	case SETTING_preset:
+		return "it stands for others";
 	default:
-		return "it was a start for others, which can be set";
+		return "the manager was built with it";
 	}
 }
 
@@ -110,9 +113,6 @@ change(struct lk_manager *m, unsigned number, uint64_t x, const struct complaint
 	if (why != NULL)
 		return complain(to, LK_E_UNSUPPORTED, "%s: cannot be changed: %s",
 				setting_rows[number].name, why);
-	if (number == SETTING_fair_after_ns && (m->flags & LK_STRICT) != 0)
-		return complain(to, LK_E_INVAL,
-				"fair_after_ns: has no meaning in a strict manager");
 	m->settings.value[number] = x;
 	m->settings.from[number] = LK_FROM_SET;
 	apply(m, number, x);

@@ -216,7 +216,7 @@ Test(config_set, refuses_what_lk_open_refuses)
 	refused(m, "separator", "a", LK_E_INVAL, "separator");
 	refused(m, "strict", "2", LK_E_INVAL, "strict");
 	refused(m, "preset", "nonsense", LK_E_INVAL, "nonsense");
-	refused(strict, "fair_after_ns", "5ms", LK_E_INVAL, "strict");
+	refused(strict, "fair_after_ns", "5ms", LK_E_UNSUPPORTED, "strict");
 	is(lk_config_set(NULL, "max_idle", "1", NULL, 0), LK_E_INVAL);
 	is(lk_config_set(m, NULL, "1", NULL, 0), LK_E_INVAL);
 	is(lk_config_set(m, "max_idle", NULL, NULL, 0), LK_E_INVAL);
