@@ -114,9 +114,9 @@ want_told(struct lk_owner *w, struct lease *l)
 	const struct tracer *t = &w->manager->tracer;
 
 	l->flags &= (uint8_t)~TELL_ANY; /* not that it was suspect */
-	if ((t->kinds & LK_EVENT_EXPIRE) != 0 && t->hook != NULL)
+	if ((shim_load(&t->kinds, SHIM_RELAXED) & LK_EVENT_EXPIRE) != 0 && t->hook != NULL)
 		l->flags |= TELL_EVENT;
-	if ((t->logged & LK_EVENT_EXPIRE) != 0)
+	if ((shim_load(&t->logged, SHIM_RELAXED) & LK_EVENT_EXPIRE) != 0)
 		l->flags |= TELL_EVENT;
 	if (notify_wanted(w))
 		l->flags |= TELL_LOST;
