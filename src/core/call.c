@@ -132,7 +132,7 @@ owner_share_now(struct lk_owner *w)
 void
 owner_share(struct lk_owner *w)
 {
-	if (w->is_latched)
+	if (w->gate == &w->turnstile) /* the latch is held (Z1), whether this call says so or not */
 		return;
 	owner_share_now(w);
 	take_latch(w);

@@ -47,6 +47,11 @@ leased_granted(const struct step *t, struct entry_of_book *e, uint64_t began_at)
 	const lk_grant g = play.grant[t->fiber][e->label];
 
 	e->ends_at = end_of(w, g);
+	if (t->lease_ns != 0 && w->latch.word.v != LATCH_FREE) {
+		/* Somebody is at it, and what there is may be half of it: at least so long, and perhaps longer. */
+		e->ends_at = t->max_hold_ns == 0 ? began_at + t->lease_ns : world.now;
+		e->flags |= LK_RENEW;
+	}
 	e->is_implied = is_implied(w, g);
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		struct entry_of_book *a = &play.book[i];

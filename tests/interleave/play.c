@@ -136,6 +136,25 @@ granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_gr
 		book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
 }
 
+void
+play_granted(const struct step *t, lk_grant g, uint64_t began_at)
+{
+	struct entry_of_book *e = book_find(t->fiber, t->label);
+
+	if (t->verb != VERB_SUBMIT_CONVERT)
+		granted(t, t->name[0], t->mode[0], t->label, g, began_at);
+	else if (e != NULL)
+		book_change(e, t->mode[0]);
+}
+
+static int
+submit(const struct step *t)
+{
+	struct lk_options o = options_of(t);
+
+	return queued_submit(t, has_options(t) ? &o : NULL);
+}
+
 static int
 request(const struct step *t)
 {
@@ -551,6 +570,16 @@ step_alone(const struct step *t)
 		return shared_seize(t);
 	case VERB_ENDS:
 		return shared_ends(t);
+	case VERB_SUBMIT:
+	case VERB_SUBMIT_CONVERT:
+		return submit(t);
+	case VERB_WITHDRAW:
+		return queued_cancel(t);
+	case VERB_AWAIT:
+		return queued_await(t);
+	case VERB_REAP:
+	case VERB_REAPING:
+		return queued_reap(t);
 	case VERB_ADVANCE:
 		sched_pass_time((uint64_t)t->within_ns);
 		return 0;
@@ -700,6 +729,8 @@ play_setup(const struct script *s)
 		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
 		*play.var[i] = 0;
 	}
+	if (s->queue != 0)
+		queued_open();
 	play_steps(&s->setup, seen);
 }
 
@@ -718,6 +749,7 @@ void
 play_end(void)
 {
 	check_counts();
+	queued_check_end();
 	check_end();
 	play_steps(&play_script->after, play_seen[FIBERS_MAX]);
 }
@@ -733,6 +765,7 @@ play_close(void)
 		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)
 			fail("%s was not closed", play_script->fiber[i]);
 	}
+	queued_close();
 	leased_check_closed();
 	rc = lk_close(play.m);
 	if (rc != 0)

@@ -40,6 +40,14 @@ struct ending {
 	unsigned label;
 };
 
+/* A request that no thread waits for.  (queued.c) */
+struct submission {
+	lk_request_id id;
+	uint64_t owner_id;
+	uint64_t began_at;
+	bool is_out; /* accepted, and not completed */
+};
+
 struct play {
 	struct lk_manager *m;
 	struct lk_owner *owner[FIBERS_MAX];
@@ -57,6 +65,11 @@ struct play {
 	uint64_t shared_id[FIBERS_MAX];
 	struct note note[NOTES_MAX];
 	struct ending ending[FIBERS_MAX];
+	struct lk_queue *queue;
+	a32 *words; /* of each fiber: a request of its has completed; */
+	a32 *bell;  /* … and of the queue: something may be reaped */
+	struct submission submitted[FIBERS_MAX][LABELS_MAX];
+	unsigned n_out;
 	uint64_t closed_id[FIBERS_MAX]; /* openings up to that one were closed */
 	struct {
 		uint64_t id;
@@ -76,6 +89,8 @@ void play_fiber(unsigned fiber);
 void play_end(void);
 /* Give all back, close the manager: nothing may be left. */
 void play_close(void);
+/* A request of that step was granted. */
+void play_granted(const struct step *t, lk_grant g, uint64_t began_at);
 
 /* book.c: two grants that the contract does not allow side by side end the schedule. */
 struct entry_of_book *book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode,
@@ -139,6 +154,15 @@ void leased_notice(void *arg, const struct lk_notice *n);
 void leased_check(struct lk_owner *w);
 /* When all owners are closed. */
 void leased_check_closed(void);
+
+/* queued.c: requests that no thread waits for. */
+void queued_open(void);
+int queued_submit(const struct step *t, const struct lk_options *o);
+int queued_cancel(const struct step *t);
+int queued_await(const struct step *t);
+int queued_reap(const struct step *t);
+void queued_check_end(void);
+void queued_close(void);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

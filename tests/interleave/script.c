@@ -146,16 +146,17 @@ result_named(const struct reader *r, const char *word)
 	refuse(r, "\"%s\" is no result", word);
 }
 
-static void
-read_results(struct reader *r, struct step *t)
+static unsigned
+read_results(struct reader *r)
 {
+	unsigned results = 0;
 	char *save;
 
 	need_word(r, "a result");
-	t->expected = 0;
 	for (char *one = strtok_r(r->word, "|", &save); one != NULL;
 	     one = strtok_r(NULL, "|", &save))
-		t->expected |= 1u << result_named(r, one);
+		results |= 1u << result_named(r, one);
+	return results;
 }
 
 /* Words after a step's own: options, the label, what may come of it. */
@@ -164,7 +165,9 @@ read_options(struct reader *r, struct step *t)
 {
 	while (next_word(r)) {
 		if (strcmp(r->word, "->") == 0) {
-			read_results(r, t);
+			t->expected = read_results(r);
+		} else if (strcmp(r->word, "gives") == 0) {
+			t->completes = read_results(r);
 		} else if (strcmp(r->word, "as") == 0) {
 			need_word(r, "a label");
 			t->label = intern(r, r->s->label, &r->s->n_labels, LABELS_MAX, r->word);
@@ -246,6 +249,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_TRY:
 	case VERB_ID:
 	case VERB_SPREAD:
+	case VERB_SUBMIT:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
@@ -258,6 +262,7 @@ read_arguments(struct reader *r, struct step *t)
 		read_mode(r, t);
 		break;
 	case VERB_CONVERT:
+	case VERB_SUBMIT_CONVERT:
 	case VERB_CAN:
 		read_label(r, t);
 		read_mode(r, t);
@@ -268,6 +273,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_CHECK:
 	case VERB_UNHANDLE:
 	case VERB_ENDS:
+	case VERB_WITHDRAW:
+	case VERB_AWAIT:
 		read_label(r, t);
 		break;
 	case VERB_RELEASE_NAME:
@@ -319,6 +326,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_INSIDE:
 	case VERB_SHARE:
 	case VERB_SERVE:
+	case VERB_REAP:
+	case VERB_REAPING:
 	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:
@@ -340,7 +349,10 @@ static void
 read_steps(struct reader *r, struct steps *steps, unsigned fiber)
 {
 	do {
-		struct step t = { .fiber = fiber, .expected = 1u << RESULT_ok, .line = r->line };
+		struct step t = { .fiber = fiber,
+				  .expected = 1u << RESULT_ok,
+				  .completes = 1u << RESULT_ok,
+				  .line = r->line };
 
 		t.if_ok = next_is(r, '?');
 		if (!next_word(r))
@@ -394,6 +406,8 @@ search_field(struct script *s, const char *name)
 		return &s->hook;
 	if (strcmp(name, "notice") == 0)
 		return &s->notice;
+	if (strcmp(name, "queue") == 0)
+		return &s->queue;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -412,7 +426,7 @@ read_search(struct reader *r)
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
 			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
-				  "hook=1, notice=1 or cold=1 is wanted");
+				  "hook=1, notice=1, queue=1 or cold=1 is wanted");
 		*field = number(r, r->word);
 	}
 }

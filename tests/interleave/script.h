@@ -57,6 +57,12 @@ enum {
 	X(SEIZE, seize)               \
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
+	X(SUBMIT, submit)             \
+	X(SUBMIT_CONVERT, converts)   \
+	X(WITHDRAW, withdraw)         \
+	X(AWAIT, await)               \
+	X(REAP, reap)                 \
+	X(REAPING, reaping)           \
 	X(ADVANCE, advance)           \
 	X(SERVING, serving)           \
 	X(CHECK, check)               \
@@ -106,8 +112,9 @@ struct step {
 	uint64_t lease_ns;
 	uint64_t max_hold_ns;
 	int32_t priority;
-	unsigned when;     /* 0: always; else if variable `when - 1` is set */
-	unsigned expected; /* one bit for each result */
+	unsigned when;      /* 0: always; else if variable `when - 1` is set */
+	unsigned expected;  /* one bit for each result */
+	unsigned completes; /* … of the completion */
 	unsigned line;
 };
 
@@ -125,6 +132,7 @@ struct script {
 	unsigned cold;   /* owners that have never had a grant */
 	unsigned hook;   /* events have a hook, in which others may go on */
 	unsigned notice; /* owners have a callback for notices, in which others may go on */
+	unsigned queue;  /* there is one */
 	unsigned ask;    /* 0: no callback for victims; else it chooses member `ask - 1` */
 	unsigned n_fibers;
 	char fiber[FIBERS_MAX][WORD_MAX];
