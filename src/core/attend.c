@@ -75,8 +75,10 @@ attend(struct pending *s, uint64_t now)
 		pending_settle_or_leave(s);
 	else if (s->is_joined)
 		arm_again(s, now);
-	else
+	else if (now >= s->deadline_ns || s->is_canceled)
 		begin_or_leave(s);
+	else
+		pending_arm(s, now); /* its owner sees to it */
 	return watches;
 }
 
@@ -160,7 +162,7 @@ pending_leave_owner(struct pending *s)
 
 /* --------------------------------------------------- what its owner does else */
 
-/* Out of its lines, or back with what it was granted there: its owner begins it anew later.  (U3) */
+/* Out of its lines, or back with what it was granted there: its owner begins it anew later.  (U3, U6) */
 static void
 withdraw(struct pending *s)
 {
@@ -175,7 +177,12 @@ withdraw(struct pending *s)
 		levels_undo(&s->b, &s->l);
 	s->fair_at = s->watch_at = SHIM_NEVER;
 	s->is_withdrawn = true;
-	WR(w->is_due, true);
+	(void)timer_unset(&s->manager->service.timers, &s->timer);
+	pending_arm(s, env_now(&s->manager->env));
+	if (w->is_latched)
+		w->has_withdrawn = true;
+	else
+		WR(w->is_due, true);
 }
 
 void
@@ -286,6 +293,7 @@ pending_catch_up(struct lk_owner *w)
 
 	if (w->n_pending == 0)
 		return;
+	w->has_withdrawn = false;
 	shim_store(&w->news, 0u, SHIM_SEQ_CST); /* before the look (U4) */
 	p = pending_act(w);
 	while ((s = next_due(w, &node)) != NULL) {

@@ -72,7 +72,7 @@ release_enter_slow(struct lk_owner *w, int gate)
 void
 call_end_shared(struct lk_owner *w)
 {
-	if (unlikely(RD(w->is_due))) /* (Z3) */
+	if (unlikely(RD(w->is_due) || w->has_withdrawn)) /* (Z3, U6) */
 		owner_catch_up(w);
 	open_latch(w);
 }

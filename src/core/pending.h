@@ -28,6 +28,8 @@
  *     service see to that; who goes away, and finds that something has rung, does not sleep: each stores first and
  *     then looks.
  * U5  a request that was not told of is not kept: after the gate is shut nothing is written down.
+ * U6  what a call of the owner withdraws is begun anew when that call ends, and does not keep it from sleeping: it
+ *     would be withdrawn again, and so without end.  What is withdrawn while something is settled is due.
  */
 #ifndef LK_CORE_PENDING_H
 #define LK_CORE_PENDING_H

@@ -106,10 +106,11 @@ struct lk_owner {
 	a64 label[(LK_LABEL_MAX + 1) / 8];
 
 	/* Of a shared owner.  (core/call.h) */
-	a32 turnstile;   /* its gate */
-	bool is_latched; /* the call under way has the latch */
-	bool is_away;    /* … but not now, and nobody changes what it holds; under the latch */
-	bool is_due;     /* something is left to its thread; under the latch */
+	a32 turnstile;      /* its gate */
+	bool is_latched;    /* the call under way has the latch */
+	bool is_away;       /* … but not now, and nobody changes what it holds; under the latch */
+	bool is_due;        /* something is left to its thread; under the latch */
+	bool has_withdrawn; /* a request, which is begun anew when the call ends (core/pending.h) */
 	struct waiter *waits_as;         /* as what it is away, if it waits: under the latch */
 	struct composite *waits_for_all; /* … */
 	struct watch *watches;           /* … as its condition was not true */
