@@ -215,16 +215,17 @@ struct lk_owner_options {
  * lk_open - open a space of locks.
  *
  * `url` is "memory:" (NULL means the same), with settings as parameters:
- * "memory:?max_idle=64&strict=1".  What `cfg` sets and the URL sets too must agree.
+ * "memory:?max_idle=64&strict=1".  What `cfg` sets and the URL sets too must agree.  What neither
+ * sets is taken from variables LATCHKEY_… and a file: see settings.h.
  *
  * Ownership   `*out` is the caller's until lk_close(); `url` and `cfg` are copied.
  *             `cfg->report` is written, always ended by a NUL.
  * Threads     any.  Several managers may live in one process; their names do not
  *             meet.
- * Blocking    no.  Reads the wall clock once, where fences begin.
+ * Blocking    no, but for reading a file of settings.  Reads the wall clock once, where fences begin.
  * Returns     0; LK_E_INVAL (a setting out of range, unknown or contradictory, a bad
- *             URL: `cfg->report` says which), LK_E_UNSUPPORTED (no such store),
- *             LK_E_VERSION, LK_E_NOMEM.  On failure `*out` is not written.
+ *             URL: `cfg->report` says which), LK_E_IO (the file of settings cannot be read),
+ *             LK_E_UNSUPPORTED (no such store), LK_E_VERSION, LK_E_NOMEM.  On failure `*out` is not written.
  */
 LK_API LK_NODISCARD int lk_open(const char *url, const struct lk_config *cfg,
 				struct lk_manager **out);
@@ -783,5 +784,8 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 #include <latchkey/lease.h>
 #include <latchkey/notice.h>
 #include <latchkey/queue.h>
+
+#include <latchkey/names.h>
+#include <latchkey/settings.h>
 
 #endif /* LATCHKEY_H */

@@ -4,7 +4,8 @@
  * fields of struct lk_config and the parameters of the URL ("memory:?max_idle=64").
  *
  * 0 means the default everywhere.  LK_OFF (the largest uint64_t) means off or
- * unlimited where the table says so.
+ * unlimited where the table says so.  A file and variables may give settings too, and some may be changed
+ * later: see settings.h.
  */
 #ifndef LATCHKEY_CONFIG_H
 #define LATCHKEY_CONFIG_H
@@ -33,6 +34,12 @@
  * thread) the caller does, with lk_serve().  In a URL: "manual=1".
  */
 #define LK_MANUAL 0x8u
+
+/*
+ * Take no settings from outside: neither the variables LATCHKEY_… nor the file that LATCHKEY_CONFIG names.
+ * See settings.h.
+ */
+#define LK_NO_ENVIRONMENT 0x10u
 
 /* Which events are remembered and told: bits, see LK_EVENT_LIST in events.h. */
 #define LK_EVENTS_SLOW 0xc5cu /* what waited, was refused, or was found out */
@@ -174,7 +181,7 @@ typedef uint32_t lk_victim_fn(void *arg, const struct lk_deadlock *d);
  */
 struct lk_config {
 	uint32_t size;
-	uint32_t flags; /* LK_STRICT, LK_TIMED, LK_DEBUG_ORDER, LK_MANUAL */
+	uint32_t flags; /* LK_STRICT, LK_TIMED, LK_DEBUG_ORDER, LK_MANUAL, LK_NO_ENVIRONMENT */
 #define LK_SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
 	LK_SETTING_LIST(LK_SETTING_FIELD)
 #undef LK_SETTING_FIELD
@@ -194,6 +201,7 @@ struct lk_config {
 	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
 	void *on_log_arg;
 	const char *label; /* whose locks these are; LK_LABEL_MAX bytes are kept */
+	const char *file;  /* of settings; NULL: what LATCHKEY_CONFIG names; "": none */
 };
 
 #define LK_CONFIG_INIT                                     \

@@ -19,9 +19,10 @@
 	X(CANCELED, -ECANCELED, "the wait was ended by lk_owner_cancel")                           \
 	X(DEADLOCK, -EDEADLK,                                                                      \
 	  "the request was chosen to end a ring of owners that wait for each other")               \
-	X(IO, -EIO, "text could not be written")                                                   \
+	X(IO, -EIO, "text could not be written, or a file not be read")                            \
 	X(PERM, -EACCES, "a hook refused the request, or the grant is not strong enough for that") \
 	X(INVAL, -EINVAL, "an argument, option, setting or URL is not valid")                      \
+	X(NOENT, -ENOENT, "there is nothing of that name")                                         \
 	X(NOMEM, -ENOMEM, "out of memory")                                                         \
 	X(UNSUPPORTED, -ENOTSUP, "this version, or this kind of manager, cannot do that")          \
 	X(STALE, -10000, "not a grant that this owner holds now")                                  \

@@ -120,6 +120,9 @@ struct lk_event_filter {
 	size_t prefix_len;  /* at most LK_EVENT_NAME_MAX */
 	int32_t code;       /* with this code */
 	uint32_t reserved;
+	const void *
+		pattern; /* names that fit, with the manager's separator: see lk_name_match() in names.h */
+	size_t pattern_len; /* neither numbers do, nor names of more than LK_EVENT_NAME_MAX bytes */
 };
 
 #define LK_EVENT_FILTER_INIT                                     \

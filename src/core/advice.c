@@ -10,10 +10,11 @@
 #define ADVICE_DEADLOCK                                                              \
 	"release what you hold and begin again; take names in one order, or all at " \
 	"once with lk_acquire_many()"
-#define ADVICE_IO "look at errno, and write elsewhere"
+#define ADVICE_IO "write elsewhere (errno says why), or correct the path of the settings"
 #define ADVICE_PERM \
 	"take U, SIX or X before you write a value; or the program's own hook said no: ask it why"
 #define ADVICE_INVAL       "correct the call; lk_config.report says which setting"
+#define ADVICE_NOENT       "look at the spelling; lk_config_each() tells all settings"
 #define ADVICE_NOMEM       "release what is not needed, or fail this piece of work"
 #define ADVICE_UNSUPPORTED "leave the option 0, or do without"
 #define ADVICE_STALE                                                                            \

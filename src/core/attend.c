@@ -91,9 +91,13 @@ look_for_ring(struct pending *s, struct lk_owner *w, lk_request_id id, struct lk
 
 	latch_lock(&w->latch);
 	if (waits_for(s, w) && s->id == id && s->is_joined && !pending_has_ended(s)) {
+		const uint64_t delay_ns = shim_load(&m->deadlock_delay_ns, SHIM_RELAXED);
 		const uint64_t now = env_now(&m->env);
 
-		s->watch_ns = longer ? s->watch_ns * 2 : m->deadlock_delay_ns;
+		if (longer)
+			s->watch_ns *= 2;
+		else if (delay_ns != LK_OFF) /* soon (D7) */
+			s->watch_ns = delay_ns;
 		s->watch_at = now + s->watch_ns;
 		arm_again(s, now);
 	}

@@ -191,11 +191,18 @@ convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct 
 	return rc;
 }
 
+/* What is said of a grant that is not there. */
+static int
+result_of_gone(struct lk_owner *w, lk_grant g)
+{
+	return losses_find(w, g) != NULL ? LK_E_LOST : LK_E_STALE;
+}
+
 int
 convert_inside(struct lk_owner *w, lk_grant g, struct request *q)
 {
 	struct conversion c;
-	int rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : LK_E_STALE;
+	int rc = find_conversion(w, g, q->mode, &c) ? convert_any(w, &c, q) : result_of_gone(w, g);
 
 	if (unlikely(q->extra != NULL))
 		request_drop(w, q);
@@ -220,7 +227,7 @@ convert_ask(struct lk_owner *w, lk_grant g, struct request *q)
 	struct conversion c;
 
 	if (!find_conversion(w, g, q->mode, &c))
-		return LK_E_STALE;
+		return result_of_gone(w, g);
 	if ((is_weaker(&c) && mode_covers(c.was, c.becomes)) ||
 	    !events_want(w, EVENTS_BEFORE_CONVERSIONS))
 		return 0;

@@ -32,8 +32,11 @@ lk_external_wait_begin(struct lk_owner *w, struct lk_owner *on)
 	if (w == NULL || on == NULL || w == on || w->manager != on->manager)
 		return LK_E_INVAL;
 	rc = call_begin(w);
-	if (rc == 0)
+	if (rc == 0) {
+		call_away(w); /* for on_victim */
 		rc = detector_begin_outside(&w->manager->detector, w, on);
+		call_back(w);
+	}
 	call_end(w);
 	return rc;
 }

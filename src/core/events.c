@@ -166,7 +166,7 @@ event_wait_ends(struct lk_owner *w, const struct waiter *waiter, struct request 
 	q->waited_ns += now > waiter->since_ns ? now - waiter->since_ns : 0;
 	if (rc != 0) {
 		tell_refused(w, q, waiter->r, waiter->held, waiter->want, rc, now);
-		if (rc == LK_E_DEADLOCK && w->manager->tracer.level >= LK_LOG_ERROR)
+		if (rc == LK_E_DEADLOCK && tracer_level(&w->manager->tracer) >= LK_LOG_ERROR)
 			say_ring(w);
 		return;
 	}

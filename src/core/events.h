@@ -16,7 +16,7 @@
 LK_HOT bool
 events_want(const struct lk_owner *w, uint32_t kinds)
 {
-	return (w->manager->tracer.wanted & kinds) != 0;
+	return (shim_load(&w->manager->tracer.wanted, SHIM_RELAXED) & kinds) != 0;
 }
 
 /* A request for the name `n`, or if that is NULL for `r`: what will be told is about that, until it ends. */

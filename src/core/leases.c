@@ -409,6 +409,8 @@ lease_fires(struct timer *t, uint64_t now)
 		do_what_is_due(w, l, now);
 		wait_for_next(w, l, now);
 	}
+	if (RD(w->is_due) && !RD(w->is_away)) /* requests that wait by what is lost */
+		owner_catch_up(w);
 	owner_moves(w);
 	if (is_of(l, w))
 		tell_all(w, l);

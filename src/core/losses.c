@@ -10,6 +10,7 @@
 #include "core/implied.h"
 #include "core/leases.h"
 #include "core/notify.h"
+#include "core/pending.h"
 #include "core/release.h"
 #include "core/value.h"
 
@@ -114,9 +115,9 @@ want_told(struct lk_owner *w, struct lease *l)
 	const struct tracer *t = &w->manager->tracer;
 
 	l->flags &= (uint8_t)~TELL_ANY; /* not that it was suspect */
-	if ((t->kinds & LK_EVENT_EXPIRE) != 0 && t->hook != NULL)
+	if ((shim_load(&t->kinds, SHIM_RELAXED) & LK_EVENT_EXPIRE) != 0 && t->hook != NULL)
 		l->flags |= TELL_EVENT;
-	if ((t->logged & LK_EVENT_EXPIRE) != 0)
+	if ((shim_load(&t->logged, SHIM_RELAXED) & LK_EVENT_EXPIRE) != 0)
 		l->flags |= TELL_EVENT;
 	if (notify_wanted(w))
 		l->flags |= TELL_LOST;
@@ -173,6 +174,8 @@ lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, e
 {
 	uint64_t sequence = record(w, s, slot);
 
+	if (w->n_pending != 0) /* what waits to strengthen the hold would keep it (U3) */
+		pending_withdraw(w, hold_resource(grant_hold(w, s)));
 	if (mode_writes(head_mode(
 		    shim_load(&s->head, SHIM_RELAXED)))) /* what it wrote may be half done */
 		value_invalidate(w->manager, hold_resource(grant_hold(w, s)));

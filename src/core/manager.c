@@ -10,16 +10,17 @@ static void
 apply_settings(struct lk_manager *m, const struct settings *s)
 {
 	m->flags = s->flags | (tracer_notes(&m->tracer) ? LK_TIMED : 0);
-	m->max_reentry = s->max_reentry;
-	m->timeout_ns = s->timeout_ns;
-	m->limits.deadline_ns = SHIM_NEVER;
-	m->limits.fair_after_ns = s->fair_after_ns;
-	m->limits.spin_ns = s->spin_ns;
-	m->limits.many_cpus = shim_cpus() > 1;
-	m->deadlock_delay_ns = s->deadlock_delay_ns;
+	m->settings = *s;
+	latch_init(&m->settings_latch);
+	shim_init(&m->max_reentry, s->max_reentry);
+	shim_init(&m->timeout_ns, s->timeout_ns);
+	shim_init(&m->fair_after_ns, s->fair_after_ns);
+	shim_init(&m->spin_ns, s->spin_ns);
+	m->many_cpus = shim_cpus() > 1;
+	shim_init(&m->deadlock_delay_ns, s->deadlock_delay_ns);
 	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;
 	m->detector.victim = (enum lk_victim)s->victim;
-	m->detector.delay_ns = s->deadlock_delay_ns;
+	shim_init(&m->detector.delay_ns, s->deadlock_delay_ns);
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
 	m->sample_every = s->sample_every;
@@ -57,7 +58,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	m->floor = floor;
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
-	spread_init(&m->spread, &m->env, m->limits.many_cpus ? s->spread_after : LK_OFF);
+	spread_init(&m->spread, &m->env, m->many_cpus ? s->spread_after : LK_OFF);
 	times_init(&m->times, seed);
 	m->index.spread = &m->spread;
 	m->index.separator = s->separator != LK_OFF ? (uint32_t)s->separator : 0;

@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/table.h"
 #include "core/service.h"
+#include "core/settings.h"
 #include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
@@ -19,9 +20,11 @@
 struct lk_manager {
 	struct member member; /* its gate: 0, or the code that every call returns */
 	uint32_t flags;       /* LK_STRICT, LK_TIMED: also if events need the owners noted (N2) */
-	uint64_t max_reentry;
-	uint64_t timeout_ns; /* of requests that say nothing; LK_OFF: none */
-	struct wait_limits limits;
+	a64 max_reentry; /* this and what follows may change at any time: it is read once for a request */
+	a64 timeout_ns; /* of requests that say nothing; LK_OFF: none */
+	a64 fair_after_ns;
+	a64 spin_ns; /* 0: adaptive; LK_OFF: not at all */
+	bool many_cpus;
 	struct env env;
 	struct tracer tracer;
 	struct lot lot;
@@ -29,8 +32,8 @@ struct lk_manager {
 	struct spread spread;
 	struct detector detector;
 	struct service service;
-	uint64_t deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
-	bool notes_opening;         /* of owners: a policy for victims wants it */
+	a64 deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
+	bool notes_opening;    /* of owners: a policy for victims wants it */
 	struct slab owners;
 	struct slab extras;
 	struct slab tags;
@@ -62,41 +65,14 @@ struct lk_manager {
 	struct latch cache_latch;
 	struct index_cache cache;
 	struct latch guards_latch;
+	struct latch settings_latch;
+	struct settings settings; /* in force; under the latch */
 	struct times times LK_ALIGNED;
 } LK_ALIGNED;
-
-/* Settings, checked. */
-struct settings {
-#define SETTING_FIELD(field, standard, lowest, highest, off) uint64_t field;
-	LK_SETTING_LIST(SETTING_FIELD)
-#undef SETTING_FIELD
-	uint32_t flags;
-	int (*on_event)(void *arg, const struct lk_event *event);
-	void *on_event_arg;
-	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
-	void *on_log_arg;
-	char label[LK_LABEL_MAX + 1];
-	struct lk_allocator allocator;
-	struct lk_environment environment;
-	lk_victim_fn *on_victim;
-	void *on_victim_arg;
-	bool has_allocator;
-	bool has_environment;
-};
-
-/* From `url` and `cfg`; what is wrong is said in `cfg->report`. */
-int settings_read(struct settings *s, const char *url, const struct lk_config *cfg);
-
-/* Say in `cfg->report`, if there is room for it, why lk_open() fails; returns `rc`. */
-int settings_refuse(const struct lk_config *cfg, int rc, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /* Visit owners that are open. */
 void manager_each_owner(struct lk_manager *m, void (*visit)(struct lk_owner *w, void *arg),
 			void *arg);
-
-/* Does lk_name_escape() write this byte as it is?  Then it separates nothing. */
-bool name_byte_is_plain(unsigned char c);
 
 LK_HOT int
 manager_gate(const struct lk_manager *m)

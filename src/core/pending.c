@@ -283,9 +283,10 @@ begin_watch(struct pending *s)
 {
 	const struct lk_manager *m = s->manager;
 
-	s->fair_at = m->lot.strict ? SHIM_NEVER : s->since_ns + m->limits.fair_after_ns;
-	s->watch_ns = m->deadlock_delay_ns;
-	s->watch_at = m->deadlock_delay_ns == LK_OFF ? SHIM_NEVER : s->since_ns + s->watch_ns;
+	s->fair_at = m->lot.strict ? SHIM_NEVER
+				   : s->since_ns + shim_load(&m->fair_after_ns, SHIM_RELAXED);
+	s->watch_ns = shim_load(&m->deadlock_delay_ns, SHIM_RELAXED);
+	s->watch_at = s->watch_ns == LK_OFF ? SHIM_NEVER : s->since_ns + s->watch_ns;
 }
 
 /* ------------------------------------------------------------------- anchors */

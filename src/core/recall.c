@@ -15,6 +15,12 @@ read_filter(struct lk_event_filter *f, const struct lk_event_filter *given)
 	return rc == 0 && f->reserved != 0 ? LK_E_INVAL : rc;
 }
 
+static int
+separator_of(const struct lk_manager *m)
+{
+	return m->index.separator != 0 ? (int)m->index.separator : LK_NO_SEPARATOR;
+}
+
 int
 lk_event_each(struct lk_manager *m, const struct lk_event_filter *filter,
 	      int (*fn)(void *arg, const struct lk_event *event), void *arg)
@@ -27,7 +33,7 @@ lk_event_each(struct lk_manager *m, const struct lk_event_filter *filter,
 	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
 	rc = read_filter(&f, filter);
-	return rc == 0 ? sift(&m->tracer.ring, &f, fn, arg) : rc;
+	return rc == 0 ? sift(&m->tracer.ring, &f, separator_of(m), fn, arg) : rc;
 }
 
 int

@@ -97,7 +97,7 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 	if (e == NULL)
 		return LK_E_NOMEM;
 	n = shim_load(&e->n_grants, SHIM_RELAXED);
-	if (n >= w->manager->max_reentry) {
+	if (n >= shim_load(&w->manager->max_reentry, SHIM_RELAXED)) {
 		tally(&w->count.limits);
 		return LK_E_LIMIT;
 	}

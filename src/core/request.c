@@ -131,7 +131,8 @@ uint64_t
 request_deadline(const struct lk_owner *w, const struct request *q, uint64_t now)
 {
 	uint64_t deadline = w->deadline_ns;
-	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns : w->manager->timeout_ns;
+	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns
+					      : shim_load(&w->manager->timeout_ns, SHIM_RELAXED);
 
 	if (q->timeout_ns == 0 && q->deadline_ns != 0)
 		timeout = LK_OFF; /* the caller said when, if not how long */
@@ -155,16 +156,22 @@ is_patient(const struct request *q)
 	return (q->flags & LK_NOWAIT) == 0;
 }
 
+static bool
+may_spin(const struct lk_manager *m, const struct wait_limits *limits)
+{
+	return m->many_cpus && limits->spin_ns != LK_OFF && (m->flags & LK_STRICT) == 0;
+}
+
 bool
 request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
 	     struct request *q)
 {
 	const struct lk_manager *m = w->manager;
+	const struct wait_limits limits = { .spin_ns = shim_load(&m->spin_ns, SHIM_RELAXED) };
 
-	if (!is_patient(q) || w->is_latched || !m->limits.many_cpus ||
-	    m->limits.spin_ns == LK_OFF || (m->flags & LK_STRICT) != 0)
+	if (!is_patient(q) || w->is_latched || !may_spin(m, &limits))
 		return false;
-	if (!wait_spin(&m->env, &w->spinner, &m->limits, r, &w->party.parker, held, want))
+	if (!wait_spin(&m->env, &w->spinner, &limits, r, &w->party.parker, held, want))
 		return false;
 	tally(&w->count.spun);
 	q->spun = true;
@@ -222,12 +229,17 @@ look_for_ring(void *owner, struct waiter *q)
 static struct wait_limits
 limits_of(struct lk_owner *w, struct request *q, uint64_t since_ns)
 {
-	struct wait_limits limits = w->manager->limits;
+	const struct lk_manager *m = w->manager;
+	const uint64_t delay_ns = shim_load(&m->deadlock_delay_ns, SHIM_RELAXED);
+	struct wait_limits limits = {
+		.deadline_ns = request_deadline(w, q, since_ns),
+		.fair_after_ns = shim_load(&m->fair_after_ns, SHIM_RELAXED),
+		.spin_ns = shim_load(&m->spin_ns, SHIM_RELAXED),
+		.many_cpus = m->many_cpus,
+	};
 
-	limits.deadline_ns = request_deadline(w, q, since_ns);
-	if (w->manager->deadlock_delay_ns != LK_OFF)
-		limits.watch =
-			(struct wait_watch){ w->manager->deadlock_delay_ns, look_for_ring, w };
+	if (delay_ns != LK_OFF)
+		limits.watch = (struct wait_watch){ delay_ns, look_for_ring, w };
 	q->deadline_ns = limits.deadline_ns; /* of all waits of this request, however many */
 	q->timeout_ns = LK_FOREVER;
 	return limits;
@@ -463,13 +475,13 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	struct lk_manager *m = w->manager;
 	const struct line_tally t = owner_line_tally(w);
 	char label[LK_LABEL_MAX + 1];
+	const struct wait_limits limits = { .spin_ns = shim_load(&m->spin_ns, SHIM_RELAXED) };
 	enum line_outcome outcome;
 	bool spun;
 	int rc;
 
-	spun = !w->is_latched && m->limits.many_cpus && m->limits.spin_ns != LK_OFF &&
-	       (m->flags & LK_STRICT) == 0 &&
-	       wait_spin_for_all(&m->env, &w->spinner, &m->limits, c);
+	spun = !w->is_latched && may_spin(m, &limits) &&
+	       wait_spin_for_all(&m->env, &w->spinner, &limits, c);
 	set_faces(w, c, q, label);
 	c->since_ns = env_now(&m->env);
 	outcome = composite_join(&m->lot, c);

@@ -4,13 +4,13 @@
 
 /* Attempts lost until `r` is spread: more after each time that it was folded. */
 static uint64_t
-patience(const struct spread *s, const struct lk_resource *r)
+patience(const struct spread *s, const struct lk_resource *r, uint64_t after)
 {
 	const uint32_t number = shim_load(&r->spread, SHIM_ACQUIRE);
 	const uint32_t folds =
 		number != 0 ? shim_load(&spread_array(s, number)->folds, SHIM_RELAXED) : 0;
 
-	return s->after << folds;
+	return after << folds;
 }
 
 static struct heat *
@@ -28,14 +28,15 @@ seat_note_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t
 {
 	struct lk_manager *m = w->manager;
 	const uint64_t now = shim_load(&w->drawn, SHIM_RELAXED);
+	const uint64_t after = shim_load(&m->spread.after, SHIM_RELAXED);
 	struct heat *h = heat_of(w, r);
 
-	if (m->spread.after == LK_OFF || word_row[mode].seat_mask == 0)
+	if (after == LK_OFF || word_row[mode].seat_mask == 0)
 		return;
 	if (h->r != r || now - h->since > (h->lost + UINT64_C(1)) * HEAT_RARE)
 		*h = (struct heat){ r, now, 0 };
 	h->lost += lost;
-	if (h->lost < patience(&m->spread, r))
+	if (h->lost < patience(&m->spread, r, after))
 		return;
 	h->lost = 0;
 	line_spread(&m->lot, r, mode);

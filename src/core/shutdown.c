@@ -81,7 +81,8 @@ drain(struct lk_manager *m, uint64_t deadline)
 static uint64_t
 deadline_of(const struct lk_manager *m, const struct request *q, uint64_t now)
 {
-	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns : m->timeout_ns;
+	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns
+					      : shim_load(&m->timeout_ns, SHIM_RELAXED);
 	uint64_t deadline = q->deadline_ns != 0 ? q->deadline_ns : SHIM_NEVER;
 
 	if ((q->flags & LK_NOWAIT) != 0)

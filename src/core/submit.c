@@ -2,6 +2,7 @@
 /* Requests that nobody waits for: from the caller's words to one that is under way. */
 #include "core/convert.h"
 #include "core/events.h"
+#include "core/leases.h"
 #include "core/pending.h"
 
 /* What the caller gives beside the request itself. */
@@ -215,9 +216,12 @@ submit_conversion(const struct order *o, struct request *q, lk_grant g)
 	struct pending *s;
 	bool is_id;
 	uint32_t flags;
-	const struct lk_resource *on = convert_needs(o->w, g, &flags);
-	int rc;
+	const struct lk_resource *on;
+	int rc = leases_look(o->w, g);
 
+	if (rc != 0)
+		return rc;
+	on = convert_needs(o->w, g, &flags);
 	if (on == NULL)
 		return LK_E_STALE;
 	r.name = resource_name(on, &r.len, &is_id);
@@ -245,7 +249,7 @@ lk_submit_convert(struct lk_queue *queue, struct lk_owner *w, lk_grant g, lk_mod
 
 	if (rc == 0)
 		rc = read_options(&q, to, given);
-	if (rc == 0 && (q.flags & LK_PARENTS) != 0)
+	if (rc == 0 && (q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
 		rc = LK_E_INVAL; /* the grant has it or not */
 	if (rc != 0)
 		return rc;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Codes as text, from the one list; and bytes as text. */
-#include "core/manager.h"
+#include <string.h>
+
+#include <latchkey.h>
+
+#include "core/text.h"
 
 const char *
 lk_strerror(int rc)

@@ -22,17 +22,21 @@ kinds_of_level(enum lk_log_level level, uint32_t kinds)
 	return all;
 }
 
-static void
-set_kinds(struct tracer *t, const struct settings *s, bool order)
+void
+tracer_set(struct tracer *t, uint64_t events, uint64_t log_level)
 {
-	t->kinds = s->events != LK_OFF ? (uint32_t)s->events : 0;
-	t->kinds = order ? t->kinds | LK_EVENT_ORDER : t->kinds & ~LK_EVENT_ORDER;
-	if (t->log != NULL && s->log_level != LK_OFF)
-		t->level = (enum lk_log_level)s->log_level;
-	t->logged = kinds_of_level(t->level, t->kinds);
+	uint32_t level = t->log != NULL && log_level != LK_OFF ? (uint32_t)log_level : 0;
+	uint32_t kinds = events != LK_OFF ? (uint32_t)events : 0;
+	uint32_t logged;
+
+	kinds = t->order != NULL ? kinds | LK_EVENT_ORDER : kinds & ~LK_EVENT_ORDER;
+	logged = kinds_of_level((enum lk_log_level)level, kinds);
 	if (t->ring.n == 0 && t->hook == NULL)
-		t->kinds = 0; /* nobody to tell */
-	t->wanted = t->kinds | t->logged;
+		kinds = 0; /* nobody to tell */
+	shim_store(&t->level, level, SHIM_RELAXED);
+	shim_store(&t->logged, logged, SHIM_RELAXED);
+	shim_store(&t->kinds, kinds, SHIM_RELAXED);
+	shim_store(&t->wanted, kinds | logged, SHIM_RELAXED);
 }
 
 bool
@@ -44,14 +48,18 @@ tracer_init(struct tracer *t, struct env *env, const struct settings *s, bool or
 	t->log = s->on_log;
 	t->log_arg = s->on_log_arg;
 	ring_init(&t->ring, env, s->event_ring != LK_OFF ? s->event_ring : 0);
-	set_kinds(t, s, order);
 	if (order) {
 		t->order = order_create(env);
 		if (t->order == NULL)
 			return false;
 	}
+	shim_init(&t->level, 0u);
+	shim_init(&t->logged, 0u);
+	shim_init(&t->kinds, 0u);
+	shim_init(&t->wanted, 0u);
+	tracer_set(t, s->events, s->log_level);
 	/* A release makes no entries. */
-	if ((t->kinds & EVENTS_NOTED) != 0 && !ring_prepare(&t->ring)) {
+	if ((shim_load(&t->kinds, SHIM_RELAXED) & EVENTS_NOTED) != 0 && !ring_prepare(&t->ring)) {
 		tracer_fini(t);
 		return false;
 	}
@@ -68,7 +76,7 @@ tracer_fini(struct tracer *t)
 bool
 tracer_notes(const struct tracer *t)
 {
-	return (t->wanted & EVENTS_NOTED) != 0 || t->order != NULL;
+	return (shim_load(&t->wanted, SHIM_RELAXED) & EVENTS_NOTED) != 0 || t->order != NULL;
 }
 
 /* A line, cut off where it does not fit. */
@@ -112,7 +120,7 @@ tracer_say(struct tracer *t, enum lk_log_level level, const char *line)
 {
 	struct guest g;
 
-	if (likely(level > t->level))
+	if (likely(level > tracer_level(t)))
 		return;
 	guest_enter(&g);
 	t->log(t->log_arg, level, line);
@@ -136,21 +144,22 @@ tracer_record(struct tracer *t, struct lk_event *e)
 {
 	if (e->at_ns == 0)
 		e->at_ns = env_now(t->env);
-	if ((t->kinds & e->kind) != 0)
+	if ((shim_load(&t->kinds, SHIM_RELAXED) & e->kind) != 0)
 		ring_put(&t->ring, e);
 }
 
 int
 tracer_call(struct tracer *t, const struct lk_event *e, bool quiet)
 {
-	const bool logs = (t->logged & e->kind) != 0 && tell_level(e) <= t->level;
+	const bool logs = (shim_load(&t->logged, SHIM_RELAXED) & e->kind) != 0 &&
+			  tell_level(e) <= tracer_level(t);
 	struct guest g;
 	int rc = 0;
 
 	if (quiet)
 		return 0;
 	guest_enter(&g);
-	if (t->hook != NULL && (t->kinds & e->kind) != 0)
+	if (t->hook != NULL && (shim_load(&t->kinds, SHIM_RELAXED) & e->kind) != 0)
 		rc = t->hook(t->hook_arg, e);
 	if (logs)
 		log_event(t, e);

@@ -19,10 +19,11 @@
 	 LK_EVENT_CONVERT | LK_EVENT_RELEASE)
 
 struct tracer {
-	uint32_t wanted;         /* kinds that go anywhere at all */
-	uint32_t kinds;          /* those of the ring and the hook */
-	uint32_t logged;         /* those that may make a line */
-	enum lk_log_level level; /* 0: no log */
+	/* These four may change at any time; who sees some of them new and some old tells a kind too much or too little. */
+	a32 wanted; /* kinds that go anywhere at all */
+	a32 kinds;  /* those of the ring and the hook */
+	a32 logged; /* those that may make a line */
+	a32 level;  /* enum lk_log_level; 0: no log */
 	int (*hook)(void *arg, const struct lk_event *event);
 	void *hook_arg;
 	void (*log)(void *arg, enum lk_log_level level, const char *line);
@@ -37,6 +38,15 @@ struct settings;
 /* `order`: orders are to be learnt.  False: no memory, and nothing to undo. */
 bool tracer_init(struct tracer *t, struct env *env, const struct settings *s, bool order);
 void tracer_fini(struct tracer *t);
+
+/* From now on `events` and `log_level`.  Kinds of EVENTS_NOTED are or are not among both, the old and the new. */
+void tracer_set(struct tracer *t, uint64_t events, uint64_t log_level);
+
+LK_HOT enum lk_log_level
+tracer_level(const struct tracer *t)
+{
+	return (enum lk_log_level)shim_load(&t->level, SHIM_RELAXED);
+}
 
 /* Must the owners be noted? */
 bool tracer_notes(const struct tracer *t);

@@ -28,6 +28,20 @@ detector_fini(struct detector *d)
 	env_free(d->env, d->kept, d->kept != NULL ? DEADLOCKS_KEPT * sizeof(*d->kept) : 0);
 }
 
+bool
+detector_keeps(const struct detector *d)
+{
+	return d->kept != NULL;
+}
+
+void
+detector_set_victim(struct detector *d, enum lk_victim victim)
+{
+	latch_lock(&d->latch);
+	d->victim = victim;
+	latch_unlock(&d->latch);
+}
+
 /* What became of one round. */
 enum round { ROUND_NO_RING, ROUND_ENDED, ROUND_CHANGED, ROUND_OUTSIDE, ROUND_LATER };
 
@@ -153,7 +167,7 @@ persists(const struct detector *d, struct ring_search *s, uint64_t now)
 	if (likely(have_threads))
 		return true;
 	if (root->ring_seen == print)
-		return now - root->ring_at >= d->delay_ns;
+		return now - root->ring_at >= shim_load(&d->delay_ns, SHIM_RELAXED);
 	root->ring_seen = print;
 	root->ring_at = now;
 	return false;

@@ -25,8 +25,8 @@ struct detector {
 	struct env *env;
 	struct lot *lot;
 	uint64_t runs;
-	uint64_t delay_ns; /* (D8) */
-	enum lk_victim victim;
+	a64 delay_ns;          /* (D8) */
+	enum lk_victim victim; /* under the latch, once others know of it */
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
 	struct cds_list_head outside;
@@ -38,6 +38,11 @@ struct detector {
 /* From `delay_ns` the caller knows whether anybody looks; without, nothing is kept.  False: no memory. */
 bool detector_init(struct detector *d, struct env *env, struct lot *lot, bool looks);
 void detector_fini(struct detector *d);
+
+/* Does it keep what it finds?  Else nobody may look. */
+bool detector_keeps(const struct detector *d);
+
+void detector_set_victim(struct detector *d, enum lk_victim victim);
 
 /*
  * `w` waits, as `q`, in the calling thread: is it in a ring?  Then that ends, perhaps with this request.

@@ -30,13 +30,20 @@ add_segment(struct index *x, unsigned k)
 	return true;
 }
 
+/* Under `grow`, or before anybody else knows of it. */
 static void
-set_shape(struct index *x, uint32_t mask, uint32_t n)
+allow_idle(struct index *x, uint32_t n)
 {
-	uint64_t allowed = x->max_idle / n;
+	uint64_t allowed = RD(x->max_idle) / n;
 
 	shim_store(&x->idle_allowed, allowed < UINT32_MAX ? (uint32_t)allowed : UINT32_MAX,
 		   SHIM_RELAXED); /* a wish, not a protocol */
+}
+
+static void
+set_shape(struct index *x, uint32_t mask, uint32_t n)
+{
+	allow_idle(x, n);
 	shim_store(&x->shape, (uint64_t)mask << 32 | n, SHIM_RELEASE);
 }
 
@@ -67,6 +74,15 @@ room_bits(unsigned bits)
 	if (room > INDEX_ROOM_MAX)
 		room = INDEX_ROOM_MAX;
 	return room > bits ? room : bits;
+}
+
+void
+index_set_max_idle(struct index *x, uint64_t max_idle)
+{
+	latch_lock(&x->grow);
+	WR(x->max_idle, max_idle);
+	allow_idle(x, (uint32_t)shim_load(&x->shape, SHIM_RELAXED));
+	latch_unlock(&x->grow);
 }
 
 bool

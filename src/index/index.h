@@ -54,7 +54,7 @@ struct index {
 	struct env *env;
 	uint64_t seed;
 	const struct spread *spread; /* of the manager; NULL: no entry is ever spread */
-	uint64_t max_idle;           /* LK_OFF: no limit */
+	uint64_t max_idle;           /* under `grow`; LK_OFF: no limit */
 	uint32_t separator;          /* between the segments of a path; 0: none */
 	unsigned first_bits;         /* log2 of the buckets that the first segment has room for */
 	a64 shape;
@@ -107,6 +107,9 @@ enum index_outcome {
 bool index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t max_idle,
 		uint64_t buckets, uint64_t floor);
 void index_fini(struct index *x);
+
+/* From now on so many; what is idle beyond it goes as names come in. */
+void index_set_max_idle(struct index *x, uint64_t max_idle);
 
 /*
  * The entry of a name, its hold made in `first` if the entry is new (LK_NL: pinned then too).

@@ -5,8 +5,11 @@
 
 #include "trace/ring.h"
 
-/* 0, what `fn` returned, or LK_E_INVAL.  `filter` is complete, its size is not looked at. */
-int sift(const struct ring *r, const struct lk_event_filter *filter,
+/*
+ * 0, what `fn` returned, or LK_E_INVAL.  `filter` is complete, its size is not looked at.  `separator` is that of the
+ * manager; below 0: there is none.
+ */
+int sift(const struct ring *r, const struct lk_event_filter *filter, int separator,
 	 int (*fn)(void *arg, const struct lk_event *event), void *arg);
 
 #endif /* LK_TRACE_SIFT_H */

@@ -25,7 +25,7 @@ void
 spread_init(struct spread *s, struct env *env, uint64_t after)
 {
 	s->env = env;
-	s->after = after;
+	shim_init(&s->after, after);
 	s->seats = seats_for(shim_cpus());
 	latch_init(&s->latch);
 	s->n = 0;

@@ -57,7 +57,7 @@ struct spread_array {
 /* The arrays of a manager, numbered from 1. */
 struct spread {
 	struct env *env;
-	uint64_t after; /* attempts lost before a name is spread; LK_OFF: never */
+	a64 after; /* attempts lost before a name is spread; LK_OFF: never.  It may change at any time */
 	uint32_t seats; /* in an array; a power of 2 */
 	struct latch latch;
 	uint32_t n;  /* under the latch */

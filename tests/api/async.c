@@ -178,21 +178,73 @@ Test(async, a_conversion_waits_and_goes_ahead_of_new_requests)
 	loop_close(&l);
 }
 
-Test(async, an_owner_that_asks_for_the_same_conversion_itself_sleeps_and_the_request_comes_after_it)
+/* The request is withdrawn for the call, and comes again after it. */
+Test(async, a_call_may_convert_what_a_request_waits_to_convert)
 {
+	struct asker a;
 	struct loop l;
-	struct lk_options soon = { .size = sizeof(soon), .timeout_ns = 20000000 };
 	lk_grant g;
 
 	loop_open(&l, NULL, 2);
 	g = take(l.w[0], "a", LK_S);
 	(void)take(l.w[1], "a", LK_S);
-	ok(lk_submit_convert(l.q, l.w[0], g, LK_X, NULL, NULL, NULL, &l.id));
-	is(lk_convert(l.w[0], g, LK_X, &soon), LK_E_TIMEDOUT);
-	nothing_more(&l);
+	ok(lk_submit_convert(l.q, l.w[0], g, LK_X, NULL, NULL, &l, &l.id));
+	ask_convert(l.m, &a, l.w[0], g, LK_X);
 	ok(lk_release_all(l.w[1]));
+	ok(answer(&a));
 	(void)next_done(&l, 0);
 	is(lk_holds(l.w[0], "a", 1), LK_X);
+	loop_close(&l);
+}
+
+/* With a lease, whoever writes the grant down. */
+Test(async, a_grant_may_have_a_lease)
+{
+	const struct lk_options o = { .size = sizeof(o), .lease_ns = LK_LEASE_MIN_NS };
+	struct test_world world;
+	struct loop l;
+	lk_grant g[2];
+
+	test_world_init(&world);
+	world.manual = true;
+	loop_open_in(&l, "memory:?manual=1", &world, 2);
+	(void)take(l.w[1], "b", LK_X);
+	ok(lk_submit(l.q, l.w[0], "a", LK_X, &o, NULL, &l, &l.id));
+	g[0] = next_done(&l, 0)->grant;
+	ok(lk_submit(l.q, l.w[0], "b", LK_X, &o, NULL, &l, &l.id));
+	ok(lk_release_all(l.w[1]));
+	g[1] = next_done(&l, 0)->grant;
+	ok(lk_check(l.w[0], g[0]));
+	test_world_advance(&world, LK_LEASE_MIN_NS);
+	ok(lk_serve(l.m, NULL));
+	for (int i = 0; i < 2; i++)
+		is(lk_release(l.w[0], g[i]), LK_E_LOST);
+	loop_close(&l);
+}
+
+/* What waits to strengthen it does not keep it: neither the name nor the request. */
+Test(async, a_lease_ends_under_a_conversion_that_waits)
+{
+	const struct lk_options o = { .size = sizeof(o), .lease_ns = LK_LEASE_MIN_NS };
+	struct test_world world;
+	struct loop l;
+	lk_grant g[2];
+
+	test_world_init(&world);
+	world.manual = true;
+	loop_open_in(&l, "memory:?manual=1", &world, 2);
+	ok(lk_acquire(l.w[0], "n", LK_S, &o, &g[0]));
+	g[1] = take(l.w[1], "n", LK_S);
+	is(lk_submit_convert(l.q, l.w[0], g[0], LK_X, &o, NULL, NULL, &l.id), LK_E_INVAL);
+	ok(lk_submit_convert(l.q, l.w[0], g[0], LK_X, NULL, NULL, NULL, &l.id));
+	nothing_more(&l);
+	test_world_advance(&world, LK_LEASE_MIN_NS);
+	ok(lk_serve(l.m, NULL));
+	(void)next_done(&l, LK_E_LOST);
+	is(lk_submit_convert(l.q, l.w[0], g[0], LK_X, NULL, NULL, NULL, &l.id), LK_E_LOST);
+	ok(lk_convert(l.w[1], g[1], LK_X, NULL));
+	is(lk_release(l.w[0], g[0]), LK_E_LOST);
+	is(lk_submit_convert(l.q, l.w[0], g[0], LK_X, NULL, NULL, NULL, &l.id), LK_E_STALE);
 	loop_close(&l);
 }
 

@@ -151,3 +151,43 @@ Test(asyncdeadlock, a_grant_that_nobody_reaped_is_part_of_a_ring)
 	}
 	loop_close(&l);
 }
+
+struct chooser {
+	struct lk_owner *w;
+	lk_request_id id;
+	int rc;
+};
+
+/* A function that chooses may do what any thread may. */
+static uint32_t
+cancel_and_choose(void *arg, const struct lk_deadlock *d)
+{
+	struct chooser *c = arg;
+
+	c->rc = lk_cancel(c->w, c->id);
+	return d->victim;
+}
+
+Test(asyncdeadlock, who_chooses_a_victim_may_cancel_a_request_of_who_begins_to_wait_outside)
+{
+	struct lk_config cfg = LK_CONFIG_INIT;
+	struct chooser c = { .rc = 1 };
+	struct asker a;
+	struct loop l = { .n_owners = 0 };
+
+	cfg.on_victim = cancel_and_choose;
+	cfg.on_victim_arg = &c;
+	ok(lk_open(NULL, &cfg, &l.m));
+	loop_begin(&l, 3);
+	c.w = l.w[0];
+	(void)take(l.w[2], "other", LK_X);
+	ok(lk_submit(l.q, l.w[0], "other", LK_X, NULL, NULL, NULL, &c.id));
+	(void)take(l.w[0], "n", LK_X);
+	ask(l.m, &a, l.w[1], "n", LK_X);
+	ok(lk_external_wait_begin(l.w[0], l.w[1])); /* w[1] waits for it: that request ends */
+	is(answer(&a), LK_E_DEADLOCK);
+	ok(lk_external_wait_end(l.w[0]));
+	ok(c.rc);
+	(void)next_done(&l, LK_E_CANCELED);
+	loop_close(&l);
+}

@@ -194,7 +194,7 @@ Test(config, stores_that_there_are_not)
 Test(config, flags_and_sizes_that_are_wrong)
 {
 	struct lk_config bad[] = {
-		{ .size = sizeof(bad[0]), .flags = 0x10 },
+		{ .size = sizeof(bad[0]), .flags = 0x20 },
 		{ .size = sizeof(bad[0]), .flags = 0x80000000 },
 		{ .size = sizeof(bad[0]), .flags = LK_NOWAIT },
 	};

@@ -76,6 +76,15 @@ provoke_INVAL(struct lk_manager *m, struct lk_owner **w)
 }
 
 static int
+provoke_NOENT(struct lk_manager *m, struct lk_owner **w)
+{
+	char text[LK_CONFIG_TEXT_MAX];
+
+	(void)w;
+	return lk_config_get(m, "nonsense", text, sizeof(text));
+}
+
+static int
 provoke_NOMEM(struct lk_manager *m, struct lk_owner **w)
 {
 	struct lk_config cfg = LK_CONFIG_INIT;

@@ -378,6 +378,48 @@ Test(events, know_how_long_it_was_held_and_waited_for)
 
 /* ------------------------------------------------------------------------ finding them */
 
+static unsigned
+releases_of(struct lk_manager *m, const char *pattern, uint64_t newest)
+{
+	struct lk_event_filter f = LK_EVENT_FILTER_INIT;
+	struct seen seen = { 0 };
+
+	f.kinds = LK_EVENT_RELEASE;
+	f.newest = newest;
+	f.pattern = pattern;
+	f.pattern_len = strlen(pattern);
+	ok(lk_event_each(m, &f, see, &seen));
+	return (unsigned)seen.n;
+}
+
+Test(events, of_names_that_fit_a_pattern)
+{
+	struct lk_manager *m = open_manager("memory:?events=all&separator=.");
+	struct lk_owner *w;
+	char longer[LK_EVENT_NAME_MAX + 2];
+	lk_grant g;
+
+	open_owners(m, &w, 1);
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	ok(lk_release(w, take(w, "db.1", LK_X)));
+	ok(lk_release(w, take(w, "db.2.x", LK_X)));
+	ok(lk_release(w, take(w, "row", LK_X)));
+	ok(lk_release(w, take(w, longer, LK_X)));
+	ok(lk_acquire_id(w, 7, LK_X, NULL, &g));
+	ok(lk_release(w, g));
+	cr_expect_eq(releases_of(m, "db.*", 0), 1);
+	cr_expect_eq(releases_of(m, "db.**", 0), 2);
+	cr_expect_eq(releases_of(m, "db.**", 1), 1);
+	cr_expect_eq(releases_of(m, "db/**", 0), 0, "another separator");
+	cr_expect_eq(releases_of(m, "**", 0), 3, "no number, and none that was cut off");
+	cr_expect_eq(releases_of(m, "x**", 0), 0);
+	longer[LK_EVENT_NAME_MAX] = '\0';
+	ok(lk_release(w, take(w, longer, LK_X)));
+	cr_expect_eq(releases_of(m, "x**", 0), 1);
+	close_all(m, &w, 1);
+}
+
 Test(events, can_be_filtered)
 {
 	struct lk_manager *m = open_manager("memory:?events=all");
@@ -448,6 +490,9 @@ Test(events, arguments_that_are_wrong)
 	f.prefix_len = 3;
 	is(lk_event_each(m, &f, see, &seen), LK_E_INVAL);
 	f.prefix_len = 0;
+	f.pattern_len = 3;
+	is(lk_event_each(m, &f, see, &seen), LK_E_INVAL);
+	f.pattern_len = 0;
 	f.reserved = 1;
 	is(lk_event_each(m, &f, see, &seen), LK_E_INVAL);
 	ok(lk_close(m));

@@ -54,6 +54,14 @@ ignore_name(void *arg, const struct lk_top_name *name)
 }
 
 static int
+ignore_setting(void *arg, const struct lk_setting *setting)
+{
+	(void)arg;
+	(void)setting;
+	return 0;
+}
+
+static int
 ignore_text(void *arg, const char *text, size_t len)
 {
 	(void)arg;
@@ -111,6 +119,7 @@ call_manager(struct family *f)
 	struct lk_counts counts = { .size = sizeof(counts) };
 	struct lk_resource *r;
 	struct lk_owner *w;
+	char text[LK_CONFIG_TEXT_MAX];
 	int calls = 40;
 
 	FORKED(lk_owner_open(f->m, NULL, &w));
@@ -126,6 +135,9 @@ call_manager(struct family *f)
 	FORKED(lk_counts(f->m, &counts));
 	FORKED(lk_top_each(f->m, LK_TOP_HELD, ignore_name, NULL));
 	FORKED(lk_metrics(f->m, ignore_text, NULL));
+	FORKED(lk_config_get(f->m, "max_idle", text, sizeof(text)));
+	FORKED(lk_config_set(f->m, "max_idle", "3", NULL, 0));
+	FORKED(lk_config_each(f->m, ignore_setting, NULL));
 	FORKED(lk_performance(f->m, LK_TEXT, ignore_text, NULL));
 	FORKED(lk_sweep(f->m, NULL));
 	FORKED(lk_shutdown(f->m, NULL));

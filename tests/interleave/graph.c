@@ -56,7 +56,7 @@ graph_begin(void)
 static bool
 looks_for_rings(void)
 {
-	return play.m->deadlock_delay_ns != LK_OFF;
+	return play.m->deadlock_delay_ns.v != LK_OFF;
 }
 
 static unsigned

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings, read from a structure and a URL: the values that come out, and what is refused. */
+#include <stdlib.h>
+
 #include "harness.h"
 
 #include "core/manager.h"
@@ -281,7 +283,7 @@ Test(settings, flags_that_are_not_known)
 		struct settings s;
 
 		cfg.flags = UINT32_C(1) << bit;
-		cr_expect_eq(settings_read(&s, NULL, &cfg), bit < 4 ? 0 : LK_E_INVAL, "bit %u",
+		cr_expect_eq(settings_read(&s, NULL, &cfg), bit < 5 ? 0 : LK_E_INVAL, "bit %u",
 			     bit);
 	}
 }
@@ -373,4 +375,71 @@ Test(settings, sizes_of_the_structure)
 	cr_expect_eq(settings_read(&s, NULL, &newer.known), LK_E_INVAL);
 	newer.known.size = 4;
 	cr_expect_eq(settings_read(&s, NULL, &newer.known), LK_E_INVAL);
+}
+
+/* ------------------------------------------------------------------------- variables */
+
+static const char *
+no_variable(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+static const char *
+one_variable(const char *name)
+{
+	return strcmp(name, "LATCHKEY_MAX_IDLE") == 0 ? "7" : NULL;
+}
+
+/* As in a program with more rights than who started it has: there all look-ups find nothing. */
+Test(settings, variables_that_are_not_to_be_seen)
+{
+	struct settings s;
+
+	cr_assert_eq(setenv("LATCHKEY_MAX_IDLE", "9", 1), 0);
+	cr_assert_eq(setenv("LATCHKEY_CONFIG", "/nonexistent/settings", 1), 0);
+	cr_assert_eq(settings_read_with(&s, NULL, NULL, no_variable), 0);
+	cr_expect_eq(s.max_idle, 4096);
+	cr_assert_eq(settings_read_with(&s, NULL, NULL, one_variable), 0);
+	cr_expect_eq(s.max_idle, 7);
+	cr_expect_eq(s.from[SETTING_max_idle], LK_FROM_ENVIRONMENT);
+	cr_expect_eq(settings_read(&s, NULL, NULL), LK_E_IO);
+	cr_assert_eq(unsetenv("LATCHKEY_CONFIG"), 0);
+	cr_assert_eq(settings_read(&s, NULL, NULL), 0);
+	cr_expect_eq(s.max_idle, 9);
+}
+
+/* --------------------------------------------------------------------------- the table */
+
+Test(settings, times_are_known_by_their_names)
+{
+	for (unsigned i = 0; i < SETTING_ROWS; i++) {
+		const char *name = setting_rows[i].name;
+		const char *unit = strrchr(name, '_');
+		bool is_time = unit != NULL && strcmp(unit, "_ns") == 0;
+
+		cr_expect_eq(setting_rows[i].kind == SETTING_TIME, is_time, "%s", name);
+	}
+}
+
+/* Each value that is in range has a text, which is read as that value. */
+Test(settings, text_and_back)
+{
+	for (unsigned i = 0; i < SETTING_NUMBERS; i++) {
+		const struct setting_row *row = &setting_rows[i];
+		const uint64_t values[] = { row->lowest, row->highest, row->standard,
+					    row->lowest + (row->highest - row->lowest) / 3,
+					    LK_OFF };
+		size_t n = row->may_be_off ? countof(values) : countof(values) - 1;
+
+		for (size_t k = 0; k < n; k++) {
+			char text[LK_CONFIG_TEXT_MAX];
+			uint64_t x = 0;
+
+			setting_print(row, values[k], text);
+			cr_assert(setting_parse(row, text, &x), "%s=%s", row->name, text);
+			cr_expect_eq(x, values[k], "%s=%s", row->name, text);
+		}
+	}
 }

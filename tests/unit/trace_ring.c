@@ -319,7 +319,7 @@ expect_found(const struct fixture *f, struct lk_event_filter filter, const char 
 	char text[200] = "";
 	size_t n = 0;
 
-	cr_expect_eq(sift(&f->ring, &filter, find, &found), 0);
+	cr_expect_eq(sift(&f->ring, &filter, '/', find, &found), 0);
 	for (unsigned i = 0; i < found.n; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", i > 0 ? " " : "",
 				      (unsigned)found.sequence[i]);
@@ -361,7 +361,7 @@ Test(sift, ends_with_what_the_caller_says)
 	struct fixture f;
 
 	fill(&f);
-	cr_expect_eq(sift(&f.ring, &all, find, &found), 77);
+	cr_expect_eq(sift(&f.ring, &all, '/', find, &found), 77);
 	cr_expect_eq(found.n, 2);
 	finish(&f);
 }
@@ -374,8 +374,8 @@ Test(sift, refuses_prefixes_that_are_none)
 	struct fixture f;
 
 	fill(&f);
-	cr_expect_eq(sift(&f.ring, &longer, find, &found), LK_E_INVAL);
-	cr_expect_eq(sift(&f.ring, &none, find, &found), LK_E_INVAL);
+	cr_expect_eq(sift(&f.ring, &longer, '/', find, &found), LK_E_INVAL);
+	cr_expect_eq(sift(&f.ring, &none, '/', find, &found), LK_E_INVAL);
 	cr_expect_eq(found.n, 0);
 	finish(&f);
 }
