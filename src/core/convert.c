@@ -367,7 +367,7 @@ probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mod
 		.held = held,
 		.want = want,
 		.seat = seat,
-		.priority = w->party.priority,
+		.priority = party_priority(&w->party),
 	};
 
 	if (mode_covers(held, want))

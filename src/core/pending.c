@@ -223,8 +223,8 @@ begin_party(struct pending *s, struct lk_owner *w)
 {
 	s->incarnation++;
 	shim_store(&s->party.sequence, (uint64_t)s->incarnation << 40, SHIM_RELEASE);
-	s->party.priority = w->party.priority;
-	s->party.moves = &w->moves;
+	shim_store(&s->party.priority, (uint32_t)party_priority(&w->party), SHIM_RELAXED);
+	shim_store(&s->party.moves, (void *)&w->moves, SHIM_RELAXED);
 	shim_store(&s->party.owner, (void *)w, SHIM_RELEASE);
 	shim_store(&s->owner, (void *)w, SHIM_RELEASE);
 }
@@ -235,7 +235,7 @@ set_part(struct pending *s, struct waiter *q)
 	struct lk_owner *w = pending_owner(s);
 
 	request_face(&q->face, w, &s->q, s->label);
-	q->priority = s->q.priority != 0 ? s->q.priority : w->party.priority;
+	q->priority = s->q.priority != 0 ? s->q.priority : party_priority(&w->party);
 }
 
 /* One level: as any other waiter. */

@@ -384,7 +384,7 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 		.held = held,
 		.want = want,
 		.seat = seat,
-		.priority = q->priority != 0 ? q->priority : w->party.priority,
+		.priority = q->priority != 0 ? q->priority : party_priority(&w->party),
 	};
 	enum line_outcome outcome;
 	bool head = false;
@@ -454,7 +454,7 @@ set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
 {
 	for (uint32_t i = 0; i < c->n_parts; i++) {
 		request_face(&c->part[i].face, w, q, label);
-		c->part[i].priority = q->priority != 0 ? q->priority : w->party.priority;
+		c->part[i].priority = q->priority != 0 ? q->priority : party_priority(&w->party);
 	}
 }
 

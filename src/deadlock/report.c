@@ -53,7 +53,7 @@ copy_member(const struct ring_search *s, struct party *p, uint64_t now,
 	memset(out, 0, sizeof(*out));
 	out->owner_id = shim_load(&w->id, SHIM_RELAXED);
 	owner_label(w, out->owner_label);
-	out->priority = p->priority;
+	out->priority = party_priority(p);
 	out->n_grants = holds_n(&w->holds) + shim_load(&w->holds.reentries, SHIM_RELAXED);
 	out->opened_ns = w->opened_ns;
 	if (p->edge.r == NULL) {

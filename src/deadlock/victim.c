@@ -28,8 +28,8 @@ merit(struct party *p, enum lk_victim policy)
 static bool
 is_better(struct party *p, struct party *than, enum lk_victim policy)
 {
-	if (p->priority != than->priority)
-		return p->priority < than->priority;
+	if (party_priority(p) != party_priority(than))
+		return party_priority(p) < party_priority(than);
 	return merit(p, policy) > merit(than, policy);
 }
 

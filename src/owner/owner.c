@@ -63,8 +63,8 @@ owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
 	w->flags = flags;
 	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
 	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
-	if (unlikely(w->party.priority != priority)) /* a line that others write */
-		w->party.priority = priority;
+	if (unlikely(party_priority(&w->party) != priority)) /* a line that others write */
+		shim_store(&w->party.priority, (uint32_t)priority, SHIM_RELAXED);
 	w->spinner.budget = 0;
 	park_clear_cancel(&w->party.parker);
 	set_label(w, o != NULL ? o->label : NULL);

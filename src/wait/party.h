@@ -36,10 +36,10 @@ struct lk_owner;
 
 struct party {
 	struct parker parker;
-	int32_t priority; /* of its requests that say nothing else; the lowest is the victim */
-	aptr owner;       /* whose party it is */
-	const a64 *moves; /* of its owner, if it has no thread (Y3); else NULL */
-	a64 sequence;     /* (Y1, Y2) */
+	a32 priority; /* of its requests that say nothing else, an int32_t; the lowest is the victim */
+	aptr owner;   /* whose party it is */
+	aptr moves;   /* an a64 of its owner, if it has no thread (Y3); else NULL */
+	a64 sequence; /* (Y1, Y2) */
 	uint64_t
 		verdict; /* number of the deadlock that ended its request; under the latch, then its own */
 	struct wait_edge edge LK_ALIGNED;
@@ -53,24 +53,29 @@ party_init(struct party *p)
 	park_init(&p->parker);
 	shim_init(&p->sequence, (uint64_t)0);
 	shim_init(&p->owner, NULL);
-	p->moves = NULL;
-	p->priority = 0;
+	shim_init(&p->moves, NULL);
+	shim_init(&p->priority, 0u);
 }
 
 LK_HOT bool
 party_has_thread(const struct party *p)
 {
-	return p->moves == NULL;
+	return shim_load(&p->moves, SHIM_RELAXED) == NULL;
+}
+
+LK_HOT int32_t
+party_priority(const struct party *p)
+{
+	return (int32_t)shim_load(&p->priority, SHIM_RELAXED);
 }
 
 LK_HOT uint64_t
 party_sequence(const struct party *p)
 {
 	const uint64_t sequence = shim_load(&p->sequence, SHIM_ACQUIRE);
+	const a64 *moves = shim_load(&p->moves, SHIM_RELAXED);
 
-	if (likely(party_has_thread(p)))
-		return sequence;
-	return sequence + shim_load(p->moves, SHIM_ACQUIRE);
+	return likely(moves == NULL) ? sequence : sequence + shim_load(moves, SHIM_ACQUIRE);
 }
 
 LK_HOT bool

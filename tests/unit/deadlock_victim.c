@@ -74,9 +74,9 @@ VictimTest(has_the_fewest_or_the_most_grants)
 VictimTest(has_the_lowest_priority_whatever_the_policy)
 {
 	make_ring(&t, MEMBERS);
-	t.w[0]->party.priority = 7;
-	t.w[1]->party.priority = INT32_MIN;
-	t.w[3]->party.priority = -1;
+	shim_store(&t.w[0]->party.priority, (uint32_t)7, SHIM_RELAXED);
+	shim_store(&t.w[1]->party.priority, (uint32_t)INT32_MIN, SHIM_RELAXED);
+	shim_store(&t.w[3]->party.priority, (uint32_t)-1, SHIM_RELAXED);
 	for (size_t k = 0; k < countof(policies); k++) {
 		for (int i = 0; i < MEMBERS; i++)
 			cr_assert_eq(victim(i, policies[k]), 1);
@@ -86,8 +86,8 @@ VictimTest(has_the_lowest_priority_whatever_the_policy)
 VictimTest(is_chosen_by_the_policy_among_those_of_one_priority)
 {
 	make_ring(&t, MEMBERS);
-	t.w[0]->party.priority = 7;
-	t.w[4]->party.priority = 7;
+	shim_store(&t.w[0]->party.priority, (uint32_t)7, SHIM_RELAXED);
+	shim_store(&t.w[4]->party.priority, (uint32_t)7, SHIM_RELAXED);
 	cr_assert_eq(victim(4, LK_VICTIM_YOUNGEST), 3);
 	cr_assert_eq(victim(4, LK_VICTIM_OLDEST), 1);
 	cr_assert_eq(victim(2, LK_VICTIM_REQUESTER), 2);
@@ -100,7 +100,7 @@ VictimTest(waits_in_a_line)
 	has(&t, 0, "a", LK_X);
 	ok(lk_external_wait_begin(t.w[0], t.w[1]));
 	wants(&t, 1, "a", LK_X);
-	t.w[0]->party.priority = -5;
+	shim_store(&t.w[0]->party.priority, (uint32_t)-5, SHIM_RELAXED);
 	for (size_t k = 0; k < countof(policies); k++)
 		cr_assert_eq(victim(1, policies[k]), 1);
 	ok(lk_external_wait_end(t.w[0]));

@@ -89,7 +89,7 @@ asks_on(struct rings *t, int i, struct lk_resource *r, lk_mode mode)
 		.party = &t->w[i]->party,
 		.held = held,
 		.want = mode_supremum(held, mode),
-		.priority = t->w[i]->party.priority,
+		.priority = party_priority(&t->w[i]->party),
 		.since_ns = env_now(&t->m->env),
 	};
 	resource_pin(r);
