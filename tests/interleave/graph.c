@@ -114,7 +114,7 @@ add_part(int fiber, const struct waiter *q)
 static int
 owner_of(const struct party *p)
 {
-	for (unsigned i = 0; p->moves != NULL && i < world.n_fibers; i++) {
+	for (unsigned i = 0; p->moves.v != NULL && i < world.n_fibers; i++) {
 		if (play.owner[i] != NULL && p->owner.v == play.owner[i])
 			return (int)i;
 	}
