@@ -126,7 +126,7 @@ queue_end(struct lk_queue *q)
 	if (rings && q->is_rung) /* somebody else's ring may have been silenced by ours */
 		shim_add(&q->n_ringing, 1u, SHIM_RELAXED);
 	else if (rings)
-		(void)is_to_ring(q);
+		rings = is_to_ring(q); /* not if another one is about to look */
 	else
 		q->is_rung = false;
 	open_and_ring(q, rings);

@@ -344,6 +344,8 @@ async_close(void)
 	do {
 		n = lk_queue_dispatch(here()->queue, 1);
 	} while (n > 0);
+	if (here()->queue->n_ringing.v != 0)
+		fail("the queue is rung by nobody, and waits for that (A2)");
 	if (n < 0 || close_queue() != 0)
 		fail("the queue was not closed");
 }
