@@ -141,6 +141,22 @@ add_slot(struct lk_owner *w, uint32_t slot)
 	check_head(w, s, head);
 }
 
+/* What a request of the owner's pins, and was granted.  (U3) */
+static void
+add_level(struct lk_owner *w, const struct level *v, bool was_granted, bool was_seated)
+{
+	struct account *a = account_of(v->r);
+
+	a->pins++;
+	if (!was_granted)
+		return;
+	a->holds += word_row[v->want].add;
+	if (was_seated)
+		a->seated[seats_number(w->seat)] -= word_row[v->counted].add;
+	else
+		a->holds -= word_row[v->counted].add;
+}
+
 static void
 add_owner(struct lk_owner *w, void *arg)
 {
@@ -150,6 +166,8 @@ add_owner(struct lk_owner *w, void *arg)
 	leased_check(w);
 	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++)
 		add_slot(w, i);
+	async_each_level(w, add_level);
+	async_check_owner(w);
 }
 
 /* The memory of a loss. */
@@ -220,7 +238,7 @@ fits(const struct waiter *q, uint64_t word)
 static struct {
 	const struct composite *c;
 	unsigned n;
-} ripe[FIBERS_MAX];
+} ripe[FIBERS_MAX + LABELS_MAX];
 
 static void
 note_ripe(const struct composite *c)
@@ -299,6 +317,7 @@ check_quiescent(void)
 	take_accounts();
 	check_lines();
 	shared_check_timers();
+	async_check();
 	graph_check();
 	world.quiet = false;
 }

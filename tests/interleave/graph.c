@@ -9,7 +9,7 @@
 #include "play.h"
 #include "wait/composite.h"
 
-enum { NOBODY = -1, IDLE_MOST = 40, PARTS_MAX = 12 };
+enum { NOBODY = -1, IDLE_MOST = 40, PARTS_MAX = 12, REQUESTS_MAX = 12 };
 
 /* A waiter of an owner in one line; of a batch there are several. */
 struct part {
@@ -21,16 +21,20 @@ struct part {
 /* One owner, as the graph has it. */
 struct node {
 	struct part part[PARTS_MAX];
-	unsigned n_parts;                 /* 0: it does not wait in a line */
-	const struct composite *together; /* the last it had */
-	unsigned waits_for;               /* hard edges */
-	unsigned is_behind;               /* soft ones */
-	uint64_t sequence;                /* when its line was last looked at */
-	unsigned joined;                  /* step at which it began to wait, or was moved */
-	unsigned looked;                  /* … at which it had the detector for itself */
-	unsigned left;                    /* … at which it was in a ring no more */
-	bool moved;                       /* and it has not looked since */
-	bool told;                        /* that it is a victim; and its call has not ended */
+	unsigned n_parts;                        /* 0: it does not wait in a line */
+	const struct composite *together;        /* the last it had */
+	const struct waiter *late[REQUESTS_MAX]; /* of its requests without a thread */
+	unsigned n_late;
+	uint64_t in_ring_since;  /* the time */
+	bool late_may_be_victim; /* … as below, of one of those */
+	unsigned waits_for;      /* hard edges */
+	unsigned is_behind;      /* soft ones */
+	uint64_t sequence;       /* when its line was last looked at */
+	unsigned joined;         /* step at which it began to wait, or was moved */
+	unsigned looked;         /* … at which it had the detector for itself */
+	unsigned left;           /* … at which it was in a ring no more */
+	bool moved;              /* and it has not looked since */
+	bool told;               /* that it is a victim; and its call has not ended */
 	bool may_be_victim; /* when its wait ended, it was in a ring, or had been since the detector began */
 };
 
@@ -106,6 +110,27 @@ add_part(int fiber, const struct waiter *q)
 	n->together = q->together;
 }
 
+/* Whose request without a thread is it? */
+static int
+owner_of(const struct party *p)
+{
+	for (unsigned i = 0; p->moves != NULL && i < world.n_fibers; i++) {
+		if (play.owner[i] != NULL && p->owner.v == play.owner[i])
+			return (int)i;
+	}
+	return NOBODY;
+}
+
+static void
+add_late(int fiber, const struct waiter *q)
+{
+	struct node *n = &rings.node[fiber];
+
+	if (n->n_late == REQUESTS_MAX)
+		fail("more requests than the tester can look at");
+	n->late[n->n_late++] = q;
+}
+
 /* Who stands in which line behind whom. */
 static void
 take_lines(void)
@@ -114,7 +139,7 @@ take_lines(void)
 	struct cds_list_head *node;
 
 	for (unsigned i = 0; i < FIBERS_MAX; i++)
-		rings.node[i].n_parts = 0;
+		rings.node[i].n_parts = rings.node[i].n_late = 0;
 	for (uint32_t i = 0; i <= l->mask; i++) {
 		cds_list_for_each(node, &l->bucket[i].waiters)
 		{
@@ -123,6 +148,8 @@ take_lines(void)
 
 			if (fiber != NOBODY)
 				add_part(fiber, q);
+			else if (owner_of(q->party) != NOBODY)
+				add_late(owner_of(q->party), q);
 		}
 	}
 }
@@ -143,7 +170,8 @@ outside_of(int fiber)
 static bool
 waits(int fiber)
 {
-	return rings.node[fiber].n_parts != 0 || outside_of(fiber) != NOBODY;
+	return rings.node[fiber].n_parts != 0 || rings.node[fiber].n_late != 0 ||
+	       outside_of(fiber) != NOBODY;
 }
 
 /* Does an owner hold something on `r` that does not go with `want`? */
@@ -186,6 +214,21 @@ take_edges_of_part(struct node *n, const struct part *part, int p)
 	n->is_behind |= behind ? bit(p) : 0;
 }
 
+/* What its owner's requests without a thread wait for, it waits for, as far as rings go. */
+static void
+take_edges_of_late(int fiber)
+{
+	struct node *n = &rings.node[fiber];
+
+	for (unsigned i = 0; i < n->n_late; i++) {
+		for (int p = 0; p < (int)world.n_fibers; p++) {
+			if (p != fiber && play.owner[p] != NULL && waits(p) &&
+			    is_in_the_way(play.owner[p], n->late[i]->r, n->late[i]->want))
+				n->waits_for |= bit(p);
+		}
+	}
+}
+
 /* What of its waiting makes a ring: who holds what it wants, who is ahead of it in the line. */
 static void
 take_edges(int fiber)
@@ -201,6 +244,7 @@ take_edges(int fiber)
 				take_edges_of_part(n, &n->part[i], p);
 		}
 	}
+	take_edges_of_late(fiber);
 }
 
 static unsigned
@@ -243,11 +287,27 @@ take_graph(void)
 	for (int i = 0; i < (int)world.n_fibers; i++) {
 		if ((before & ~rings.in_ring & bit(i)) != 0)
 			rings.node[i].left = world.steps;
+		if ((~before & rings.in_ring & bit(i)) != 0)
+			rings.node[i].in_ring_since = world.now;
 	}
 	world.quiet = quiet;
 }
 
 /* ------------------------------------------------------------------- at steps */
+
+/* Who is in a ring of which an owner runs was there for a delay at least.  (D8) */
+static void
+check_patience(int fiber)
+{
+	bool has_late = false;
+
+	for (unsigned i = 0; i < world.n_fibers; i++)
+		has_late |= rings.node[i].n_late != 0 && rings.node[i].n_parts == 0;
+	if (has_late && (rings.in_ring & bit(fiber)) != 0 &&
+	    world.now - rings.node[fiber].in_ring_since < play.m->deadlock_delay_ns)
+		fail("%s is the victim of a ring that was there for %llu ns (D8)", name_of(fiber),
+		     (unsigned long long)(world.now - rings.node[fiber].in_ring_since));
+}
 
 /* A request begins to wait, or ends, or is moved.  (Y1, Y2) */
 static void
@@ -258,8 +318,46 @@ turned(int fiber, bool moved)
 	n->may_be_victim =
 		rings.detector != NOBODY && ((rings.in_ring & bit(fiber)) != 0 ||
 					     (n->left >= rings.begun && n->left > n->joined));
+	if (rings.detector == (int)(world.current - world.fiber) && !moved)
+		check_patience(fiber);
 	n->joined = world.steps;
 	n->moved = moved;
+	rings.idle = 0;
+	take_graph();
+}
+
+/* Whoever is in a ring with an owner that moves is in another one now.  (D8) */
+void
+graph_moved(const struct lk_owner *w)
+{
+	const int fiber = fiber_of(&w->party);
+
+	take_graph();
+	if (fiber == NOBODY || rings.node[fiber].n_late == 0 || (rings.in_ring & bit(fiber)) == 0)
+		return;
+	for (unsigned i = 0; i < world.n_fibers; i++)
+		rings.node[i].in_ring_since = world.now;
+}
+
+void
+graph_of_request(const struct party *p, bool expelled)
+{
+	const int fiber = owner_of(p);
+	struct node *n;
+
+	if (fiber == NOBODY)
+		return;
+	n = &rings.node[fiber];
+	if (expelled) {
+		if (rings.detector == NOBODY || !n->late_may_be_victim)
+			fail("a request of %s is the victim of a ring that there never was (D2)",
+			     name_of(fiber));
+		return;
+	}
+	n->late_may_be_victim = rings.detector != NOBODY &&
+				((rings.in_ring & bit(fiber)) != 0 || n->left >= rings.begun);
+	if (rings.detector == (int)(world.current - world.fiber))
+		check_patience(fiber);
 	rings.idle = 0;
 	take_graph();
 }
@@ -441,8 +539,8 @@ check_looked(bool all)
 	for (int i = 0; i < (int)world.n_fibers; i++) {
 		if (!is_in_ring(i, all))
 			continue;
-		if (!has_looked(i, all))
-			return;
+		if (!has_looked(i, all) || rings.node[i].n_late != 0)
+			return; /* one without a thread is looked for now and then (D8) */
 		member = i;
 	}
 	if (member != NOBODY)

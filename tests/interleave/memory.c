@@ -236,6 +236,7 @@ publish(struct place *p, const struct model_call *c, uint64_t x, bool rmw)
 	check_written(c->by, (uintptr_t)c->at, before.value, x);
 	graph_written(c->by, (uintptr_t)c->at, before.value, x);
 	shared_written(c->by, (uintptr_t)c->at, x);
+	async_written(c->by, (uintptr_t)c->at, before.value, x);
 }
 
 static unsigned

@@ -71,8 +71,8 @@ var_is_set(void *arg)
 	return value != 0;
 }
 
-static struct lk_options
-options_of(const struct step *t)
+struct lk_options
+play_options(const struct step *t)
 {
 	struct lk_options o = LK_OPTIONS_INIT;
 
@@ -88,8 +88,8 @@ options_of(const struct step *t)
 	return o;
 }
 
-static bool
-has_options(const struct step *t)
+bool
+play_has_options(const struct step *t)
 {
 	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
 	       t->lease_ns != 0 || t->max_hold_ns != 0;
@@ -119,9 +119,9 @@ name_of(unsigned name)
 	return play_script->name[name];
 }
 
-static void
-granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g,
-	uint64_t began_at)
+void
+play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g,
+	     uint64_t began_at)
 {
 	lk_mode before = book_writes(t->fiber, name);
 	struct entry_of_book *e;
@@ -136,31 +136,12 @@ granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_gr
 		book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
 }
 
-void
-play_granted(const struct step *t, lk_grant g, uint64_t began_at)
-{
-	struct entry_of_book *e = book_find(t->fiber, t->label);
-
-	if (t->verb != VERB_SUBMIT_CONVERT)
-		granted(t, t->name[0], t->mode[0], t->label, g, began_at);
-	else if (e != NULL)
-		book_change(e, t->mode[0]);
-}
-
-static int
-submit(const struct step *t)
-{
-	struct lk_options o = options_of(t);
-
-	return queued_submit(t, has_options(t) ? &o : NULL);
-}
-
 static int
 request(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
-	struct lk_options o = options_of(t);
-	const struct lk_options *given = has_options(t) ? &o : NULL;
+	struct lk_options o = play_options(t);
+	const struct lk_options *given = play_has_options(t) ? &o : NULL;
 	const char *name = name_of(t->name[0]);
 	const uint64_t began_at = world.now;
 	unsigned of = t->name[0];
@@ -178,7 +159,7 @@ request(const struct step *t)
 		rc = lk_acquire(w, name, t->mode[0], given, &g);
 	}
 	if (rc == 0)
-		granted(t, of, t->mode[0], t->label, g, began_at);
+		play_granted(t, of, t->mode[0], t->label, g, began_at);
 	return rc;
 }
 
@@ -187,7 +168,7 @@ static int
 request_many(const struct step *t)
 {
 	struct lk_request r[BATCH_MAX];
-	struct lk_options o = options_of(t);
+	struct lk_options o = play_options(t);
 	lk_grant g[BATCH_MAX];
 	const uint64_t began_at = world.now;
 	int rc;
@@ -197,13 +178,14 @@ request_many(const struct step *t)
 		r[i].name = name_of(t->name[i]);
 		r[i].mode = t->mode[i];
 	}
-	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, has_options(t) ? &o : NULL, g);
+	rc = lk_acquire_many(play.owner[t->fiber], r, t->n_names, play_has_options(t) ? &o : NULL,
+			     g);
 	for (unsigned i = 0; rc == 0 && i < t->n_names; i++) {
 		unsigned label = 0;
 
 		while (strcmp(play_script->label[label], name_of(t->name[i])) != 0)
 			label++;
-		granted(t, t->name[i], t->mode[i], label, g[i], began_at);
+		play_granted(t, t->name[i], t->mode[i], label, g[i], began_at);
 	}
 	return rc;
 }
@@ -213,7 +195,7 @@ convert(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
 	struct entry_of_book *e = book_find(t->fiber, t->label);
-	struct lk_options o = options_of(t);
+	struct lk_options o = play_options(t);
 	lk_grant g = play.grant[t->fiber][t->label];
 	lk_mode from = e != NULL ? e->mode : LK_NL;
 	lk_mode to = t->verb == VERB_DOWNGRADE ? LK_S : t->mode[0];
@@ -228,7 +210,7 @@ convert(const struct step *t)
 		e->mode = book_meanwhile(from, to);
 	}
 	rc = t->verb == VERB_DOWNGRADE ? lk_downgrade(w, g)
-				       : lk_convert(w, g, to, has_options(t) ? &o : NULL);
+				       : lk_convert(w, g, to, play_has_options(t) ? &o : NULL);
 	if (e != NULL && e->serial == serial)
 		leased_said(t, e, was_over, rc);
 	if (e == NULL || !e->held || e->serial != serial)
@@ -256,9 +238,14 @@ release(const struct step *t)
 static int
 release_name(const struct step *t)
 {
+	int rc;
+
 	book_remove(t->fiber, t->label);
-	return lk_release_name(play.owner[t->fiber], name_of(t->name[0]),
-			       strlen(name_of(t->name[0])));
+	play.async.gives_all[t->fiber]++;
+	rc = lk_release_name(play.owner[t->fiber], name_of(t->name[0]),
+			     strlen(name_of(t->name[0])));
+	play.async.gives_all[t->fiber]--;
+	return rc;
 }
 
 static int
@@ -273,6 +260,7 @@ close_owner(const struct step *t)
 	play.owner[t->fiber] = NULL;
 	rc = lk_owner_close(w);
 	play.closed_id[t->fiber] = id;
+	play.async.is_open[t->fiber] = false;
 	return rc;
 }
 
@@ -286,7 +274,8 @@ open_owner(const struct step *t)
 		o.on_notice = leased_notice;
 		o.notice_arg = (void *)(uintptr_t)t->fiber;
 	}
-	return lk_owner_open(play.m, t->priority != 0 || play_script->notice != 0 ? &o : NULL,
+	async_opened(t, &o);
+	return lk_owner_open(play.m, t->priority != 0 || o.on_notice != NULL ? &o : NULL,
 			     &play.owner[t->fiber]);
 }
 
@@ -320,7 +309,7 @@ close_handle(const struct step *t)
 static bool
 step_makes(const struct step *t, const char *name, size_t len, lk_mode mode)
 {
-	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE)
+	if (t->verb == VERB_CONVERT || t->verb == VERB_DOWNGRADE || t->verb == VERB_SUBMIT_CONVERT)
 		return true;
 	for (unsigned i = 0; is_request(t->verb) && i < t->n_names; i++) {
 		const char *asked = name_of(t->name[i]);
@@ -449,8 +438,8 @@ need_nothing_held(struct lk_owner *w, void *arg)
 static int
 shut_down(const struct step *t)
 {
-	struct lk_options o = options_of(t);
-	int rc = lk_shutdown(play.m, has_options(t) ? &o : NULL);
+	struct lk_options o = play_options(t);
+	int rc = lk_shutdown(play.m, play_has_options(t) ? &o : NULL);
 
 	world.quiet = true;
 	if (rc == 0)
@@ -541,10 +530,15 @@ fill(const struct step *t)
 static int
 step_alone(const struct step *t)
 {
+	int rc;
+
 	switch (t->verb) {
 	case VERB_RELEASE_ALL:
 		book_remove_all(t->fiber);
-		return lk_release_all(play.owner[t->fiber]);
+		play.async.gives_all[t->fiber]++;
+		rc = lk_release_all(play.owner[t->fiber]);
+		play.async.gives_all[t->fiber]--;
+		return rc;
 	case VERB_CLOSE:
 		return close_owner(t);
 	case VERB_REOPEN:
@@ -570,16 +564,6 @@ step_alone(const struct step *t)
 		return shared_seize(t);
 	case VERB_ENDS:
 		return shared_ends(t);
-	case VERB_SUBMIT:
-	case VERB_SUBMIT_CONVERT:
-		return submit(t);
-	case VERB_WITHDRAW:
-		return queued_cancel(t);
-	case VERB_AWAIT:
-		return queued_await(t);
-	case VERB_REAP:
-	case VERB_REAPING:
-		return queued_reap(t);
 	case VERB_ADVANCE:
 		sched_pass_time((uint64_t)t->within_ns);
 		return 0;
@@ -613,6 +597,10 @@ step_alone(const struct step *t)
 static int
 do_step(const struct step *t)
 {
+	int rc;
+
+	if (async_step(t, &rc))
+		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:
 	case VERB_TRY:
@@ -729,8 +717,8 @@ play_setup(const struct script *s)
 		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
 		*play.var[i] = 0;
 	}
-	if (s->queue != 0)
-		queued_open();
+	if (s->queue != 0 && async_open() != 0)
+		fail("the queue was not opened");
 	play_steps(&s->setup, seen);
 }
 
@@ -749,7 +737,6 @@ void
 play_end(void)
 {
 	check_counts();
-	queued_check_end();
 	check_end();
 	play_steps(&play_script->after, play_seen[FIBERS_MAX]);
 }
@@ -765,7 +752,7 @@ play_close(void)
 		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)
 			fail("%s was not closed", play_script->fiber[i]);
 	}
-	queued_close();
+	async_close();
 	leased_check_closed();
 	rc = lk_close(play.m);
 	if (rc != 0)

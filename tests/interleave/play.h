@@ -3,6 +3,7 @@
 #ifndef LK_INTERLEAVE_PLAY_H
 #define LK_INTERLEAVE_PLAY_H
 
+#include "core/levels.h"
 #include "core/manager.h"
 #include "lease/timer.h"
 #include "script.h"
@@ -40,12 +41,35 @@ struct ending {
 	unsigned label;
 };
 
-/* A request that no thread waits for.  (queued.c) */
-struct submission {
-	lk_request_id id;
+/* A request that was submitted, by its label.  (async.c) */
+struct submitted {
+	const struct step *step; /* NULL: there is none */
+	unsigned serial;
+	uint32_t before; /* `ended` when it began */
+	bool is_told;    /* lk_submit() has returned */
+	bool is_refused; /* … and said no */
+	unsigned completions;
+	struct lk_owner *w;
 	uint64_t owner_id;
 	uint64_t began_at;
-	bool is_out; /* accepted, and not completed */
+	lk_request_id id;
+	int code;
+	lk_grant grants[BATCH_MAX];
+	unsigned converts; /* serial in the book of what is to be converted */
+	lk_mode from;
+};
+
+/* Requests without a thread, their queue, and notices.  (async.c) */
+struct asynchronous {
+	struct lk_queue *queue;
+	struct submitted request[LABELS_MAX];
+	a32 *ended;       /* … of each label: how often; in memory of the script's */
+	unsigned reaping; /* fibers that are in lk_queue_dispatch() */
+	unsigned told[FIBERS_MAX];
+	bool is_open[FIBERS_MAX];           /* its lk_owner_close() has not returned; … */
+	unsigned closed_before[FIBERS_MAX]; /* … or had when a dispatch of that fiber's began */
+	a32 *bell;                          /* how often it was rung; NULL: it is closed */
+	unsigned gives_all[FIBERS_MAX];     /* a call gives back whatever the owner has */
 };
 
 struct play {
@@ -60,16 +84,13 @@ struct play {
 	bool is_shut; /* lk_shutdown() gave 0 */
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
-	uint64_t fence[NAMES_MAX]; /* the largest that was given out */
+	uint64_t fence[NAMES_MAX];    /* the largest that was given out, … */
+	unsigned fence_of[NAMES_MAX]; /* … to whom */
 	struct lk_owner *shared[FIBERS_MAX];
 	uint64_t shared_id[FIBERS_MAX];
 	struct note note[NOTES_MAX];
 	struct ending ending[FIBERS_MAX];
-	struct lk_queue *queue;
-	a32 *words; /* of each fiber: a request of its has completed; */
-	a32 *bell;  /* … and of the queue: something may be reaped */
-	struct submission submitted[FIBERS_MAX][LABELS_MAX];
-	unsigned n_out;
+	struct asynchronous async;
 	uint64_t closed_id[FIBERS_MAX]; /* openings up to that one were closed */
 	struct {
 		uint64_t id;
@@ -90,7 +111,11 @@ void play_end(void);
 /* Give all back, close the manager: nothing may be left. */
 void play_close(void);
 /* A request of that step was granted. */
-void play_granted(const struct step *t, lk_grant g, uint64_t began_at);
+void play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, lk_grant g,
+		  uint64_t began_at);
+/* What a step says of its request. */
+struct lk_options play_options(const struct step *t);
+bool play_has_options(const struct step *t);
 
 /* book.c: two grants that the contract does not allow side by side end the schedule. */
 struct entry_of_book *book_add(unsigned fiber, unsigned label, unsigned name, lk_mode mode,
@@ -129,6 +154,9 @@ unsigned seats_number(uint32_t offset);
 void graph_step(void);
 /* Nobody can go on by himself: is that for ever? */
 void graph_check(void);
+/* An owner has moved; a request without a thread begins or ends to wait, or (`expelled`) ends with LK_E_DEADLOCK. */
+void graph_moved(const struct lk_owner *w);
+void graph_of_request(const struct party *p, bool expelled);
 
 /* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
 void shared_check(const struct lk_owner *w);
@@ -155,14 +183,18 @@ void leased_check(struct lk_owner *w);
 /* When all owners are closed. */
 void leased_check_closed(void);
 
-/* queued.c: requests that no thread waits for. */
-void queued_open(void);
-int queued_submit(const struct step *t, const struct lk_options *o);
-int queued_cancel(const struct step *t);
-int queued_await(const struct step *t);
-int queued_reap(const struct step *t);
-void queued_check_end(void);
-void queued_close(void);
+/* async.c: requests that no thread waits for.  False: it is no such step. */
+bool async_step(const struct step *t, int *rc);
+int async_open(void);
+void async_opened(const struct step *t, struct lk_owner_options *o);
+void async_close(void);
+/* Nobody can go on by himself: is nothing left to do? */
+void async_check(void);
+bool async_timers_only(const struct timer *t);
+void async_check_owner(struct lk_owner *w);
+/* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
+void async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
+						       bool was_granted, bool was_seated));
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -168,6 +168,15 @@ read_options(struct reader *r, struct step *t)
 			t->expected = read_results(r);
 		} else if (strcmp(r->word, "gives") == 0) {
 			t->completes = read_results(r);
+		} else if (strcmp(r->word, "most") == 0) {
+			need_word(r, "how many");
+			t->named = number(r, r->word);
+		} else if (strcmp(r->word, "releases") == 0) {
+			t->releases = true;
+		} else if (strcmp(r->word, "by_queue") == 0) {
+			t->by_queue = true;
+		} else if (strcmp(r->word, "by_function") == 0) {
+			t->by_function = true;
 		} else if (strcmp(r->word, "as") == 0) {
 			need_word(r, "a label");
 			t->label = intern(r, r->s->label, &r->s->n_labels, LABELS_MAX, r->word);
@@ -254,6 +263,7 @@ read_arguments(struct reader *r, struct step *t)
 		read_mode(r, t);
 		break;
 	case VERB_MANY:
+	case VERB_SUBMIT_MANY:
 		read_batch(r, t);
 		break;
 	case VERB_ON: /* the handle's label is first the grant's too */
@@ -265,6 +275,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SUBMIT_CONVERT:
 	case VERB_CAN:
 		read_label(r, t);
+		t->named = t->label;
 		read_mode(r, t);
 		break;
 	case VERB_DOWNGRADE:
@@ -295,6 +306,10 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_FILL:
 		need_word(r, "how many");
 		t->within_ns = number(r, r->word);
+		break;
+	case VERB_TOLD:
+		need_word(r, "how many");
+		t->named = number(r, r->word);
 		break;
 	case VERB_CANCEL:
 	case VERB_OUTSIDE:
@@ -328,6 +343,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SERVE:
 	case VERB_REAP:
 	case VERB_REAPING:
+	case VERB_QUEUE_OPEN:
+	case VERB_QUEUE_CLOSE:
 	case VERB_SERVING:
 	case VERB_YIELD:
 	case VERBS:

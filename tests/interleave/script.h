@@ -58,11 +58,15 @@ enum {
 	X(ENDS, ends)                 \
 	X(SERVE, serve)               \
 	X(SUBMIT, submit)             \
+	X(SUBMIT_MANY, submit_many)   \
 	X(SUBMIT_CONVERT, converts)   \
 	X(WITHDRAW, withdraw)         \
 	X(AWAIT, await)               \
 	X(REAP, reap)                 \
 	X(REAPING, reaping)           \
+	X(QUEUE_OPEN, queue_open)     \
+	X(QUEUE_CLOSE, queue_close)   \
+	X(TOLD, told)                 \
 	X(ADVANCE, advance)           \
 	X(SERVING, serving)           \
 	X(CHECK, check)               \
@@ -115,6 +119,10 @@ struct step {
 	unsigned when;      /* 0: always; else if variable `when - 1` is set */
 	unsigned expected;  /* one bit for each result */
 	unsigned completes; /* … of the completion */
+	unsigned named;     /* the label that stood before `as`; or a number */
+	bool releases;      /* its callback gives back what it was granted */
+	bool by_queue;      /* notices of an owner: through the queue, … */
+	bool by_function;   /* … or by a function, at once */
 	unsigned line;
 };
 

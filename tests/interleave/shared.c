@@ -152,6 +152,8 @@ shared_written(const char *by, uintptr_t at, uint64_t is)
 		latch_of_owner_written(w, is);
 	} else if (at - (uintptr_t)&w->holds < sizeof(w->holds)) {
 		holds_written(w, by);
+	} else if (at == (uintptr_t)&w->moves) {
+		graph_moved(w);
 	}
 }
 
@@ -173,8 +175,10 @@ shared_check_timers(void)
 	for (unsigned i = 0; i < world.n_fibers; i++) {
 		const struct fiber *f = &world.fiber[i];
 
-		served |= f->serves;
-		if (f->serves && f->deadline < served_at)
+		if (!f->serves || f->futex == (uintptr_t)play.async.bell)
+			continue;
+		served = true;
+		if (f->deadline < served_at)
 			served_at = f->deadline;
 	}
 	if (served && first != NULL && first->due_ns < served_at)

@@ -3,6 +3,8 @@
  * What takes the place of base/process.c and base/thread.c, which are made of threads, and of base/table.c, which is
  * tested by itself: a registry of one manager, a thread for each fiber, no other, and a list of marks.
  */
+#include "base/bell.h"
+#include "base/futex.h"
 #include "base/process.h"
 #include "base/table.h"
 #include "base/thread.h"
@@ -94,14 +96,60 @@ thread_join(const struct thread *t)
 void
 thread_note_me(struct thread *t)
 {
-	(void)t;
+	t->arg = world.current;
 }
 
 bool
 thread_is_me(const struct thread *t)
 {
-	(void)t;
-	return false;
+	return t->arg == world.current;
+}
+
+/* ----------------------------------------------------------------------- a bell */
+
+/* A script has one; to ring it, or to silence it, is a step on its word. */
+int
+bell_open(void)
+{
+	play.async.bell = region_alloc(sizeof(a32), sizeof(a32));
+	shim_init(play.async.bell, 0u);
+	return 0;
+}
+
+void
+bell_close(int fd)
+{
+	(void)fd;
+	region_free(play.async.bell, sizeof(a32));
+	play.async.bell = NULL;
+}
+
+static a32 *
+bell(const char *what)
+{
+	if (play.async.bell == NULL)
+		fail("a bell is %s that is closed", what);
+	return play.async.bell;
+}
+
+void
+bell_ring(int fd)
+{
+	a32 *word = bell("rung");
+
+	(void)fd;
+	shim_add(word, 1u, SHIM_SEQ_CST);
+	for (unsigned i = 0; i < world.n_fibers; i++) {
+		if (world.fiber[i].state == FIBER_ASLEEP && world.fiber[i].futex == (uintptr_t)word)
+			shim_futex_wake(word, 1);
+	}
+}
+
+void
+bell_silence(int fd)
+{
+	(void)fd;
+	(void)shim_xchg(bell("silenced"), 0u, SHIM_SEQ_CST);
 }
 
 /* ------------------------------------------------------------------- marks by name */

@@ -148,6 +148,9 @@ void shared_begin(void);
 void shared_written(const char *by, uintptr_t at, uint64_t is);
 void shared_plain_written(const char *by, uintptr_t at);
 
+/* async.c */
+void async_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
+
 /* graph.c */
 void graph_begin(void);
 void graph_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
