@@ -114,7 +114,7 @@ add_part(int fiber, const struct waiter *q)
 static int
 owner_of(const struct party *p)
 {
-	for (unsigned i = 0; p->moves != NULL && i < world.n_fibers; i++) {
+	for (unsigned i = 0; p->moves.v != NULL && i < world.n_fibers; i++) {
 		if (play.owner[i] != NULL && p->owner.v == play.owner[i])
 			return (int)i;
 	}
@@ -304,7 +304,7 @@ check_patience(int fiber)
 	for (unsigned i = 0; i < world.n_fibers; i++)
 		has_late |= rings.node[i].n_late != 0 && rings.node[i].n_parts == 0;
 	if (has_late && (rings.in_ring & bit(fiber)) != 0 &&
-	    world.now - rings.node[fiber].in_ring_since < play.m->deadlock_delay_ns)
+	    world.now - rings.node[fiber].in_ring_since < play.m->deadlock_delay_ns.v)
 		fail("%s is the victim of a ring that was there for %llu ns (D8)", name_of(fiber),
 		     (unsigned long long)(world.now - rings.node[fiber].in_ring_since));
 }
