@@ -123,12 +123,9 @@ queue_end(struct lk_queue *q)
 
 	latch_lock(&q->latch);
 	rings = !is_empty(q);
-	if (rings && q->is_rung) /* somebody else's ring may have been silenced by ours */
+	q->is_rung = rings;
+	if (rings) /* whoever else rang, or is about to look: that may have been silenced by us */
 		shim_add(&q->n_ringing, 1u, SHIM_RELAXED);
-	else if (rings)
-		rings = is_to_ring(q); /* not if another one is about to look */
-	else
-		q->is_rung = false;
 	open_and_ring(q, rings);
 }
 

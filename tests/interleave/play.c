@@ -442,7 +442,8 @@ shut_down(const struct step *t)
 	int rc = lk_shutdown(play.m, play_has_options(t) ? &o : NULL);
 
 	world.quiet = true;
-	if (rc == 0)
+	if (rc == 0 &&
+	    play.m->owners.latch.word.v == LATCH_FREE) /* or it would be waited for in vain */
 		manager_each_owner(play.m, need_nothing_held, NULL);
 	world.quiet = false;
 	play.is_shut |= rc == 0;
