@@ -558,7 +558,7 @@ acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, ui
 		return LK_E_NAME;
 	if (!mode_valid(mode))
 		return LK_E_INVAL;
-	if (likely(owner_enter(w) == 0) && likely(owner_is_plain(w, few)) &&
+	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0) &&
 	    likely(index_glimpse(&w->manager->index, &n, &g)) &&
 	    likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
 		return rc;
@@ -579,8 +579,8 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 	struct key k;
 	int rc;
 
-	if (unlikely(!mode_valid(mode)) || unlikely(owner_enter(w) != 0) ||
-	    unlikely(!owner_is_plain(w, few)))
+	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
+	    unlikely(owner_enter(w) != 0))
 		return acquire_slowly(w, bytes, tail, mode, flags, out);
 	if (cache_expects_miss(&w->cache))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
@@ -763,8 +763,8 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	if (unlikely(o != NULL))
 		return acquire_on(w, r, mode, o, out);
 	few = owner_few(w);
-	if (unlikely(!mode_valid(mode)) || unlikely(owner_enter(w) != 0) ||
-	    unlikely(!owner_is_plain(w, few)))
+	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
+	    unlikely(owner_enter(w) != 0))
 		return acquire_on(w, r, mode, NULL, out);
 	if (unlikely(resource_parent(r) != NULL))
 		return acquire_on_path(w, r, mode, few, out);

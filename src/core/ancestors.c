@@ -13,7 +13,7 @@ intent_stamp(struct lk_owner *w)
 	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
 
 	tally(&w->count.intents);
-	if (unlikely(drawn == w->drawn_end))
+	if (unlikely(drawn == shim_load(&w->drawn_end, SHIM_RELAXED)))
 		grant_stamps_refill(w);
 	shim_store(&w->drawn, drawn + 1, SHIM_RELEASE);
 	return w->stamp_base + drawn;

@@ -225,7 +225,8 @@ acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, ui
 		return PLAIN_NOT;
 	above = climb(h, few, resource_parent(g->r), &l);
 	if (unlikely(above == SLOT_NONE) ||
-	    unlikely(w->drawn_end - shim_load(&w->drawn, SHIM_RELAXED) <= l.n) ||
+	    unlikely(shim_load(&w->drawn_end, SHIM_RELAXED) - shim_load(&w->drawn, SHIM_RELAXED) <=
+		     l.n) ||
 	    unlikely(!count_rungs(h, above, l.need)))
 		return PLAIN_NOT;
 	if (likely(take_missing(w, &l))) {

@@ -21,8 +21,9 @@ grant_stamps_refill(struct lk_owner *w)
 		w->block_end = drawn + STAMP_BLOCK;
 	}
 	sample_aim(w);
-	if (w->drawn_end == drawn)
-		w->drawn_end = drawn + 1; /* this one is drawn in any case */
+	if (shim_load(&w->drawn_end, SHIM_RELAXED) == drawn)
+		shim_store(&w->drawn_end, drawn + 1,
+			   SHIM_RELAXED); /* this one is drawn in any case */
 }
 
 LK_COLD void

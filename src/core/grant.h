@@ -22,7 +22,7 @@ grant_stamp_plain(struct lk_owner *w)
 LK_HOT uint64_t
 grant_stamp(struct lk_owner *w)
 {
-	if (unlikely(shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end))
+	if (unlikely(shim_load(&w->drawn, SHIM_RELAXED) == shim_load(&w->drawn_end, SHIM_RELAXED)))
 		grant_stamps_refill(w);
 	return grant_stamp_plain(w);
 }

@@ -53,7 +53,7 @@ request_read(struct request *q, lk_mode mode, const struct lk_options *o)
 LK_HOT bool
 request_may_be_timed(const struct lk_owner *w)
 {
-	return shim_load(&w->drawn, SHIM_RELAXED) == w->drawn_end;
+	return shim_load(&w->drawn, SHIM_RELAXED) == shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
 /* Does the grant keep more than its slot?  Then get it now, while that can fail. */

@@ -42,7 +42,8 @@ sample_aim(struct lk_owner *w)
 	const uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
 	const uint64_t left = is_due(w) ? 0 : w->sample_at - grants_made(w);
 
-	w->drawn_end = left < w->block_end - drawn ? drawn + left : w->block_end; /* (V8) */
+	shim_store(&w->drawn_end, left < w->block_end - drawn ? drawn + left : w->block_end,
+		   SHIM_RELAXED); /* (V8) */
 }
 
 void

@@ -72,7 +72,7 @@ struct lk_owner {
 	a32 inside;          /* (O2) */
 	uint32_t seat;       /* where its slot is in the arrays of what is spread */
 	a64 drawn;           /* stamps drawn, ever: its grants */
-	uint64_t drawn_end;  /* where the block of stamps ends, or a grant is timed (V8) */
+	a64 drawn_end;       /* where the block of stamps ends, or a grant is timed (V8) */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
 
@@ -177,7 +177,8 @@ owner_few(const struct lk_owner *w)
 LK_HOT bool
 owner_is_plain(const struct lk_owner *w, uint32_t few)
 {
-	return few - 1 < FEW_ALL && shim_load(&w->drawn, SHIM_RELAXED) != w->drawn_end;
+	return few - 1 < FEW_ALL &&
+	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
 /* Is a call under way, as far as others can tell? */
