@@ -146,30 +146,12 @@ ancestors_give(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode)
 	}
 }
 
-static uint32_t
-levels_from(const struct lk_resource *r)
-{
-	uint32_t n = 0;
-
-	for (; r != NULL; r = resource_parent(r))
-		n++;
-	return n;
-}
-
-static struct lk_resource *
-climb(struct lk_resource *r, uint32_t levels)
-{
-	while (levels-- > 0)
-		r = resource_parent(r);
-	return r;
-}
-
 /* The links go up and the way is down: so many levels at a time are turned round on the stack. */
 int
 ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, struct request *q)
 {
 	struct lk_resource *level[LEVELS];
-	uint32_t left = levels_from(nearest);
+	uint32_t left = resource_levels(nearest);
 	const bool above = q->above;
 
 	q->above = true;
@@ -178,7 +160,7 @@ ancestors_take(struct lk_owner *w, struct lk_resource *nearest, lk_mode mode, st
 		uint32_t n = left < LEVELS ? left : LEVELS;
 
 		left -= n;
-		level[0] = climb(nearest, left);
+		level[0] = resource_climb(nearest, left);
 		for (uint32_t i = 1; i < n; i++)
 			level[i] = resource_parent(level[i - 1]);
 		while (n-- > 0) {

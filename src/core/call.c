@@ -164,19 +164,32 @@ owner_seize(struct lk_owner *w, uint64_t id)
 	return false;
 }
 
-void
-owner_yield(struct lk_owner *w)
+bool
+owner_begins_moving(struct lk_owner *w)
 {
-	owner_moves(w);
-	latch_unlock(&w->latch);
+	const bool begins = (shim_load(&w->moves, SHIM_RELAXED) & 1) == 0;
+
+	if (begins)
+		owner_moves(w);
+	return begins;
+}
+
+void
+owner_ends_moving(struct lk_owner *w, bool began)
+{
+	if (began)
+		owner_moves(w);
 }
 
 void
 owner_catch_up(struct lk_owner *w)
 {
+	const bool began = owner_begins_moving(w);
+
 	do {
 		WR(w->is_due, false);
 		leases_catch_up(w);
 		pending_catch_up(w);
 	} while (RD(w->is_due)); /* one may make another begin anew */
+	owner_ends_moving(w, began);
 }

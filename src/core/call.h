@@ -84,18 +84,21 @@ void owner_share(struct lk_owner *w);
 void owner_share_now(struct lk_owner *w);
 
 /*
- * From any thread: change what an owner holds.  True: it is the opening with that id, and no call is under way; what
- * the caller changes ends with owner_yield().  False: it is closed; or its thread will call
- * owner_catch_up().
+ * From any thread: change what an owner holds.  True: it is the opening with that id, and no call is under way; the
+ * caller has the latch, and has said that it moves: when it has changed what there is to change it says so with
+ * owner_moves(), and opens the latch.  False: it is closed; or its thread will call owner_catch_up().
  */
 bool owner_seize(struct lk_owner *w, uint64_t id);
-void owner_yield(struct lk_owner *w);
 
 /* With the latch, a call being away: what there is to do is left to its thread, and its wait ends. */
 void owner_leave_due(struct lk_owner *w);
 
 /* With the latch: before what it holds is changed, and after.  (Y3) */
 void owner_moves(struct lk_owner *w);
+
+/* The same, where somebody further up may have said so already.  True: nobody has. */
+bool owner_begins_moving(struct lk_owner *w);
+void owner_ends_moving(struct lk_owner *w, bool began);
 
 /* In its thread, with the latch: do what others left to do. */
 void owner_catch_up(struct lk_owner *w);

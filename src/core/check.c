@@ -16,6 +16,19 @@ check_struct(const void *p, uint32_t size, size_t known)
 	return 0;
 }
 
+int
+check_reading(const struct lk_manager *m, const void *out, size_t known)
+{
+	uint32_t size;
+
+	if (m == NULL || out == NULL)
+		return LK_E_INVAL;
+	if (manager_gate(m) == LK_E_FORKED)
+		return LK_E_FORKED;
+	memcpy(&size, out, sizeof(size));
+	return check_struct(out, size, known);
+}
+
 void
 copy_struct(void *to, const void *from, size_t known)
 {

@@ -114,7 +114,7 @@ wait_with(struct lk_owner *w, struct watch *v, const struct request *q, const st
 	undo(w, t, before);
 	rc = joined ? sleep_until_stirred(w, v, q) : LK_E_CLOSED;
 	watch_leave(l, v);
-	if (unlikely(w->is_due) && w->is_latched)
+	if (w->is_latched && unlikely(RD(w->is_due)))
 		owner_catch_up(w);
 	return rc;
 }

@@ -86,6 +86,9 @@ manager_gate(const struct lk_manager *m)
  */
 int check_struct(const void *p, uint32_t size, size_t known);
 
+/* What each call begins with that reads `m` into the caller's structure: 0 or the code to return. */
+int check_reading(const struct lk_manager *m, const void *out, size_t known);
+
 /* Copy out as much as the caller's structure has room for; `size` stays the caller's. */
 void copy_struct(void *to, const void *from, size_t known);
 

@@ -6,13 +6,8 @@ int
 lk_histogram(struct lk_manager *m, int which, struct lk_histogram *out)
 {
 	struct lk_histogram h = { 0 };
-	int rc;
+	int rc = check_reading(m, out, sizeof(h));
 
-	if (m == NULL || out == NULL)
-		return LK_E_INVAL;
-	if (manager_gate(m) == LK_E_FORKED)
-		return LK_E_FORKED;
-	rc = check_struct(out, out->size, sizeof(h));
 	if (rc != 0)
 		return rc;
 	if (!times_read(&m->times, which, &h))
@@ -26,13 +21,8 @@ lk_counts(struct lk_manager *m, struct lk_counts *out)
 {
 	struct lk_counts c = { 0 };
 	uint64_t now;
-	int rc;
+	int rc = check_reading(m, out, sizeof(c));
 
-	if (m == NULL || out == NULL)
-		return LK_E_INVAL;
-	if (manager_gate(m) == LK_E_FORKED)
-		return LK_E_FORKED;
-	rc = check_struct(out, out->size, sizeof(c));
 	if (rc != 0)
 		return rc;
 	now = env_now(&m->env);

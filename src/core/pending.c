@@ -134,10 +134,8 @@ make_room(struct pending *s)
 struct posture
 pending_act(struct lk_owner *w)
 {
-	const struct posture p = { w->is_latched, w->is_quiet };
+	const struct posture p = { w->is_latched, w->is_quiet, owner_begins_moving(w) };
 
-	if (!p.is_latched)
-		owner_moves(w);
 	if (p.is_latched) /* in its own call */
 		w->is_latched = false;
 	w->is_quiet = true;
@@ -150,8 +148,7 @@ pending_act_no_more(struct lk_owner *w, struct posture p)
 	if (p.is_latched)
 		w->is_latched = true;
 	w->is_quiet = p.is_quiet;
-	if (!p.is_latched)
-		owner_moves(w);
+	owner_ends_moving(w, p.moves);
 }
 
 void

@@ -37,36 +37,18 @@ has_writer(const struct lk_resource *r)
 	return (shim_load(&r->word, SHIM_ACQUIRE) & (WORD_U | WORD_SIX | WORD_X)) != 0;
 }
 
-static const struct lk_resource *
-climb(const struct lk_resource *r, uint32_t levels)
-{
-	while (levels-- > 0)
-		r = resource_parent(r);
-	return r;
-}
-
-static uint32_t
-levels_from(const struct lk_resource *r)
-{
-	uint32_t n = 0;
-
-	for (; r != NULL; r = resource_parent(r))
-		n++;
-	return n;
-}
-
 /* From the root down (OR2); the links go up, so some levels at a time are turned round. */
 static bool
 path_has_writer(const struct lk_resource *leaf)
 {
 	const struct lk_resource *level[LEVELS];
-	uint32_t left = levels_from(leaf);
+	uint32_t left = resource_levels(leaf);
 
 	while (left > 0) {
 		uint32_t n = left < LEVELS ? left : LEVELS;
 
 		left -= n;
-		level[0] = climb(leaf, left);
+		level[0] = resource_climb((struct lk_resource *)(uintptr_t)leaf, left);
 		for (uint32_t i = 1; i < n; i++)
 			level[i] = resource_parent(level[i - 1]);
 		while (n-- > 0) {

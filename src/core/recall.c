@@ -41,13 +41,8 @@ lk_event_count(struct lk_manager *m, struct lk_event_counts *out)
 {
 	struct lk_event_counts c = { 0 };
 	const struct ring *r;
-	int rc;
+	int rc = check_reading(m, out, sizeof(c));
 
-	if (m == NULL || out == NULL)
-		return LK_E_INVAL;
-	if (manager_gate(m) == LK_E_FORKED)
-		return LK_E_FORKED;
-	rc = check_struct(out, out->size, sizeof(c));
 	if (rc != 0)
 		return rc;
 	r = &m->tracer.ring;

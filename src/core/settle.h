@@ -9,6 +9,7 @@
 struct posture {
 	bool is_latched;
 	bool is_quiet;
+	bool moves; /* nobody has said before that it does (Y3) */
 };
 
 /* In a call of `w` or not: what is between opens no latch, and calls nobody.  (N1, Y3) */

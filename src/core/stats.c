@@ -55,13 +55,8 @@ int
 lk_stats(struct lk_manager *m, struct lk_stats *out)
 {
 	struct lk_stats s = { 0 };
-	int rc;
+	int rc = check_reading(m, out, sizeof(s));
 
-	if (m == NULL || out == NULL)
-		return LK_E_INVAL;
-	if (manager_gate(m) == LK_E_FORKED)
-		return LK_E_FORKED;
-	rc = check_struct(out, out->size, sizeof(s));
 	if (rc != 0)
 		return rc;
 	slab_each(&m->owners, add_owner, &s);

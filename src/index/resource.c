@@ -66,3 +66,21 @@ resource_name(const struct lk_resource *r, size_t *len, bool *is_id)
 		return r->name;
 	return (const void *)(uintptr_t)shim_load(&r->name[0], SHIM_RELAXED);
 }
+
+uint32_t
+resource_levels(const struct lk_resource *r)
+{
+	uint32_t n = 0;
+
+	for (; r != NULL; r = resource_parent(r))
+		n++;
+	return n;
+}
+
+struct lk_resource *
+resource_climb(struct lk_resource *r, uint32_t levels)
+{
+	while (levels-- > 0)
+		r = resource_parent(r);
+	return r;
+}

@@ -122,4 +122,10 @@ resource_parent(const struct lk_resource *r)
 	return shim_load(&r->parent, SHIM_ACQUIRE);
 }
 
+/* How many there are from this one up to the root, itself included; NULL: none. */
+uint32_t resource_levels(const struct lk_resource *r);
+
+/* So many levels up. */
+struct lk_resource *resource_climb(struct lk_resource *r, uint32_t levels);
+
 #endif /* LK_INDEX_RESOURCE_H */

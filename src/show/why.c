@@ -29,24 +29,6 @@ pin_deepest(struct index *x, const struct name *n, uint32_t *len)
 	return r;
 }
 
-static struct lk_resource *
-climb(struct lk_resource *r, uint32_t levels)
-{
-	while (levels-- > 0)
-		r = resource_parent(r);
-	return r;
-}
-
-static uint32_t
-levels_above(const struct lk_resource *r)
-{
-	uint32_t n = 0;
-
-	while ((r = resource_parent(r)) != NULL)
-		n++;
-	return n;
-}
-
 /* From the root down, as a request would meet them. */
 static void
 look(struct found *f, const struct name *n, lk_mode mode)
@@ -58,8 +40,8 @@ look(struct found *f, const struct name *n, lk_mode mode)
 	f->list.n = 0;
 	if (deepest == NULL)
 		return;
-	for (uint32_t left = levels_above(deepest) + 1; left > 0; left--) {
-		what.r = climb(deepest, left - 1);
+	for (uint32_t left = resource_levels(deepest); left > 0; left--) {
+		what.r = resource_climb(deepest, left - 1);
 		what.above = left > 1 || len < n->len;
 		what.want = what.above ? mode_intent(mode) : mode;
 		blockers_add_holders(&f->list, &what);

@@ -234,7 +234,8 @@ seize_and_end(unsigned fiber, unsigned label)
 	if (left->serial == n.serial)
 		left->id = 0;
 	end_noted(w, &n);
-	owner_yield(w);
+	owner_moves(w);
+	latch_unlock(&w->latch);
 }
 
 int

@@ -71,7 +71,8 @@ Test(call, who_seizes_an_idle_owner_may_change_what_it_holds)
 	g = take(w[0], "n", LK_X);
 	cr_assert(owner_seize(w[0], id_of(w[0])));
 	release_undone(w[0], g);
-	owner_yield(w[0]);
+	owner_moves(w[0]);
+	latch_unlock(&w[0]->latch);
 	is(lk_release(w[0], g), LK_E_STALE);
 	ok(lk_try_acquire(w[1], "n", LK_X, NULL));
 	cr_expect_not(owner_seize(w[0], id_of(w[0]) + OWNER_OPENING), "another opening");
