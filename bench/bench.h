@@ -38,6 +38,20 @@ struct bench_path {
 struct bench_data {
 	uint64_t count;
 	uint64_t again;
+	uint64_t last;  /* LOOP_HAND_OVER: who had it last, from 1 */
+	uint64_t stamp; /* … and when that ended, in ticks */
+};
+
+/* What else there is than the threads of this process: who and what is of one realm only meets its like. */
+enum bench_realm {
+	REALM_MEMORY,     /* nothing */
+	REALM_KEPT,       /* a store, which is not asked each time */
+	REALM_FILE,       /* locks in files */
+	REALM_SQLITE,     /* a database */
+	REALM_FILE_TWO,   /* two processes, and files */
+	REALM_SQLITE_TWO, /* two processes, and a database */
+	REALM_REDIS,      /* a server */
+	REALM_REDIS_TWO,  /* two processes, and a server */
 };
 
 /* How a case says what to lock.  A contestant is for one of them. */
@@ -88,6 +102,7 @@ struct run {
 	size_t gap_at;
 	uint64_t due; /* … when the latest was to arrive */
 	size_t n;     /* pairs to make */
+	unsigned lane;
 };
 
 /*
@@ -117,6 +132,7 @@ enum bench_loops {
 	LOOP_HOLD,       /* acquire, and keep all */
 	LOOP_DROP,       /* release what LOOP_HOLD kept, in the order of acquiring */
 	LOOP_SEARCH,     /* look for a ring in a crowd in which there is none */
+	LOOP_HAND_OVER,  /* acquire, with the time since another lane gave it back; release */
 	N_LOOPS
 };
 
@@ -147,6 +163,7 @@ struct contestant {
 	void *(*crowd_open)(const struct bench_crowd *crowd);
 	void (*crowd_close)(void *crowd);
 	struct bench_loop loop[N_LOOPS];
+	enum bench_realm realm;
 };
 
 #define MODE_BIT(m) (1u << (m))

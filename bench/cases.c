@@ -123,6 +123,27 @@
 		.order = (how)                                                          \
 	}
 
+/* The store is asked for each lock: of names in turn, as what comes back at once would not even have been given back. */
+#define ASKED_CASE(text, where) ASKED_BY_CASE(text, where, 1)
+#define ASKED_BY_CASE(text, where, n)                                                         \
+	{                                                                                     \
+		.name = text, .group = "store",                                               \
+		.what = "a thousand names in X, in random order, each from and to the store", \
+		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,   \
+		.stretch = 5, .is_normal = true                                               \
+	}
+
+/* Two processes want one name all the time. */
+#define HAND_OVER_CASE(text, where)                                                            \
+	{                                                                                      \
+		.name = text, .group = "store",                                                \
+		.what = "two processes, each on a processor, on one name in X; the waits are " \
+			"from a release to the acquire of the other",                          \
+		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,   \
+		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,       \
+		.is_normal = true, .hist_modes = MODE_BIT(LK_X)                                \
+	}
+
 const struct bench_case bench_cases[] = {
 	HANDLE_CASE(IS),
 	HANDLE_CASE(IX),
@@ -403,6 +424,24 @@ const struct bench_case bench_cases[] = {
 
 	SEARCH_CASE("chain", ORDER_CHAIN, "each for a name of the one before it"),
 	SEARCH_CASE("line", ORDER_LINE, "all for one name"),
+
+	{
+		.name = "store/file/kept",
+		.group = "store",
+		.what = "one name in X, which this process has of its store, and keeps",
+		.by = BY_NAME,
+		.realm = REALM_KEPT,
+		.mode = LK_X,
+		.n_lanes = 1,
+		.n_names = 1,
+	},
+	ASKED_CASE("store/file/asked", REALM_FILE),
+	ASKED_CASE("store/sqlite/asked", REALM_SQLITE),
+	ASKED_CASE("store/redis/asked", REALM_REDIS),
+	ASKED_BY_CASE("store/redis/asked/8-threads", REALM_REDIS, 8),
+	HAND_OVER_CASE("store/file/2-processes", REALM_FILE_TWO),
+	HAND_OVER_CASE("store/sqlite/2-processes", REALM_SQLITE_TWO),
+	HAND_OVER_CASE("store/redis/2-processes", REALM_REDIS_TWO),
 	{ 0 },
 };
 

@@ -50,6 +50,8 @@ struct bench_case {
 	unsigned stretch;        /* a sample takes so many times as long as others; 0: once */
 	unsigned n_samples_most; /* 0: as many as others */
 	bool is_normal;          /* at normal priority */
+	enum bench_realm realm;
+	bool in_processes; /* its lanes are processes */
 	bool has_variants; /* with contestants in settings of which nobody else wants to know */
 	bool is_large;     /* only if it is asked for by its whole name */
 	const char *twin;  /* the case that has the other half of what is measured (held) */
@@ -78,7 +80,9 @@ enum bench_figure {
 	FIGURE_THREAD_NS,  /* … times the threads: what one operation takes one of them */
 	FIGURE_THROUGHPUT, /* operations a second */
 	FIGURE_SLOWEST,    /* the slowest thread's part of the mean */
-	FIGURE_P999,       /* of the waits, ns */
+	FIGURE_P50,        /* of the waits, ns */
+	FIGURE_P99,
+	FIGURE_P999,
 	FIGURE_MAX,
 	FIGURE_BYTES /* of a lock held */
 };

@@ -17,6 +17,8 @@
  *
  * All others are optional:
  *
+ *   PEER_REALM           REALM_MEMORY, or another: it takes part in the cases of that realm only
+ *
  *   PEER_OPEN            void *(size_t n_names, size_t n_held): a world of locks, in which about so many
  *                        names will be used, and at most so many held at a time
  *   PEER_CLOSE           void (void *world)
@@ -59,6 +61,9 @@
 #endif
 #ifndef PEER_TRAITS
 #define PEER_TRAITS PEER_DEFAULT
+#endif
+#ifndef PEER_REALM
+#define PEER_REALM REALM_MEMORY
 #endif
 #ifndef PEER_OPEN
 #define PEER_OPEN NULL
@@ -421,6 +426,29 @@ LOOP(_searches)(struct run *r)
 }
 #endif
 
+/* ---------------------------------------------------------------- from lane to lane */
+
+static void
+LOOP(_hand_over)(struct run *r)
+{
+	struct run l = *r;
+
+	for (size_t i = l.n; i > 0; i--) {
+		const void *target = bench_next_target(&l);
+		PEER_TICKET ticket;
+
+		PEER_ACQUIRE(l.session, target, l.mode, &ticket);
+		if (l.data->last != 0 && l.data->last != l.lane + 1)
+			hist_add(l.hist, bench_ticks() - l.data->stamp);
+		bench_inside(&l, l.mode);
+		l.data->last = l.lane + 1;
+		l.data->stamp = bench_ticks();
+		PEER_RELEASE(l.session, target, &ticket);
+		bench_barrier();
+	}
+	*r = l;
+}
+
 /* ------------------------------------------------------------------- the contestant */
 
 #ifdef PEER_CONVERT
@@ -508,7 +536,9 @@ const struct contestant BENCH_PASTE(peer_, PEER) = {
 		{ NULL, LOOP(_hold), NULL },
 		{ NULL, LOOP(_drop), NULL },
 		LOOP_SEARCHES,
+		{ NULL, LOOP(_hand_over), NULL },
 	},
+	PEER_REALM,
 };
 
 #undef LOOP_CONVERSIONS
@@ -524,6 +554,7 @@ const struct contestant BENCH_PASTE(peer_, PEER) = {
 #undef PEER_BY
 #undef PEER_MODES
 #undef PEER_TRAITS
+#undef PEER_REALM
 #undef PEER_TICKET
 #undef PEER_ACQUIRE
 #undef PEER_RELEASE

@@ -31,7 +31,24 @@
 	X(rocksdb)                   \
 	X(cds_lfht)                  \
 	X(cds_lfht_erase)            \
-	X(ck_hs)
+	X(ck_hs)                     \
+	X(latchkey_kept)             \
+	X(latchkey_memory)           \
+	X(latchkey_file)             \
+	X(file_updates)              \
+	X(ofd_locks)                 \
+	X(latchkey_sqlite)           \
+	X(sqlite_updates)            \
+	X(sqlite_row)                \
+	X(latchkey_file_two)         \
+	X(inotify_turns)             \
+	X(latchkey_sqlite_two)       \
+	X(sqlite_turns)              \
+	X(latchkey_redis)            \
+	X(redis_updates)             \
+	X(redis_evalsha)             \
+	X(latchkey_redis_two)        \
+	X(redis_turns)
 
 #define DECLARE(symbol) extern const struct contestant peer_##symbol __attribute__((weak));
 CONTESTANTS(DECLARE)
@@ -74,7 +91,8 @@ knows_modes(const struct bench_case *b, const struct contestant *c)
 bool
 case_suits(const struct bench_case *b, const struct contestant *c)
 {
-	return c != NULL && c->by == b->by && c->loop[b->loop].pairs != NULL && knows_modes(b, c) &&
+	return c != NULL && c->realm == b->realm && c->by == b->by &&
+	       c->loop[b->loop].pairs != NULL && knows_modes(b, c) &&
 	       !(holds_several(b) && (c->traits & PEER_COLLIDES) != 0) &&
 	       (b->has_variants || (c->traits & PEER_VARIANT) == 0);
 }

@@ -13,10 +13,12 @@
 #include <sys/resource.h>
 
 #include "entrant.h"
+#include "place.h"
 
 #define CHUNK_ALONE  1024u /* pairs between two looks at the clock: nobody in the way */
 #define CHUNK_SHARED 64u /* … threads that exclude each other: none shall be left alone for long */
 #define CHUNK_OPEN   16u /* … that come by a timetable */
+#define CHUNK_STORE  8u  /* … of which each asks a store */
 #define WARM_PART    4   /* a warm-up is this part of a sample */
 #define N_GAPS       4096
 #define N_PILOTS     3 /* samples that find out what a contestant can bear */
@@ -198,7 +200,10 @@ entrant_pairs(const struct entrant *e)
 static double
 entrant_run(struct entrant *e)
 {
-	entrant_start(e);
+	if (e->bench_case->in_processes)
+		processes_run(e);
+	else
+		entrant_start(e);
 	entrant_check(e);
 	return (double)entrant_span(e) * e->settings->tick_ns / (double)entrant_pairs(e);
 }
@@ -235,7 +240,7 @@ entrant_measure(struct entrant *e)
 	e->loop = &e->contestant->loop[e->bench_case->loop];
 	e->sample[e->n_samples] = entrant_run(e);
 	entrant_note_shares(e);
-	if (e->bench_case->loop == LOOP_OPEN)
+	if (e->bench_case->loop == LOOP_OPEN || e->bench_case->loop == LOOP_HAND_OVER)
 		entrant_note_waits(e);
 	e->n_samples++;
 }
@@ -281,6 +286,8 @@ chunk_of(const struct entrant *e)
 		return 1;
 	if (b->loop == LOOP_OPEN)
 		return CHUNK_OPEN;
+	if (b->realm == REALM_FILE || b->realm == REALM_SQLITE || b->realm == REALM_REDIS)
+		return CHUNK_STORE;
 	if (b->batch > 0)
 		return (CHUNK_ALONE + b->batch - 1) / b->batch * b->batch;
 	if (b->n_lanes > 1 && b->shared && (MODES_SELF & MODE_BIT(b->mode)) != 0)
@@ -383,9 +390,11 @@ entrant_init(struct entrant *e, const struct contestant *c, const struct bench_c
 		return; /* the rest is in a process of its own */
 	if ((c->traits & PEER_KEEPS) != 0)
 		e->n_warm = f->n_uses;
-	if (c->open != NULL)
+	if (b->realm != REALM_MEMORY && !b->in_processes)
+		(void)place_fresh();
+	if (c->open != NULL && !b->in_processes)
 		e->world = c->open(f->n_names * (b->shared ? 1 : b->n_lanes), case_held(b));
-	if (c->target_open != NULL)
+	if (c->target_open != NULL && !b->in_processes)
 		e->target = c->target_open(e->world, "user:0000000");
 	if (b->loop == LOOP_SEARCH)
 		e->crowd = crowd_open(c, b, f);

@@ -76,6 +76,11 @@ void held_measure(struct entrant *acquire, struct entrant *release, size_t n);
 void held_child(const struct contestant *c, const struct bench_case *b, size_t n,
 		const struct settings *s);
 
+/* processes.c: run all lanes once, as processes; and what each of them does. */
+void processes_run(struct entrant *e);
+void process_child(const struct contestant *c, const struct bench_case *b, unsigned number, int fd,
+		   const struct settings *s);
+
 /* entrant.c: run the calling thread on the processor for lane `number`, at real-time priority; granted? */
 bool lane_pin(const struct settings *s, unsigned number);
 bool lane_hurry(void);

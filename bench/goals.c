@@ -42,6 +42,25 @@
 		FASTER("by name, " text, "name/" #count, "name/" #count, "rocksdb", rocks),   \
 		FASTER("by name, " text, "name/" #count, "name/" #count, "sharded_table", sharded)
 
+/* Two processes; of the mean two thirds is half of what the other has. */
+#define STORE_GOALS(scheme, contestant)                                                         \
+	{ "from process to process, " scheme ":, half of them",                                 \
+	  "store/" scheme "/2-processes",                                                       \
+	  "store/" scheme "/2-processes",                                                       \
+	  contestant,                                                                           \
+	  FIGURE_P50,                                                                           \
+	  false,                                                                                \
+	  3 },                                                                                  \
+		{ "… all but a hundredth",                                                      \
+		  "store/" scheme "/2-processes",                                               \
+		  "store/" scheme "/2-processes",                                               \
+		  contestant,                                                                   \
+		  FIGURE_P99,                                                                   \
+		  false,                                                                        \
+		  3 },                                                                          \
+		AT_LEAST("… the slower one's part of the mean", "store/" scheme "/2-processes", \
+			 FIGURE_SLOWEST, 2.0 / 3)
+
 #define US 1e3
 #define MS 1e6
 
@@ -105,5 +124,17 @@ const struct bench_goal bench_goals[] = {
 	COST("searches on against off, nobody waits, by handle", "handle/X", "handle/X",
 	     "latchkey_no_search", 1.03),
 	COST("… by name", "name/1000", "name/1000", "latchkey_no_search", 1.1),
+
+	COST("a name that this process has of its store", "store/file/kept", "store/file/kept",
+	     "latchkey_memory", 2.5),
+	FASTER("a lock that the store is asked for, file:", "store/file/asked", "store/file/asked",
+	       "ofd_locks", 1.0 / 3),
+	FASTER("… sqlite:", "store/sqlite/asked", "store/sqlite/asked", "sqlite_row", 0.8),
+	FASTER("… redis:", "store/redis/asked", "store/redis/asked", "redis_evalsha", 0.9),
+	FASTER("… 8 threads against one", "store/redis/asked/8-threads", "store/redis/asked",
+	       "latchkey", 4),
+	STORE_GOALS("file", "inotify_turns"),
+	STORE_GOALS("sqlite", "sqlite_turns"),
+	STORE_GOALS("redis", "redis_turns"),
 	{ 0 },
 };

@@ -294,6 +294,7 @@ put_goal(FILE *f, const struct bench_goal *g, struct verdict v)
 	static const char *const figure[] = {
 		[FIGURE_NS] = "ns",           [FIGURE_THREAD_NS] = "thread_ns",
 		[FIGURE_SLOWEST] = "slowest", [FIGURE_THROUGHPUT] = "throughput",
+		[FIGURE_P50] = "p50",         [FIGURE_P99] = "p99",
 		[FIGURE_P999] = "p99.9",      [FIGURE_MAX] = "max",
 		[FIGURE_BYTES] = "bytes",
 	};

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Latchkey as a contestant: by handle and by name, each session an owner. */
-#include "bench.h"
 #include "crowd.h"
-
-BENCH_INLINE void
-must(int rc, const char *what)
-{
-	if (__builtin_expect(rc != 0, 0))
-		bench_die(what, lk_strerror(rc));
-}
+#include "ours.h"
 
 static void *
 latchkey_open(size_t n_names, size_t n_held)
@@ -31,48 +24,6 @@ no_search_open(size_t n_names, size_t n_held)
 	(void)n_held;
 	must(lk_open("memory:?deadlock_delay_ns=off", NULL, &m), "latchkey: open");
 	return m;
-}
-
-static void
-latchkey_close(void *world)
-{
-	must(lk_close((struct lk_manager *)world), "latchkey: close");
-}
-
-BENCH_INLINE void *
-owner_open(void *world)
-{
-	struct lk_owner *w;
-
-	must(lk_owner_open((struct lk_manager *)world, NULL, &w), "latchkey: open an owner");
-	return w;
-}
-
-BENCH_INLINE void
-owner_close(void *owner)
-{
-	must(lk_owner_close((struct lk_owner *)owner), "latchkey: close an owner");
-}
-
-static void *
-session_open(void *world, void *target, unsigned lane)
-{
-	(void)target;
-	(void)lane;
-	return owner_open(world);
-}
-
-static void
-session_close(void *session)
-{
-	owner_close(session);
-}
-
-BENCH_INLINE void
-release(void *session, const void *target, lk_grant *grant)
-{
-	(void)target;
-	must(lk_release((struct lk_owner *)session, *grant), "latchkey: release");
 }
 
 BENCH_INLINE void
@@ -145,13 +96,6 @@ const struct contestant peer_latchkey_handle_no_search = {
 };
 
 /* --------------------------------------------------------------------- by name */
-
-BENCH_INLINE void
-name_acquire(void *session, const void *target, lk_mode mode, lk_grant *grant)
-{
-	must(lk_acquire((struct lk_owner *)session, (const char *)target, mode, NULL, grant),
-	     "latchkey: acquire by name");
-}
 
 /* The ancestors come with the row. */
 BENCH_INLINE void

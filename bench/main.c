@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "place.h"
 #include "run.h"
 #include "table.h"
 
@@ -39,6 +40,7 @@ bench_die(const char *what, const char *why)
 {
 	fflush(stdout);
 	fprintf(stderr, "latchkey-bench: %s: %s\n", what, why);
+	place_remove();
 	_exit(1); /* other threads may be in the middle of anything */
 }
 
@@ -256,6 +258,25 @@ be_held_child(char **argv, struct settings *s)
 	return 2;
 }
 
+/* --process-child CASE CONTESTANT LANE FD FOLDER PRIORITY: the same, see processes.c. */
+static int
+be_process_child(char **argv, struct settings *s)
+{
+	const struct bench_case *b = case_find(argv[2]);
+
+	s->want_fifo = strcmp(argv[7], "favored") == 0;
+	place_use(argv[6]);
+	for (size_t i = 0; b != NULL && contestant_names[i] != NULL; i++) {
+		if (!case_suits(b, contestants[i]) || strcmp(contestants[i]->name, argv[3]) != 0)
+			continue;
+		process_child(contestants[i], b, (unsigned)strtoul(argv[4], NULL, 10),
+			      (int)strtol(argv[5], NULL, 10), s);
+		return 0;
+	}
+	misused(argv[2], "is no case of processes");
+	return 2;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -273,6 +294,8 @@ main(int argc, char **argv)
 	find_cpus(&s);
 	if (argc == 6 && strcmp(argv[1], "--held-child") == 0)
 		return be_held_child(argv, &s);
+	if (argc == 8 && strcmp(argv[1], "--process-child") == 0)
+		return be_process_child(argv, &s);
 	read_options(argc, argv, &s);
 	s.tick_ns = clock_tick_ns();
 	s.step_ns = clock_step_ns();
@@ -286,5 +309,6 @@ main(int argc, char **argv)
 	if (s.json != NULL)
 		json_write(&rs, &s, p);
 	results_fini(&rs);
+	place_remove();
 	return 0;
 }

@@ -156,6 +156,10 @@ result_figure(const struct result *r, enum bench_figure figure)
 		return result_throughput(r);
 	case FIGURE_SLOWEST:
 		return r->slowest;
+	case FIGURE_P50:
+		return r->hist != NULL ? result_wait(r, 0.5) : 0;
+	case FIGURE_P99:
+		return r->hist != NULL ? result_wait(r, 0.99) : 0;
 	case FIGURE_P999:
 		return r->hist != NULL ? result_wait(r, 0.999) : 0;
 	case FIGURE_MAX:
@@ -170,7 +174,8 @@ result_figure(const struct result *r, enum bench_figure figure)
 static bool
 has_figure(const struct result *r, enum bench_figure figure)
 {
-	if (figure != FIGURE_P999 && figure != FIGURE_MAX)
+	if (figure != FIGURE_P50 && figure != FIGURE_P99 && figure != FIGURE_P999 &&
+	    figure != FIGURE_MAX)
 		return true;
 	return r->hist != NULL && r->hist->total > 0;
 }
@@ -184,7 +189,8 @@ goal_judge(const struct bench_goal *g, const struct results *rs)
 
 	if (g->theirs != NULL)
 		theirs = results_find(rs, case_find(g->theirs), g->contestant);
-	if (ours == NULL || (g->theirs != NULL && theirs == NULL) || !has_figure(ours, g->figure))
+	if (ours == NULL || (g->theirs != NULL && theirs == NULL) || !has_figure(ours, g->figure) ||
+	    (theirs != NULL && !has_figure(theirs, g->figure)))
 		return v;
 	v.is_measured = true;
 	v.measured = result_figure(ours, g->figure);

@@ -94,7 +94,7 @@ measure(unsigned n, const struct bench_case *b, const struct settings *s)
 	for (unsigned i = 0; i < n_samples_of(b, s); i++)
 		for (unsigned k = 0; k < n; k++)
 			entrant_measure(&entrants[(k + i) % n]);
-	if (b->hist_modes == 0 || b->loop == LOOP_OPEN)
+	if (b->hist_modes == 0 || b->loop == LOOP_OPEN || b->loop == LOOP_HAND_OVER)
 		return;
 	for (unsigned i = 0; i < s->n_latency_samples && i < n_samples_of(b, s); i++)
 		for (unsigned k = 0; k < n; k++)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "place.h"
 #include "table.h"
 
 /* Whoever looks for them in the tables shall know why they are not there. */
@@ -33,6 +34,10 @@ table_head(const struct settings *s)
 	printf("%u samples of %.0f ms each; nanoseconds for each operation, of all threads "
 	       "together\n",
 	       s->n_samples, s->sample_ns / 1e6);
+	printf("processors:");
+	for (unsigned i = 0; i < s->n_cpus; i++)
+		printf(" %d", s->cpu[i]);
+	printf("; threads, and processes with all their threads, are pinned to them in turn\n");
 	put_missing();
 	if (s->is_quick)
 		printf("a quick run, to see that it runs: the figures mean little\n");
@@ -46,11 +51,13 @@ static void
 case_head(const struct bench_case *b)
 {
 	printf("\n%s: %s\n", b->name, b->what);
+	if (b->realm != REALM_MEMORY)
+		printf("  files in %s\n", place_medium());
 	printf("  %-22s %10s %10s %8s", case_unit(b), "median", "min", "iqr");
 	if (b->n_lanes > 1)
 		printf(" %8s %8s", "slowest", "Jain");
 	if (b->hist_modes != 0)
-		printf(" %9s %9s %9s", "p50", "p99.9", "longest");
+		printf(" %9s %9s %9s", "p50", b->in_processes ? "p99" : "p99.9", "longest");
 	if (b->loop == LOOP_HOLD)
 		printf(" %8s", "bytes");
 	printf("\n");
@@ -79,7 +86,7 @@ case_line(const struct result *r)
 		printf(" %8.2f %8.2f", r->slowest, r->jain);
 	if (r->hist != NULL) {
 		put_wait(result_wait(r, 0.5));
-		put_wait(result_wait(r, 0.999));
+		put_wait(result_wait(r, b->in_processes ? 0.99 : 0.999));
 		put_wait(result_wait(r, 1));
 	}
 	if (b->loop == LOOP_HOLD)
@@ -114,6 +121,7 @@ static void
 goal_line(const struct bench_goal *g, struct verdict v)
 {
 	bool is_time = g->figure == FIGURE_NS || g->figure == FIGURE_THREAD_NS ||
+		       g->figure == FIGURE_P50 || g->figure == FIGURE_P99 ||
 		       g->figure == FIGURE_P999 || g->figure == FIGURE_MAX;
 	double scale = g->theirs == NULL && is_time ? 1e3 : 1;
 	const char *unit = g->theirs != NULL ? "x" : is_time ? "us" : "";

@@ -134,12 +134,11 @@ typedef enum lk_mode {
 #define LK_PARENTS \
 	0x200u /* hold the ancestors in the same mode, not in intents; nothing is implied */
 
-struct lk_retry;  /* not supported yet */
+struct lk_retry;  /* see retry.h */
 struct lk_report; /* see explain.h */
 
 /*
  * How a request is made.  NULL options, and zero in a field, mean the default.
- * The fields marked (*) must be zero in this version: LK_E_UNSUPPORTED.
  */
 struct lk_options {
 	uint32_t size;
@@ -149,8 +148,8 @@ struct lk_options {
 		deadline_ns; /* absolute, CLOCK_MONOTONIC; 0: none.  The earlier of the two counts */
 	uint64_t lease_ns;   /* see lease.h; 0: the manager's; LK_OFF: none */
 	int32_t priority;    /* higher goes first in the line; 0: the owner's */
-	uint32_t max_retries;         /* (*) */
-	const struct lk_retry *retry; /* (*) */
+	uint32_t max_retries; /* when the store does not answer: see retry.h; 0: the manager's */
+	const struct lk_retry *retry; /* … and the pauses between them; NULL: the manager's */
 	uint64_t max_hold_ns;         /* see lease.h; 0: the manager's; LK_OFF: none */
 	uint64_t name_hash;           /* lk_name_hash() of the name, if known; 0: not known */
 	const void *tag;              /* copied, kept with the grant, shown to others: "why" */
@@ -159,6 +158,7 @@ struct lk_options {
 	void *condition_arg;
 	struct lk_report
 		*report; /* out: who was in the way; not of lk_shutdown(): LK_E_UNSUPPORTED */
+	uint32_t units, permits; /* see semaphore.h; 0: none */
 };
 
 /*
@@ -190,11 +190,12 @@ typedef void lk_notice_fn(void *arg, const struct lk_notice *notice);
 
 /* Flags of struct lk_owner_options. */
 #define LK_NOTIFY_BLOCKING 0x1u /* tell it when a grant of its is in somebody's way */
+#define LK_OWNER_SHARED    0x2u /* others may hand it grants at any time: see transfer.h */
 
 /* What an owner is.  The label is copied; the first LK_LABEL_MAX bytes are kept. */
 struct lk_owner_options {
 	uint32_t size;
-	uint32_t flags; /* LK_NOTIFY_BLOCKING */
+	uint32_t flags; /* LK_NOTIFY_BLOCKING, LK_OWNER_SHARED */
 	const char *label;
 	uint64_t deadline_ns; /* absolute, CLOCK_MONOTONIC: bounds every wait; 0: none */
 	int32_t priority;     /* of requests that say none, and as a victim: the lowest is chosen */
@@ -202,6 +203,9 @@ struct lk_owner_options {
 	struct lk_queue *queue; /* where its notices go: see notice.h */
 	lk_notice_fn *on_notice;
 	void *notice_arg;
+	uint64_t escalate_after; /* as in lk_config; 0: the manager's; LK_OFF: any number */
+	struct lk_owner
+		*parent; /* it is a child of that one, in its family: see family.h; NULL: none */
 };
 
 #define LK_OWNER_OPTIONS_INIT                                     \
@@ -235,8 +239,8 @@ LK_API LK_NODISCARD int lk_open(const char *url, const struct lk_config *cfg,
  *
  * Ownership   on success `m` is gone.  (A thread that called lk_self() keeps some bytes until it ends.)
  * Threads     no other thread may be in a call with `m`, or make one afterwards.
- * Returns     0; LK_E_BUSY, and nothing changed, while an owner of lk_owner_open() or
- *             a handle is open, or a thread's own owner holds something.  Threads that
+ * Returns     0; LK_E_BUSY, and nothing changed, while an owner of lk_owner_open(),
+ *             a handle, queue or pool is open, or a thread's own owner holds something.  Threads that
  *             only have an idle lk_self() owner are no obstacle.
  *             LK_E_FORKED in a child: the memory is left as it is.
  */
@@ -269,7 +273,8 @@ LK_API LK_NODISCARD int lk_shutdown(struct lk_manager *m, const struct lk_option
  *
  * Ownership   `*out` is the caller's until lk_owner_close().
  * Threads     any; the owner is then used by one thread at a time.
- * Returns     0; LK_E_CLOSED, LK_E_NOMEM, LK_E_VERSION: `*out` is not written.
+ * Returns     0; LK_E_CLOSED, LK_E_NOMEM, LK_E_VERSION: `*out` is not written.  With a parent (family.h) also
+ *             LK_E_STALE, LK_E_UNSUPPORTED.
  */
 LK_API LK_NODISCARD int lk_owner_open(struct lk_manager *m, const struct lk_owner_options *o,
 				      struct lk_owner **out);
@@ -283,7 +288,9 @@ LK_API LK_NODISCARD int lk_owner_open(struct lk_manager *m, const struct lk_owne
  *             lk_self() owner.
  * Ordering    as lk_release() for each grant.
  * Returns     0; LK_E_STALE if it is closed already (as long as the manager is open
- *             and the memory has not become another owner's).  A thread's own owner
+ *             and the memory has not become another owner's); LK_E_INVAL: it is a
+ *             pool's, see lk_pool_give(); LK_E_BUSY, and nothing changed: it has
+ *             children, see family.h.  A thread's own owner
  *             (lk_self) may be closed by its thread; the next lk_self() opens another.
  */
 LK_API LK_NODISCARD int lk_owner_close(struct lk_owner *w);
@@ -542,36 +549,6 @@ LK_API LK_NODISCARD int lk_upgrade(struct lk_owner *w, lk_grant g, const struct 
  */
 LK_API LK_NODISCARD int lk_downgrade(struct lk_owner *w, lk_grant g);
 
-/* -------------------------------------------------------------------- fencing */
-
-/*
- * lk_fence - the fencing token of a grant.
- *
- * Every time an owner comes to hold a name in U, SIX or X where before it did not, the name's
- * fence grows.  A later fence of the same name is larger, also when the name was out of use
- * or the manager opened anew (as long as the wall clock did not go back in between).
- * Downgrading keeps the fence.
- *
- * Returns     the token; for a grant that never was write-capable on a name held in S, the
- *             latest token given out (for reading only); 0 for what never was more than an
- *             intent, or a stale grant.
- */
-LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
-
-/*
- * lk_fence_pass - guard a resource that checks tokens: is `fence` at least the highest that
- * ever passed here for this name?
- *
- * The tokens may come from this manager or from anywhere.  One small record is kept for every
- * name that ever passed, until the manager closes; a name that passed before needs no memory.
- *
- * Threads     any.
- * Returns     0: passed, and lower ones are refused from now on; LK_E_STALE: a larger one has
- *             passed before; LK_E_NAME, LK_E_NOMEM.
- */
-LK_API LK_NODISCARD int lk_fence_pass(struct lk_manager *m, const void *name, size_t len,
-				      uint64_t fence);
-
 /* ---------------------------------------------------------------- seeing inside */
 
 #define LK_OWNER_DIED 0x1u /* lk_grant_info.flags: the last writer ended without releasing */
@@ -594,7 +571,7 @@ struct lk_grant_info {
 	uint64_t lease_ns;      /* of each term; 0: none */
 	uint64_t lease_ends_ns; /* CLOCK_BOOTTIME; 0: it has no end */
 	uint32_t state;         /* enum lk_lease_state */
-	uint32_t reserved;
+	uint32_t units;         /* of a semaphore, that this grant has; 0: none */
 };
 
 /* lk_grant_info - set `out->size`.  Returns 0; LK_E_STALE; LK_E_VERSION. */
@@ -655,13 +632,16 @@ struct lk_snapshot_row {
 	size_t name_len;
 	const void *tag;
 	size_t tag_len;
+	uint32_t units; /* of a semaphore: of a holder, that it has; of a waiter, that it wants */
+	uint32_t reserved;
 };
 
 /*
  * lk_snapshot - call `fn` for every holder and then every waiter, until it returns non-zero.
  *
  * Never stops the world: each row was true at some moment of the call, rows of one line are of
- * one moment, two rows need not be.  A name that was held throughout is in it.
+ * one moment, two rows need not be.  A name that was held throughout is in it; but not surely what was handed from
+ * owner to owner meanwhile (lk_transfer()).
  *
  * Threads     any.  `fn` may call anything but lk_close().
  * Returns     0, or what `fn` returned; LK_E_NOMEM before a row is lost.
@@ -697,7 +677,10 @@ LK_API LK_NODISCARD int lk_snapshot(struct lk_manager *m,
 	X(created, "names entered into the index")                                   \
 	X(evicted, "idle names dropped from the index")                              \
 	X(renewals, "terms that leases were given after their first")                \
-	X(leases_expired, "grants that were lost with their leases")
+	X(leases_expired, "grants that were lost with their leases")                 \
+	X(escalations, "times that one lock took the place of many below it")        \
+	X(escalations_refused, "… that this was tried in vain, or barred")           \
+	X(transfers, "grants that went to another owner")
 
 struct lk_stats {
 	uint32_t size;
@@ -729,9 +712,19 @@ LK_API LK_NODISCARD int lk_stats(struct lk_manager *m, struct lk_stats *out);
 LK_API LK_NODISCARD int lk_owner_stats(struct lk_owner *w, struct lk_stats *out);
 
 /*
- * lk_sweep - drop all idle names from the index now, rather than when room is wanted.
+ * lk_sweep - drop all idle names from the index now, rather than when room is wanted; and sweep the store, if there is one.
  *
- * Returns     0; `*removed` (may be NULL) is how many.
+ * In the store it gives back what this process keeps without using it; then it goes through all records, those of other
+ * processes too: what is over ends (leases of tokens, holders and waiters whose processes are dead), and records of
+ * nothing are removed.  Nobody who lives loses anything, and fences go on rising over a removal.
+ *
+ * Threads     any.
+ * Blocking    no; with a store it reads all that is in it, which takes some microseconds for each record in files and some
+ *             tens in databases, and as long as a write for each that changes; two minutes at most.  Others lock
+ *             meanwhile: no step is longer than one record.  The setting sweep_ns does the same in the manager's thread, 256
+ *             changes at a time with pauses of a tenth of a second between them.
+ * Returns     0; `*removed` (may be NULL) is how many names, and records, went.  With a store also its codes
+ *             (LK_E_STORE, LK_E_TIMEDOUT, …) and LK_E_NOMEM: what was removed by then is.
  */
 LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
 
@@ -772,20 +765,36 @@ LK_API const char *lk_version(void);          /* "0.1.0" */
 }
 #endif
 
+#include <latchkey/fence.h>
 #include <latchkey/deadlock.h>
+#include <latchkey/escalate.h>
 #include <latchkey/explain.h>
+#include <latchkey/family.h>
 #include <latchkey/format.h>
 #include <latchkey/text.h>
 #include <latchkey/metrics.h>
 #include <latchkey/read.h>
 #include <latchkey/value.h>
-
+#include <latchkey/breaker.h>
 #include <latchkey/events.h>
 #include <latchkey/lease.h>
 #include <latchkey/notice.h>
 #include <latchkey/queue.h>
-
+#include <latchkey/semaphore.h>
+#include <latchkey/pool.h>
+#include <latchkey/token.h>
+#include <latchkey/detach.h>
 #include <latchkey/names.h>
 #include <latchkey/settings.h>
+#include <latchkey/savepoint.h>
+#include <latchkey/transfer.h>
+#include <latchkey/store.h>
+#include <latchkey/migrate.h>
+#include <latchkey/remote.h>
+#include <latchkey/health.h>
+#include <latchkey/retry.h>
+#include <latchkey/path.h>
+#include <latchkey/stored.h>
+#include <latchkey/test_store.h>
 
 #endif /* LATCHKEY_H */

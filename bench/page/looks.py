@@ -17,6 +17,7 @@ GROUPS = {
     "held": ("Many locks held", "Each name is acquired and kept, then all are released."),
     "owner": ("Owners", "An owner or transaction, opened and closed around little or no work."),
     "deadlock": ("Deadlocks", "One search for a ring, among many owners that wait."),
+    "store": ("Stores", "Locks that processes share: beside what they are made of, on the same medium."),
 }
 DISTRIBUTIONS = {"uniform": "uniform", "zipf": "Zipfian (θ = 0.99)"}
 

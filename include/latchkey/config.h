@@ -42,8 +42,8 @@
 #define LK_NO_ENVIRONMENT 0x10u
 
 /* Which events are remembered and told: bits, see LK_EVENT_LIST in events.h. */
-#define LK_EVENTS_SLOW 0xc5cu /* what waited, was refused, or was found out */
-#define LK_EVENTS_ALL  0xfffu
+#define LK_EVENTS_SLOW 0x3c5cu /* what waited, was refused, or was found out */
+#define LK_EVENTS_ALL  0x3fffu
 
 /* Which lines a log has: each level those before it too. */
 enum lk_log_level {
@@ -111,28 +111,63 @@ enum lk_victim {
  *                it has begun to come to rest.  Meanwhile the name shows as held by that owner, closed or not.  Nanoseconds.
  *                Default LK_OFF: no delay.
  * suspect_pct    hundredths of a term after which its lease is suspect.
+ * linger_ns      of a manager with a store: how long what nobody here holds stays with this process, so that the
+ *                next lock of it needs no store.  Default: until another process asks for it.  LK_OFF: not at all.
+ *                A time is refused: LK_E_UNSUPPORTED.
+ * poll_max_ns    … how long at most until it looks for what others need or gave back, whatever hints come.
+ *                Nanoseconds.  Default one second.
+ * ttl_ns         … how long its session lives without a sign of life, in stores that do not see the end of a
+ *                process.  Nanoseconds.  Default 30 seconds.
+ * escalate_after locks that an owner may hold below one name before it is tried to hold that name in place of
+ *                them: see escalate.h.  Default LK_OFF: any number.
+ * require        the least that the store has to promise, or lk_open() fails: 1 to 4, as enum lk_level. In a URL its number,
+ *                or "advisory", "lease", "fenced", "guarded", in lower or upper case.  Default LK_OFF: nothing.
+ * sweep_ns       of a manager with a store: how often its thread removes records of nothing from the store, and those
+ *                who are dead from records: see lk_sweep().  Nanoseconds.  Default LK_OFF: never.
+ * max_retries    how often a request is tried again, after its first attempt, when the store did not answer: see
+ *                retry.h.  Default LK_OFF: not at all.
+ * retry          … how the pauses follow each other: 1 to 4, as enum lk_retry_strategy.  In a URL its number, or
+ *                "decorrelated", "fixed", "linear", "exponential".
+ * retry_first_ns, retry_cap_ns  … the first pause, and the longest.  Nanoseconds.
+ * breaker_threshold  failures of the store in a row after which it is not asked for a while: see breaker.h.  LK_OFF: it is
+ *                asked however often it fails.
+ * breaker_reset_ns  … for so long at most, until one call is tried again.  Nanoseconds.  Default 30 seconds.
+ * max_failure_entries  … names of which failures are counted, at most.
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
-#define LK_SETTING_LIST(X)                                    \
-	X(max_idle, 4096, 1, UINT32_MAX, 1)                   \
-	X(max_reentry, LK_OFF, 1, UINT32_MAX, 1)              \
-	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)                \
-	X(fair_after_ns, 1000000, 1000, 3600000000000, 0)     \
-	X(spin_ns, 0, 100, 1000000000, 1)                     \
-	X(deadlock_delay_ns, 1000000, 1000, 3600000000000, 1) \
-	X(victim, LK_VICTIM_REQUESTER, 1, LK_VICTIM_MOST, 0)  \
-	X(event_ring, 1000, 1, 1u << 20, 1)                   \
-	X(events, LK_EVENTS_SLOW, 1, LK_EVENTS_ALL, 1)        \
-	X(log_level, LK_OFF, LK_LOG_ERROR, LK_LOG_DEBUG, 1)   \
-	X(separator, '/', 1, 255, 1)                          \
-	X(spread_after, 16, 1, 1u << 20, 1)                   \
-	X(sample_every, 1024, 1, 1u << 30, 1)                 \
-	X(lease_ns, LK_OFF, 1000, INT64_MAX, 1)               \
-	X(max_hold_ns, LK_OFF, 1000, INT64_MAX, 1)            \
-	X(lock_delay_ns, LK_OFF, 1, INT64_MAX, 1)             \
-	X(suspect_pct, 67, 1, 99, 0)                          \
-	X(index_buckets, 64, 1, 1u << 24, 0)                  \
+#define LK_SETTING_LIST(X)                                          \
+	X(max_idle, 4096, 1, UINT32_MAX, 1)                         \
+	X(max_reentry, LK_OFF, 1, UINT32_MAX, 1)                    \
+	X(timeout_ns, LK_OFF, 1, INT64_MAX, 1)                      \
+	X(fair_after_ns, 1000000, 1000, 3600000000000, 0)           \
+	X(spin_ns, 0, 100, 1000000000, 1)                           \
+	X(deadlock_delay_ns, 1000000, 1000, 3600000000000, 1)       \
+	X(victim, LK_VICTIM_REQUESTER, 1, LK_VICTIM_MOST, 0)        \
+	X(event_ring, 1000, 1, 1u << 20, 1)                         \
+	X(events, LK_EVENTS_SLOW, 1, LK_EVENTS_ALL, 1)              \
+	X(log_level, LK_OFF, LK_LOG_ERROR, LK_LOG_DEBUG, 1)         \
+	X(separator, '/', 1, 255, 1)                                \
+	X(spread_after, 16, 1, 1u << 20, 1)                         \
+	X(sample_every, 1024, 1, 1u << 30, 1)                       \
+	X(lease_ns, LK_OFF, 1000, INT64_MAX, 1)                     \
+	X(max_hold_ns, LK_OFF, 1000, INT64_MAX, 1)                  \
+	X(lock_delay_ns, LK_OFF, 1, INT64_MAX, 1)                   \
+	X(suspect_pct, 67, 1, 99, 0)                                \
+	X(linger_ns, 0, 1, INT64_MAX, 1)                            \
+	X(poll_max_ns, 1000000000, 1000000, 3600000000000, 0)       \
+	X(ttl_ns, 30000000000, 1000000000, INT64_MAX, 0)            \
+	X(escalate_after, LK_OFF, 16, 1u << 24, 1)                  \
+	X(require, LK_OFF, LK_LEVEL_ADVISORY, LK_LEVEL_GUARDED, 1)  \
+	X(sweep_ns, LK_OFF, 1000000, INT64_MAX, 1)                  \
+	X(max_retries, LK_OFF, 1, 1u << 20, 1)                      \
+	X(retry, LK_RETRY_DECORRELATED, 1, LK_RETRY_EXPONENTIAL, 0) \
+	X(retry_first_ns, 10000000, 1000, 3600000000000, 0)         \
+	X(retry_cap_ns, 1000000000, 1000, 3600000000000, 0)         \
+	X(breaker_threshold, 5, 1, UINT32_MAX, 1)                   \
+	X(breaker_reset_ns, 30000000000, 1000000, INT64_MAX, 0)     \
+	X(max_failure_entries, 1000, 1, 1u << 20, 0)                \
+	X(index_buckets, 64, 1, 1u << 24, 0)                        \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 
 /*
@@ -175,6 +210,10 @@ struct lk_environment {
 struct lk_deadlock;
 typedef uint32_t lk_victim_fn(void *arg, const struct lk_deadlock *d);
 
+/* A barrier: see escalate.h. */
+struct lk_escalation;
+typedef int lk_escalate_fn(void *arg, const struct lk_escalation *escalation);
+
 /*
  * What lk_open() is told.  Set `size` to sizeof(struct lk_config) (LK_CONFIG_INIT
  * does), the rest to zero but for what is wanted.  All is copied.
@@ -200,8 +239,11 @@ struct lk_config {
 	 */
 	void (*on_log)(void *arg, enum lk_log_level level, const char *line);
 	void *on_log_arg;
-	const char *label; /* whose locks these are; LK_LABEL_MAX bytes are kept */
-	const char *file;  /* of settings; NULL: what LATCHKEY_CONFIG names; "": none */
+	const char *label;           /* whose locks these are; LK_LABEL_MAX bytes are kept */
+	const char *file;            /* of settings; NULL: what LATCHKEY_CONFIG names; "": none */
+	lk_escalate_fn *on_escalate; /* asked before an escalation; NULL: nobody is */
+	void *on_escalate_arg;
+	void *store_handle; /* a connection of the program's, as lk_store_open.handle; it is never closed */
 };
 
 #define LK_CONFIG_INIT                                     \

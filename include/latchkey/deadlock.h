@@ -8,7 +8,11 @@
  * lk_config.victim, or lk_config.on_victim, says.  What its owner holds stays.
  *
  * What is found is a ring at that moment: no request ever ends with LK_E_DEADLOCK that could have been granted.
- * What waits outside Latchkey is part of it if lk_external_wait_begin() says so.
+  * What waits outside Latchkey is part of it if lk_external_wait_begin() says so.
+ *
+ * With a store rings go through other processes too.  Each process looks at its own part, and they put them together, as
+ * docs/deadlocks.md says: later, with the same choice by priority and policy, but lk_config.on_victim is not asked, and a
+ * request may be ended that a change of order would have saved.
  *
  * Source: Gray 1978; reordering before aborting: PostgreSQL's deadlock.c.
  */
@@ -28,7 +32,7 @@ extern "C" {
 struct lk_deadlock_member {
 	uint64_t owner_id; /* as in lk_snapshot() */
 	int32_t priority;
-	uint32_t flags; /* LK_VICTIM, LK_NAME_IS_ID, LK_EXTERNAL */
+	uint32_t flags; /* LK_VICTIM, LK_NAME_IS_ID, LK_EXTERNAL, LK_ABROAD */
 	lk_mode held;   /* what it holds on that name itself */
 	lk_mode wanted; /* what it waits for; LK_NL: it waits outside */
 	lk_mode blocked; /* what the next one holds there; LK_NL: the next one is ahead in the line */
@@ -44,6 +48,7 @@ struct lk_deadlock_member {
 
 #define LK_VICTIM   0x8u  /* its request ended */
 #define LK_EXTERNAL 0x10u /* it waits outside: lk_external_wait_begin() */
+#define LK_ABROAD   0x20u /* it is another process's: its owner_id and waited_ns are 0 */
 
 struct lk_deadlock {
 	uint32_t size;

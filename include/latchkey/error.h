@@ -33,9 +33,14 @@
 	X(LIMIT, -10004, "a limit was reached: re-entry, holders of one name, or grants")          \
 	X(CLOSED, -10005, "the manager is shutting down")                                          \
 	X(FORKED, -10006, "the manager belongs to the parent process; open another after fork()")  \
+	X(STORE, -10007, "the store failed: nothing was written, see its own words")               \
+	X(BREAKER, -10008, "the store failed too often: it is not asked again for a while")        \
+	X(UNKNOWN, -10009, "the store gave no answer: what was asked was done, or not")            \
+	X(CORRUPT, -10010, "what the store keeps of that is damaged")                              \
 	X(CONDITION, -10011, "the condition of the request was not true")                          \
 	X(VERSION, -10012, "a structure is from a newer version of the header")                    \
-	X(NAME, -10013, "a name must have 1 to LK_NAME_MAX bytes")
+	X(NAME, -10013, "a name must have 1 to LK_NAME_MAX bytes")                                 \
+	X(MOVED, -10014, "the locks of this store are in another one now")
 
 enum lk_error {
 	LK_OK = 0,

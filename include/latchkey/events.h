@@ -34,6 +34,10 @@ extern "C" {
  *                 held in `from`.  `code` LK_E_LIMIT: there are too many classes, `name` is not watched.
  * expire          a grant was lost with its lease (lease.h).  `from`: its mode; `held_ns`; `code` LK_E_LOST.  A hook is
  *                 called soon after, in the thread that serves the manager, unless the loss is forgotten by then.
+ * escalate        an owner was to hold `name` in place of many names below it (escalate.h).  `from`, `to`: its hold
+ *                 there, before and after.  `code`: 0; LK_E_BUSY: others were in the way, `blockers`; LK_E_PERM:
+ *                 on_escalate said no; LK_E_LIMIT, LK_E_NOMEM.
+ * transfer        a grant went to another owner (transfer.h).  `from`: its mode; `grant`: what it is there; `other_owner`.
  */
 #define LK_EVENT_LIST(X)                                        \
 	X(before_acquire, 0x001, "a request begins")            \
@@ -47,7 +51,9 @@ extern "C" {
 	X(convert, 0x100, "a grant was converted")              \
 	X(release, 0x200, "a grant was given back")             \
 	X(order, 0x400, "two classes of names in either order") \
-	X(expire, 0x800, "a grant was lost with its lease")
+	X(expire, 0x800, "a grant was lost with its lease")     \
+	X(escalate, 0x1000, "many locks became one above them") \
+	X(transfer, 0x2000, "a grant went to another owner")
 
 #define LK_EVENT_BEFORE_ACQUIRE 0x001u
 #define LK_EVENT_ACQUIRED       0x002u
@@ -61,6 +67,8 @@ extern "C" {
 #define LK_EVENT_RELEASE        0x200u
 #define LK_EVENT_ORDER          0x400u
 #define LK_EVENT_EXPIRE         0x800u
+#define LK_EVENT_ESCALATE       0x1000u
+#define LK_EVENT_TRANSFER       0x2000u
 
 #define LK_EVENT_NAME_MAX       64 /* bytes kept of a name */
 
@@ -89,6 +97,7 @@ struct lk_event {
 	unsigned char name[LK_EVENT_NAME_MAX];
 	unsigned char other[LK_EVENT_NAME_MAX];
 	char owner_label[LK_LABEL_MAX + 1];
+	uint64_t other_owner; /* of a transfer: who has it now, as owner_id */
 };
 
 /*

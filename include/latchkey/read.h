@@ -30,7 +30,8 @@ extern "C" {
  * Blocking    no.
  * Ordering    reads after it see what every writer wrote who has released, or weakened, before.
  * Returns     0, and `*stamp` is for lk_read_validate(); LK_E_BUSY: somebody holds the name, or an
- *             ancestor, in U, SIX or X.  `*stamp` is not written then.
+ *             ancestor, in U, SIX or X; LK_E_UNSUPPORTED: the manager has a store, and writers of other processes
+ *             would not be noticed.  `*stamp` is not written then.
  * Source      sequence locks, as in Linux; Boehm 2012 on their memory orders.
  */
 LK_API LK_NODISCARD int lk_read_begin(struct lk_resource *r, uint64_t *stamp);

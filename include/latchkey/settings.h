@@ -6,6 +6,7 @@
  * `label`, `preset`.  lk_open() takes each from the last of these that says something of it:
  *
  *   default      LK_SETTING_LIST
+ *   store        what is stored with the locks, if the URL has a store: see stored.h
  *   file         lk_config.file, or what the variable LATCHKEY_CONFIG names: lines `name = value`, blank ones, and
  *                comments, which begin with `#` at the beginning of a line or after a blank
  *   environment  the variables LATCHKEY_<NAME>: LATCHKEY_MAX_IDLE=64, LATCHKEY_STRICT=1.  An empty one says nothing;
@@ -45,7 +46,8 @@ enum lk_setting_from {
 	LK_FROM_FILE,
 	LK_FROM_ENVIRONMENT,
 	LK_FROM_CALL, /* of lk_open(): the structure or the URL */
-	LK_FROM_SET   /* lk_config_set() */
+	LK_FROM_SET,  /* lk_config_set() */
+	LK_FROM_STORE /* stored with the locks: lk_stored_set() */
 };
 
 struct lk_setting {
@@ -89,7 +91,8 @@ LK_API LK_NODISCARD int lk_config_each(struct lk_manager *m,
  *
  *   max_idle           names beyond it go as others come in, as ever
  *   max_reentry        grants that there are stay
- *   timeout_ns, spin_ns, spread_after
+ *   timeout_ns, spin_ns
+ *   spread_after       but with a store, where names are never spread
  *   fair_after_ns      but in a strict manager
  *   deadlock_delay_ns  unless it was off when the manager was opened: then there is no memory for what is found
  *   victim             youngest and oldest only if the manager was opened with one of them: else nobody noted when

@@ -4,22 +4,24 @@
  *
  *   by name    index_glimpse -> one compare-and-swap -> is it still that name? -> grant_write
  *   by handle                   one compare-and-swap                            -> grant_write
- *
  *   on a path  the leaf is pinned -> counts on its ancestors -> as by handle       (H6)
  *
- * When that does not work out: index_enter() makes the entry or pins it, and request_wait() joins the
- * line.  Whatever fails later leaves nothing behind.
+ * Else index_enter() makes the entry or pins it, and request_wait() joins the line.  What fails leaves nothing behind.
  */
 #include "core/acquire.h"
 #include "core/ancestors.h"
 #include "core/below.h"
 #include "core/condition.h"
+#include "core/escalate.h"
 #include "core/events.h"
 #include "core/implied.h"
-#include "core/leases.h"
+#include "core/late.h"
+#include "core/member.h"
 #include "core/reentry.h"
 #include "core/release.h"
 #include "core/report.h"
+#include "core/retry.h"
+#include "core/semaphore.h"
 #include "index/path.h"
 #include "index/replace.h"
 
@@ -62,9 +64,7 @@ undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
 	release_word(w, r, mode, LK_NL, seated);
 }
 
-/*
- * The same of a name that is spread: one addition in the owner's slot, and a look at the word.
- */
+/* The same of a name that is spread: one addition in the owner's slot, and a look at the word. */
 static LK_NOINLINE enum plain
 glimpsed_seated(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
 {
@@ -130,8 +130,8 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
 		if ((q->flags & LK_NOWAIT) != 0 && q->report == NULL &&
 		    !word_admits(g->word, LK_NL, q->mode) &&
-		    !word_at_limit(g->word, LK_NL, q->mode) && glimpse_is_coherent(g) &&
-		    glimpse_confirmed(g))
+		    !word_at_limit(g->word, LK_NL, q->mode) && w->manager->remote == NULL &&
+		    glimpse_is_coherent(g) && glimpse_confirmed(g))
 			return GLIMPSED_BUSY; /* as of the moment of g->word */
 		q->seated = seat_try(w, g->r, LK_NL, q->mode);
 		if (!q->seated) {
@@ -154,7 +154,9 @@ acquire_below(struct lk_owner *w, struct lk_resource *r, struct lk_resource *abo
 {
 	const bool parents = (q->flags & LK_PARENTS) != 0;
 	const lk_mode mode = ancestors_mode(q->mode, parents);
-	uint32_t cover = parents ? SLOT_NONE : implied_cover(w, above, q->mode);
+	uint32_t cover = parents || unlikely(q->units.n != 0) /* (SU8) */
+				 ? SLOT_NONE
+				 : implied_cover(w, above, q->mode);
 	int rc;
 
 	if (cover != SLOT_NONE)
@@ -171,8 +173,7 @@ acquire_below(struct lk_owner *w, struct lk_resource *r, struct lk_resource *abo
 	return rc;
 }
 
-/* On an entry that cannot go away: take it, or join its line. */
-static int
+int
 acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *out)
 {
 	uint32_t slot = hold_find(&w->holds, r);
@@ -249,6 +250,17 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 	return acquire_entered(w, n, q, out);
 }
 
+/* It was granted, and its extra is the slot's; or not, and what was prepared goes back. */
+LK_HOT int
+finish(struct lk_owner *w, struct request *q, int rc, const lk_grant *out)
+{
+	if (unlikely(q->extra != NULL))
+		request_drop(w, q);
+	else if (unlikely(q->keeps_more) && rc == 0)
+		request_granted(w, q, *out);
+	return rc;
+}
+
 int
 acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	       lk_grant *out)
@@ -260,11 +272,10 @@ acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {
 		rc = n != NULL ? acquire_named(w, n, q, out) : acquire_pinned(w, r, q, out);
-		if (unlikely(q->extra != NULL))
-			request_drop(w, q);
-		else if (unlikely(q->lease != NULL))
-			leases_begin(w, q, *out);
+		return finish(w, q, rc, out);
 	}
+	if (rc == PREPARED_UNITS)
+		rc = finish(w, q, semaphore_acquire(w, n, r, q, out), out);
 	return rc;
 }
 
@@ -387,12 +398,17 @@ static int
 acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, struct request *q,
 	     lk_grant *out)
 {
-	int rc = call_begin(w);
+	int rc;
 
-	if (likely(rc == 0))
-		rc = acquire_inside(w, n, r, q, out);
-	w->made_real = 0; /* (H10) */
-	call_end(w);
+	do {
+		rc = call_begin(w);
+		if (unlikely(rc != 0))
+			break;
+		rc = late_acquire(w, n, r, q, out);
+		if (likely(rc == 0))
+			escalate(w);
+		call_end(w);
+	} while (unlikely(retry_is_for(rc)) && retry_again(w, q, &rc));
 	if (unlikely(q->report != NULL))
 		report_end(q->report, rc);
 	return rc;
@@ -417,6 +433,8 @@ acquire_glimpsed_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, u
 	int rc = acquire_inside(w, NULL, r, &q, out);
 
 	w->made_real = 0; /* (H10) */
+	if (likely(rc == 0))
+		escalate(w);
 	resource_unpin(r);
 	owner_leave(w);
 	return rc;
@@ -654,10 +672,8 @@ acquire_id_with_options(struct lk_owner *w, uint64_t id, lk_mode mode, const str
 	struct name n;
 	int rc = request_read(&q, mode, o);
 
-	if (rc != 0)
-		return rc;
 	name_set_id(&n, &id, w->manager->index.seed);
-	return acquire_with(w, &n, NULL, &q, out);
+	return rc == 0 ? acquire_with(w, &n, NULL, &q, out) : rc;
 }
 
 int
@@ -780,14 +796,4 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	}
 	owner_leave(w);
 	return 0;
-}
-
-uint64_t
-lk_name_hash(struct lk_manager *m, const void *name, size_t len)
-{
-	struct name n;
-
-	if (m == NULL || name == NULL || !name_set(&n, name, len, 0, m->index.seed))
-		return 0;
-	return n.hash;
 }

@@ -39,6 +39,9 @@ take_glimpsed(const struct glimpse *g, lk_mode mode, uint32_t *lost)
 int acquire_inside(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 		   struct request *q, lk_grant *out);
 
+/* On an entry that cannot go away, with all prepared: take it, or join its line. */
+int acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *out);
+
 /* The same, without an event: the caller tells of it, or nobody.  `out` is not NULL. */
 int acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 		   struct request *q, lk_grant *out);

@@ -26,13 +26,24 @@
 	"stop writing under it, release it, and begin again; renew earlier, or ask for a " \
 	"longer lease"
 #define ADVICE_SUSPECT "finish what you have begun, or renew the lease"
-#define ADVICE_LIMIT   "release some grants, or lock an ancestor instead of its parts"
-#define ADVICE_CLOSED  "stop: release what you hold and close the owner"
+#define ADVICE_LIMIT                                                                        \
+	"release some grants, or lock an ancestor instead of its parts, as escalate_after " \
+	"does"
+#define ADVICE_CLOSED "stop: release what you hold and close the owner"
+#define ADVICE_STORE                                                                       \
+	"look at the store's own words, and whether it can be reached; what is held ends " \
+	"with its lease"
+#define ADVICE_BREAKER                                                                     \
+	"do without, or ask again later: lk_breaker_status says when; look why the store " \
+	"does not answer"
+#define ADVICE_UNKNOWN "ask again: it is looked up what has become of it"
+#define ADVICE_CORRUPT "find out who else writes there; what is damaged can be repaired by hand"
 #define ADVICE_CONDITION                                                                          \
 	"do something else, or ask again with a later deadline: it waits until a writer made it " \
 	"true"
 #define ADVICE_FORKED  "open a manager of its own in the child"
 #define ADVICE_VERSION "build against the header of the library that is installed"
+#define ADVICE_MOVED   "close the manager and open the store that lk_store_error names"
 #define ADVICE_NAME    "use a name of 1 to 4096 bytes"
 
 const char *

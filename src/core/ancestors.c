@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts on ancestors.  (H6, H7) */
 #include "core/ancestors.h"
+#include "core/escalate.h"
 #include "core/implied.h"
 #include "core/release.h"
 
@@ -47,6 +48,14 @@ write_intent(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seate
 		      head_make(intent_stamp(w), LK_NL, mode, flags), NULL);
 }
 
+/* Does the request say since when what it takes is held?  Not, if that is one grant's sample. */
+static bool
+notes_since(const struct request *q)
+{
+	return q->extra != NULL && !sample_alone(q) &&
+	       shim_load(&q->extra->since_ns, SHIM_RELAXED) != 0;
+}
+
 /* A hold that has no grant of its own. */
 static int
 make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct request *q)
@@ -57,7 +66,7 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 
 	if (rc != 0)
 		return rc;
-	if (!mode_is_intent(mode) || (q->extra != NULL && !sample_alone(q))) {
+	if (!mode_is_intent(mode) || notes_since(q)) {
 		e = owner_extra(w, &w->manager->extras);
 		if (e == NULL)
 			return LK_E_NOMEM;
@@ -68,8 +77,8 @@ make_hold(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reques
 			owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
 		return rc;
 	}
-	if (e == NULL && q->extra != NULL && !sample_alone(q)) /* it waited */
-		e = owner_extra(w, &w->manager->extras);       /* for the time; we can do without */
+	if (e == NULL && notes_since(q))                 /* it waited */
+		e = owner_extra(w, &w->manager->extras); /* for the time; we can do without */
 	if (e != NULL)
 		write_counted(w, r, mode, q, e, seated);
 	else
@@ -94,6 +103,7 @@ count_intent(struct lk_owner *w, struct hold *s, lk_mode intent, struct request 
 		hold_set_seated(s, seated);
 	}
 	hold_count_more(s, intent, 1);
+	escalate_note_intent(w, shim_load(&s->fence, SHIM_RELAXED));
 	return 0;
 }
 
@@ -123,6 +133,7 @@ count_take(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct reque
 		return rc;
 	e->grants[mode]++;
 	e->n_below++;
+	escalate_note(w, e);
 	return 0;
 }
 

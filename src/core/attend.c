@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to requests without a thread from outside: time, their owner's other calls, the end.  (U1-U5) */
 #include "core/settle.h"
-#include "core/grant.h"
+#include "core/semaphore.h"
 
 /* ----------------------------------------------------------------- attending */
 
@@ -60,13 +60,12 @@ begin_or_leave(struct pending *s)
 		owner_catch_up(w);
 }
 
-/* With the owner's latch. */
-static bool
-attend(struct pending *s, uint64_t now)
+bool
+pending_look(struct pending *s, uint64_t now)
 {
 	bool watches = false;
 
-	if (s->is_joined && now >= s->deadline_ns)
+	if (s->is_joined && now >= s->deadline_ns && !wish_is_open(s, now))
 		(void)pending_leave(s,
 				    WAITER_TIMEDOUT); /* or it was granted: then that counts (Q1) */
 	if (s->is_joined && !pending_has_ended(s))
@@ -82,9 +81,10 @@ attend(struct pending *s, uint64_t now)
 	return watches;
 }
 
-/* With nothing latched: it may be gone by now, and its party another one's, which does no harm. */
-static void
-look_for_ring(struct pending *s, struct lk_owner *w, lk_request_id id, struct lk_resource *r)
+/* It may be gone by now, and its party another one's, which does no harm. */
+void
+pending_look_for_ring(struct pending *s, struct lk_owner *w, lk_request_id id,
+		      struct lk_resource *r)
 {
 	struct lk_manager *m = s->manager;
 	const bool longer = detector_look_for(&m->detector, &s->party, r);
@@ -118,12 +118,12 @@ attend_now(struct pending *s)
 		id = s->id;
 		if (s->is_joined)
 			r = pending_face(s)->r;
-		if (!attend(s, env_now(&s->manager->env)))
+		if (!pending_look(s, env_now(&s->manager->env)))
 			r = NULL;
 	}
 	latch_unlock(&w->latch);
 	if (r != NULL)
-		look_for_ring(s, w, id, r);
+		pending_look_for_ring(s, w, id, r);
 }
 
 void
@@ -172,9 +172,11 @@ withdraw(struct pending *s)
 
 	if (!was_granted && pending_state(s) != WAITER_INTERRUPTED)
 		return; /* it has ended, and holds nothing */
+	if (was_granted)
+		pending_has_units(s);
 	pending_drop_wait(s);
 	if (was_granted)
-		levels_undo(&s->b, &s->l);
+		pending_give_back(s);
 	s->fair_at = s->watch_at = SHIM_NEVER;
 	s->is_withdrawn = true;
 	(void)timer_unset(&s->manager->service.timers, &s->timer);
@@ -211,6 +213,37 @@ pending_mind(struct lk_owner *w, struct lk_resource *r, lk_mode from, bool *seat
 	return 0;
 }
 
+void
+pending_disturb(struct lk_owner *w)
+{
+	struct cds_list_head *node;
+
+	cds_list_for_each(node, &w->pending)
+	{
+		struct pending *s = pending_of(node);
+
+		if (s->phase != PENDING_WAITS || !s->is_joined)
+			continue;
+		shim_store(&pending_face(s)->disturbed, 1u, SHIM_RELAXED);
+		timer_set(&s->manager->service.timers, &s->timer, 0);
+	}
+}
+
+bool
+pending_converts(struct lk_owner *w, lk_grant g)
+{
+	struct cds_list_head *node;
+
+	cds_list_for_each(node, &w->pending)
+	{
+		const struct pending *s = pending_of(node);
+
+		if (s->phase == PENDING_WAITS && s->converts == g)
+			return true;
+	}
+	return false;
+}
+
 /* Does it wait there beside a hold of its owner's that keeps it waiting? */
 static bool
 waits_for_itself(const struct pending *s, const struct lk_resource *r, lk_mode has)
@@ -236,6 +269,29 @@ pending_note(struct lk_owner *w, const struct lk_resource *r, lk_mode to)
 
 		if (s->phase == PENDING_WAITS && s->is_joined && waits_for_itself(s, r, to))
 			withdraw(s);
+	}
+}
+
+void
+pending_note_units(struct lk_owner *w, const struct lk_resource *r)
+{
+	const uint32_t has = semaphore_has(w, r);
+	struct cds_list_head *node;
+
+	cds_list_for_each(node, &w->pending)
+	{
+		struct pending *s = pending_of(node);
+		struct waiter *q;
+
+		if (s->phase != PENDING_WAITS || !s->is_joined || s->q.units.n == 0)
+			continue;
+		q = pending_for_units(s);
+		if (q->r != r)
+			continue;
+		if ((uint64_t)s->q.units.n + has > s->q.units.permits)
+			withdraw(s); /* it would wait for its own owner */
+		else
+			units_has(&w->manager->lot, q, has);
 	}
 }
 
@@ -265,8 +321,9 @@ begin_anew(struct pending *s)
 		if (s->is_joined)
 			pending_drop_wait(s);
 		s->is_withdrawn = false;
-		tally(&pending_owner(s)->count.timeouts);
-		rc = LK_E_TIMEDOUT;
+		if (!s->is_impatient)
+			tally(&pending_owner(s)->count.timeouts);
+		rc = s->is_impatient ? s->trouble : LK_E_TIMEDOUT;
 	}
 	pending_finish(s, rc);
 }
@@ -317,9 +374,11 @@ end_with_owner(struct pending *s)
 		(void)pending_leave(s, WAITER_CANCELED);
 		rc = request_state_result(pending_owner(s), pending_state(s));
 		pending_note_end(s, rc);
+		if (rc == 0)
+			pending_has_units(s);
 		pending_drop_wait(s);
 		if (rc == 0)
-			levels_undo(&s->b, &s->l);
+			pending_give_back(s);
 		if (rc == 0)
 			rc = LK_E_CANCELED;
 	}
@@ -337,14 +396,19 @@ take_back(struct post *p)
 }
 
 void
-pending_end_all(struct lk_owner *w)
+pending_end_all(struct lk_owner *w, const struct lk_owner *who)
 {
 	struct posture p = pending_act(w);
+	struct cds_list_head *node;
+	struct cds_list_head *next;
 
-	while (w->pending.next != &w->pending) {
-		struct pending *s = container_of(w->pending.next, struct pending, node);
+	cds_list_for_each_safe(node, next, &w->pending)
+	{
+		struct pending *s = pending_of(node);
 		struct lk_queue *q = shim_load(&s->post.queue, SHIM_ACQUIRE);
 
+		if (s->who != who)
+			continue;
 		pending_unlist(s);
 		if (s->phase == PENDING_WAITS)
 			end_with_owner(s);
@@ -354,8 +418,9 @@ pending_end_all(struct lk_owner *w)
 	pending_act_no_more(w, p);
 }
 
+/* Of the owner's requests, that of `who` with this number. */
 static struct pending *
-find(struct lk_owner *w, lk_request_id id)
+find(struct lk_owner *w, const struct lk_owner *who, lk_request_id id)
 {
 	struct cds_list_head *node;
 
@@ -363,14 +428,14 @@ find(struct lk_owner *w, lk_request_id id)
 	{
 		struct pending *s = pending_of(node);
 
-		if (s->id == id)
+		if (s->id == id && s->who == who)
 			return s;
 	}
 	return NULL;
 }
 
-static void
-cancel(struct pending *s)
+void
+pending_cancel(struct pending *s)
 {
 	if (s->phase != PENDING_WAITS)
 		return;
@@ -387,6 +452,7 @@ cancel(struct pending *s)
 int
 lk_cancel(struct lk_owner *w, lk_request_id id)
 {
+	struct lk_owner *h;
 	struct pending *s;
 	int rc;
 
@@ -395,10 +461,11 @@ lk_cancel(struct lk_owner *w, lk_request_id id)
 	rc = manager_gate(w->manager);
 	if (rc == LK_E_FORKED)
 		return rc;
-	latch_lock(&w->latch);
-	s = shim_load(&w->state, SHIM_ACQUIRE) != OWNER_FREE ? find(w, id) : NULL;
+	h = call_holder(w);
+	latch_lock(&h->latch);
+	s = shim_load(&w->state, SHIM_ACQUIRE) != OWNER_FREE ? find(h, w, id) : NULL;
 	if (s != NULL)
-		cancel(s);
-	latch_unlock(&w->latch);
+		pending_cancel(s);
+	latch_unlock(&h->latch);
 	return s != NULL ? 0 : LK_E_STALE;
 }

@@ -17,10 +17,14 @@
 #include "core/batch.h"
 #include "core/ancestors.h"
 #include "core/condition.h"
+#include "core/escalate.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/late.h"
+#include "core/member.h"
 #include "core/release.h"
 #include "core/report.h"
+#include "core/retry.h"
 #include "core/undone.h"
 
 enum { ITEMS_AHEAD = 64 };
@@ -522,10 +526,12 @@ take_told(struct batch *b)
 	return rc;
 }
 
+/* CALL_AGAIN: it was had, too late. */
 static int
 acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 {
-	struct env *env = &b->w->manager->env;
+	struct lk_owner *w = b->w;
+	struct env *env = &w->manager->env;
 	size_t reserves;
 	int rc = batch_read(b, r);
 
@@ -537,10 +543,18 @@ acquire_items(struct batch *b, const struct lk_request *r, lk_grant *out)
 		b->reserve = env_alloc(env, reserves * sizeof(*b->reserve), sizeof(void *));
 	if (b->reserve == NULL)
 		return LK_E_NOMEM;
-	rc = call_begin(b->w);
-	if (rc == 0)
-		rc = take_told(b);
-	call_end(b->w);
+	rc = call_begin(w);
+	if (rc == 0) {
+		if (unlikely(call_is_family(w)))
+			rc = member_acquire_many(w, b, r);
+		else
+			rc = take_told(b);
+		if (rc == 0 && unlikely(w->manager->remote != NULL) && late_undo(w, b))
+			rc = CALL_AGAIN;
+		if (likely(rc == 0))
+			escalate(w);
+		call_end(w);
+	}
 	if (b->reserve != b->few)
 		env_free(env, b->reserve, reserves * sizeof(*b->reserve));
 	for (size_t i = 0; rc == 0 && out != NULL && i < b->n; i++)
@@ -554,27 +568,37 @@ lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
 {
 	_Alignas(struct item) char on_stack[ITEMS_ON_STACK * ITEM_BYTES];
 	struct request q;
-	struct batch b = { .w = w, .q = &q, .n = n };
+	struct batch b;
 	void *memory = on_stack;
 	int rc;
 
 	if (w == NULL || (r == NULL && n > 0))
 		return LK_E_INVAL;
-	rc = request_read(&q, LK_X, o);
+	rc = request_read(&q, LK_IX, o); /* each element says its own mode */
 	if (rc != 0)
 		return rc;
 	if (q.name_hash != 0)
 		return LK_E_INVAL; /* of which name? */
+	if (q.units.n != 0)
+		return LK_E_UNSUPPORTED; /* of which name? */
 	if (n > SLOT_MAX)
 		return LK_E_LIMIT;
-	b.x = &w->manager->index;
 	if (n > ITEMS_ON_STACK)
 		memory = env_alloc(&w->manager->env, n * ITEM_BYTES, LK_LINE);
 	if (memory == NULL)
 		return LK_E_NOMEM;
-	b.item = memory;
-	b.at = (struct ranked *)(void *)(b.item + n);
-	rc = acquire_items(&b, r, out);
+	do {
+		b = (struct batch){
+			.w = w,
+			.q = &q,
+			.n = n,
+			.x = &w->manager->index,
+			.item = memory,
+		};
+		b.at = (struct ranked *)(void *)(b.item + n);
+		rc = acquire_items(&b, r, out);
+	} while (unlikely(rc == CALL_AGAIN) ||
+		 (unlikely(retry_is_for(rc)) && retry_again(w, &q, &rc)));
 	if (q.report != NULL)
 		report_end(q.report, rc);
 	if (memory != on_stack)

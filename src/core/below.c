@@ -314,7 +314,7 @@ release_rungs(struct lk_owner *w, struct lk_resource *r, uint64_t was, uint32_t 
 		count_give(w, slot, need);
 	}
 	owner_leave(w);
-	return 0;
+	return unlikely((was & WORD_FREEZE) != 0) ? LK_E_LOST : 0; /* (W9) */
 }
 
 /* Is `g` the one grant of a hold on a path, without notes, in a slot within reach? */

@@ -4,6 +4,7 @@
  * same before and after says that all between belongs to it (H3).
  */
 #include "core/blockers.h"
+#include "core/semaphore.h"
 
 /* The next blocker to write, all zeros but for its name; NULL: there is no room, it is only counted. */
 static struct lk_blocker *
@@ -57,12 +58,17 @@ read_extra(struct lk_blocker *one, const struct blocked *what, const struct extr
 		memset(one->tag + one->tag_len, 0, sizeof(one->tag) - one->tag_len);
 }
 
-/* Is this the head of a hold, in the word or a slot, that what is looked for cannot be granted beside? */
+/*
+ * Is this the head of a hold, in the word or a slot, that what is looked for cannot be granted beside, or has
+ * it units that are lacking?
+ */
 static bool
-is_in_the_way(uint64_t head, lk_mode want)
+is_in_the_way(const struct blocked *what, uint64_t head, const struct hold *s)
 {
-	return head != 0 && (head & (HEAD_REENTRY | HEAD_IMPLIED)) == 0 &&
-	       (mode_conflicts(want) & MODE_BIT(head_effective(head))) != 0;
+	if (head == 0 || (head & (HEAD_REENTRY | HEAD_IMPLIED)) != 0)
+		return false;
+	return (mode_conflicts(what->want) & MODE_BIT(head_effective(head))) != 0 ||
+	       (what->lacks_units && hold_units(s, head) != 0);
 }
 
 /* One slot.  False: it changed while we read it. */
@@ -76,7 +82,7 @@ look_at_hold(struct blockers *b, const struct blocked *what, const struct lk_own
 	const uint32_t before = b->n;
 	struct lk_blocker *one;
 
-	if (r != what->r || !is_in_the_way(head, what->want))
+	if (r != what->r || !is_in_the_way(what, head, s))
 		return true;
 	one = next(b, what);
 	if (one != NULL) {
@@ -155,6 +161,14 @@ stands_before(const struct blocked *what, const struct waiter *p)
 	       (p->held == LK_NL && p->priority < what->priority);
 }
 
+/* Does `p` keep back what is looked for, which stands behind it?  Units are not to be overtaken.  (SU4) */
+static bool
+is_ahead(const struct blocked *what, const struct waiter *p)
+{
+	return (mode_conflicts(p->want) & MODE_BIT(what->want)) != 0 ||
+	       (what->takes_units && p->units.n != 0);
+}
+
 /* Under the latch of the line. */
 static void
 look_at_waiter(void *arg, const struct waiter *p)
@@ -166,12 +180,13 @@ look_at_waiter(void *arg, const struct waiter *p)
 
 	s->position++;
 	s->done = s->done || stands_before(s->what, p);
-	if (s->done || (mode_conflicts(p->want) & MODE_BIT(s->what->want)) == 0)
+	if (s->done || !is_ahead(s->what, p))
 		return;
 	one = next(s->b, s->what);
 	if (one == NULL)
 		return;
-	one->why = closed ? LK_WHY_CLOSED : LK_WHY_AHEAD;
+	one->why =
+		closed || (s->what->takes_units && p->units.n != 0) ? LK_WHY_CLOSED : LK_WHY_AHEAD;
 	one->owner_id = p->face.owner_id;
 	one->held = p->held;
 	one->wanted = p->want;

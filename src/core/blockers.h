@@ -18,6 +18,8 @@ struct blocked {
 	int32_t priority;
 	const struct waiter
 		*in_line; /* its place in the line; NULL: where one that came now would stand */
+	bool takes_units; /* of a semaphore … */
+	bool lacks_units; /* … of which there are too few: who has some is in the way too */
 	bool above;       /* the name is an ancestor of what was asked for */
 	uint64_t now;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests with a condition.  (CW1, CW4) */
+/* Requests with a condition.  (CW1, CW4, CW6) */
 #include "core/condition.h"
 #include "base/guest.h"
 #include "core/call.h"
@@ -8,7 +8,7 @@
 #include "core/undone.h"
 #include "wait/watch.h"
 
-enum { WATCHERS_ON_STACK = 8 };
+enum { WATCHERS_ON_STACK = 8, LOOK_ABROAD_NS = 50000000 };
 
 /* Nothing of ours is latched.  The condition may use other owners, not this one. */
 static bool
@@ -17,11 +17,11 @@ is_true(struct lk_owner *w, const struct request *q)
 	struct guest guest;
 	int answer;
 
-	call_away(w);
+	(void)call_away(w); /* it is in no family */
 	guest_enter(&guest);
 	answer = q->condition(q->condition_arg);
 	guest_leave(&guest);
-	call_back(w);
+	call_back(w, NULL);
 	return answer != 0;
 }
 
@@ -87,16 +87,28 @@ result_of_news(struct lk_owner *w, enum watch_news news)
 	return manager_gate(w->manager);
 }
 
+/* Writers of other processes are not seen to leave: it asks again from time to time.  (CW6) */
+static uint64_t
+next_look(const struct lk_owner *w, const struct request *q)
+{
+	const uint64_t look = env_now(&w->manager->env) + LOOK_ABROAD_NS;
+
+	return w->manager->remote != NULL && look < q->deadline_ns ? look : q->deadline_ns;
+}
+
 /* The watchers are in place, the locks have gone back. */
 static int
 sleep_until_stirred(struct lk_owner *w, struct watch *v, const struct request *q)
 {
+	const uint64_t until = next_look(w, q);
 	enum watch_news news;
 
 	w->watches = v;
 	call_sleeps(w);
-	news = watch_sleep(&w->manager->lot, v, q->deadline_ns, &w->count.parks);
-	call_back(w);
+	news = watch_sleep(&w->manager->lot, v, until, &w->count.parks);
+	if (news == WATCH_TIMEDOUT && until != q->deadline_ns)
+		news = WATCH_STIRRED;
+	call_back(w, NULL);
 	w->watches = NULL;
 	return result_of_news(w, news);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/manager.h"
+#include "remote/breaker.h"
 
 /* What stands against a change of it; NULL: nothing. */
 static const char *
@@ -19,11 +20,19 @@ obstacle(unsigned number, const struct lk_manager *m)
 	case SETTING_max_reentry:
 	case SETTING_timeout_ns:
 	case SETTING_spin_ns:
-	case SETTING_spread_after:
+	case SETTING_escalate_after:
 	case SETTING_victim:
 	case SETTING_events:
 	case SETTING_log_level:
 		return NULL;
+	case SETTING_breaker_threshold:
+	case SETTING_breaker_reset_ns:
+	case SETTING_max_failure_entries:
+		return m->remote == NULL || m->breaker != NULL
+			       ? NULL
+			       : "it was off when the manager was opened, so nothing was counted";
+	case SETTING_spread_after: /* a cover falls to what the word says is held here (AB2) */
+		return m->remote == NULL ? NULL : "names of a store are not spread";
 	case SETTING_fair_after_ns:
 		return (m->flags & LK_STRICT) == 0 ? NULL : "it has no meaning in a strict manager";
 	case SETTING_deadlock_delay_ns:
@@ -93,12 +102,24 @@ apply(struct lk_manager *m, unsigned number, uint64_t x)
 	case SETTING_spread_after:
 		shim_store(&m->spread.after, m->many_cpus ? x : LK_OFF, SHIM_RELAXED);
 		break;
+	case SETTING_escalate_after:
+		shim_store(&m->escalate_after, x, SHIM_RELAXED);
+		break;
 	case SETTING_deadlock_delay_ns:
 		shim_store(&m->deadlock_delay_ns, x, SHIM_RELAXED);
 		shim_store(&m->detector.delay_ns, x, SHIM_RELAXED);
 		break;
 	case SETTING_victim:
 		detector_set_victim(&m->detector, (enum lk_victim)x);
+		break;
+	case SETTING_breaker_threshold:
+	case SETTING_breaker_reset_ns:
+	case SETTING_max_failure_entries:
+		if (m->breaker != NULL)
+			breaker_set(m->breaker,
+				    &(struct breaker_limits){ m->settings.breaker_threshold,
+							      m->settings.breaker_reset_ns,
+							      m->settings.max_failure_entries });
 		break;
 	default: /* events, log_level */
 		tracer_set(&m->tracer, m->settings.events, m->settings.log_level);

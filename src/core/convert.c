@@ -2,11 +2,16 @@
 /* Changing the mode of a grant in place, and with it what the grant needs above. */
 #include "core/convert.h"
 #include "core/ancestors.h"
+#include "core/escalate.h"
 #include "core/events.h"
 #include "core/implied.h"
+#include "core/late.h"
 #include "core/leases.h"
+#include "core/member.h"
 #include "core/release.h"
 #include "core/report.h"
+#include "core/retry.h"
+#include "core/semaphore.h"
 
 /* A grant, the hold it is part of, and what becomes of both. */
 struct conversion {
@@ -46,6 +51,13 @@ find_conversion(struct lk_owner *w, lk_grant g, lk_mode to, struct conversion *c
 	c->from = hold_effective(c->hold);
 	c->to = effective_with(c->hold, c->was, to);
 	return true;
+}
+
+/* Who has units has them in IX. */
+static int
+check_units(const struct conversion *c)
+{
+	return unlikely(grant_has_units(c->grant)) ? LK_E_UNSUPPORTED : 0;
 }
 
 /* The hold is strong enough: write down what the grant and the hold are now. */
@@ -170,6 +182,15 @@ convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
 	return rc;
 }
 
+void
+convert_tell(struct lk_owner *w, lk_grant g, struct request *q, lk_mode was, int rc)
+{
+	if (rc != 0)
+		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
+	if (rc != 0 || events_want(w, LK_EVENT_CONVERT))
+		event_conversion_ends(w, q, was, g, rc);
+}
+
 /* The same, told. */
 static int
 convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct request *q)
@@ -184,10 +205,7 @@ convert_told(struct lk_owner *w, lk_grant g, const struct conversion *c, struct 
 		rc = convert_any(w, c, q);
 	if (unlikely(rc == CALL_AGAIN))
 		return rc;
-	if (rc != 0)
-		PROBE2(refuse, shim_load(&w->id, SHIM_RELAXED), rc);
-	if (rc != 0 || events_want(w, LK_EVENT_CONVERT))
-		event_conversion_ends(w, q, c->was, g, rc);
+	convert_tell(w, g, q, c->was, rc);
 	return rc;
 }
 
@@ -221,6 +239,14 @@ convert_needs(struct lk_owner *w, lk_grant g, uint32_t *flags)
 	return hold_resource(c.hold);
 }
 
+lk_mode
+convert_mode(struct lk_owner *w, lk_grant g)
+{
+	uint32_t slot;
+
+	return head_mode(shim_load(&grant_find(w, g, &slot)->head, SHIM_RELAXED));
+}
+
 int
 convert_ask(struct lk_owner *w, lk_grant g, struct request *q)
 {
@@ -228,6 +254,8 @@ convert_ask(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (!find_conversion(w, g, q->mode, &c))
 		return result_of_gone(w, g);
+	if (check_units(&c) != 0)
+		return check_units(&c);
 	if ((is_weaker(&c) && mode_covers(c.was, c.becomes)) ||
 	    !events_want(w, EVENTS_BEFORE_CONVERSIONS))
 		return 0;
@@ -243,18 +271,30 @@ convert_grant(struct lk_owner *w, lk_grant g, struct request *q)
 
 	if (unlikely(rc != 0))
 		return rc;
+	if (unlikely(call_is_family(w))) {
+		rc = member_convert(w, g, q);
+		if (rc == 0 && unlikely(late_is(call_holder(w), g)))
+			rc = LK_E_LOST;
+		call_end(w);
+		return rc;
+	}
 	do {
 		w->made_real = 0; /* (H10) */
 		if (unlikely(rc == CALL_AGAIN))
 			owner_catch_up(w); /* (Z2) */
 		rc = leases_look(w, g);
 		if (likely(rc == 0))
-			rc = find_conversion(w, g, q->mode, &c) ? convert_told(w, g, &c, q)
-								: LK_E_STALE;
+			rc = find_conversion(w, g, q->mode, &c) ? check_units(&c) : LK_E_STALE;
+		if (likely(rc == 0))
+			rc = convert_told(w, g, &c, q);
 		if (unlikely(q->extra != NULL))
 			request_drop(w, q);
 	} while (unlikely(rc == CALL_AGAIN));
 	w->made_real = 0; /* (H10) */
+	if (likely(rc == 0) && unlikely(late_is(w, g)))
+		rc = LK_E_LOST;
+	if (likely(rc == 0))
+		escalate(w);
 	call_end(w);
 	return rc;
 }
@@ -297,12 +337,15 @@ convert_with(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options
 	struct request q;
 	int rc = request_read(&q, to, o);
 
-	if (unlikely((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0))
+	if (unlikely((q.flags & (LK_PARENTS | REQUEST_LEASED | REQUEST_UNITS)) != 0))
 		return LK_E_INVAL; /* the grant has it or not */
 	if (unlikely(rc == 0 && q.condition != NULL))
 		return LK_E_UNSUPPORTED; /* it would keep what it has while it waits, and so keep writers out */
-	if (likely(rc == 0))
-		rc = convert_grant(w, g, &q);
+	if (likely(rc == 0)) {
+		do
+			rc = convert_grant(w, g, &q);
+		while (unlikely(retry_is_for(rc)) && retry_again(w, &q, &rc));
+	}
 	if (unlikely(q.report != NULL))
 		report_end(q.report, rc);
 	return rc;
@@ -349,8 +392,8 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 	rc = release_enter(w);
 	if (unlikely(rc != 0))
 		return rc;
-	rc = leases_look(w, g);
-	s = grant_find(w, g, &slot);
+	rc = leases_look(call_holder(w), g);
+	s = rc == 0 ? grant_find(call_holder(w), g, &slot) : NULL;
 	weaker = s != NULL && mode_covers(head_mode(shim_load(&s->head, SHIM_RELAXED)), LK_S);
 	call_end(w);
 	if (s == NULL)
@@ -368,6 +411,7 @@ probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mod
 		.want = want,
 		.seat = seat,
 		.priority = party_priority(&w->party),
+		.units.has = semaphore_has(w, r), /* as it would wait (SU6) */
 	};
 
 	if (mode_covers(held, want))
@@ -381,6 +425,7 @@ probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mod
 		return LK_E_CONVERSION_DEADLOCK;
 	case LINE_JOINED:
 	case LINE_BUSY:
+	case LINE_PERMITS:
 	case LINE_SHUT:
 		break;
 	}
@@ -442,6 +487,7 @@ int
 lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 {
 	struct conversion c;
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL || !mode_valid(to))
@@ -449,9 +495,12 @@ lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
+	h = call_holder(w);
+	rc = leases_look(h, g);
 	if (rc == 0)
-		rc = find_conversion(w, g, to, &c) ? probe_all(w, &c) : LK_E_STALE;
+		rc = find_conversion(h, g, to, &c) ? check_units(&c) : LK_E_STALE;
+	if (rc == 0)
+		rc = probe_all(h, &c);
 	call_end(w);
 	return rc;
 }

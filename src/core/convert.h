@@ -11,6 +11,12 @@ int convert_inside(struct lk_owner *w, lk_grant g, struct request *q);
 /* What it needs on the name of the grant, and how its ancestors are held; NULL: stale. */
 struct lk_resource *convert_needs(struct lk_owner *w, lk_grant g, uint32_t *flags);
 
+/* In which mode is that grant, which is held? */
+lk_mode convert_mode(struct lk_owner *w, lk_grant g);
+
+/* It came to `rc`, from `was`: the events of it. */
+void convert_tell(struct lk_owner *w, lk_grant g, struct request *q, lk_mode was, int rc);
+
 /* The hook is asked: 0, or LK_E_PERM. */
 int convert_ask(struct lk_owner *w, lk_grant g, struct request *q);
 

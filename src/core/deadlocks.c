@@ -27,16 +27,18 @@ lk_deadlock_each(struct lk_manager *m, int (*fn)(void *arg, const struct lk_dead
 int
 lk_external_wait_begin(struct lk_owner *w, struct lk_owner *on)
 {
+	struct lk_owner *who;
 	int rc;
 
-	if (w == NULL || on == NULL || w == on || w->manager != on->manager)
+	if (w == NULL || on == NULL || w->manager != on->manager ||
+	    call_holder(w) == call_holder(on))
 		return LK_E_INVAL;
 	rc = call_begin(w);
-	if (rc == 0) {
-		call_away(w); /* for on_victim */
-		rc = detector_begin_outside(&w->manager->detector, w, on);
-		call_back(w);
-	}
+	if (rc != 0)
+		return rc;
+	who = call_away(call_holder(w)); /* for on_victim */
+	rc = detector_begin_outside(&w->manager->detector, w, call_holder(on));
+	call_back(call_holder(w), who);
 	call_end(w);
 	return rc;
 }

@@ -42,7 +42,7 @@ take_request(struct pending *s, struct lk_completion *c)
 		.size = sizeof(*c),
 		.kind = LK_DONE,
 		.id = s->id,
-		.owner = s->b.w,
+		.owner = s->who,
 		.code = s->code,
 		.arg = s->arg,
 	};

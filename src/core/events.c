@@ -2,6 +2,7 @@
 /* What happens to requests and grants, made into events.  (N1, N2) */
 #include "core/call.h"
 #include "core/events.h"
+#include "core/family.h"
 #include "core/grant.h"
 
 void
@@ -14,14 +15,26 @@ event_begin(struct lk_event *e, const struct lk_owner *w, uint32_t kind)
 	owner_label(w, e->owner_label);
 }
 
+/* Of a family the id is the head's, as of all that it holds, and the label is that of the member who acts. */
+static void
+label_is(struct lk_event *e, const struct lk_owner *who)
+{
+	if (unlikely(who != NULL) && owner_has_label(who))
+		owner_label(who, e->owner_label);
+}
+
 static int
 tell(struct lk_owner *w, struct lk_event *e)
 {
+	struct lk_owner *who;
+	bool quiet;
 	int rc;
 
-	call_away(w);
-	rc = tracer_tell(&w->manager->tracer, e, w->is_quiet);
-	call_back(w);
+	tracer_record(&w->manager->tracer, e);
+	quiet = w->is_quiet;
+	who = call_away(w);
+	rc = tracer_call(&w->manager->tracer, e, quiet);
+	call_back(w, who);
 	return rc;
 }
 
@@ -112,6 +125,7 @@ tell_refused(struct lk_owner *w, struct request *q, const struct lk_resource *r,
 	if (!events_want(w, kind))
 		return;
 	event_begin(&e, w, kind);
+	label_is(&e, q->who);
 	set_subject(&e, q, r);
 	e.at_ns = now;
 	e.code = rc;
@@ -131,6 +145,7 @@ event_wait_begins(struct lk_owner *w, const struct waiter *waiter, struct reques
 	if (!events_want(w, LK_EVENT_WAIT))
 		return;
 	event_begin(&e, w, LK_EVENT_WAIT);
+	label_is(&e, q->who);
 	set_subject(&e, q, waiter->r);
 	e.at_ns = waiter->since_ns;
 	e.from = waiter->held;
@@ -145,16 +160,31 @@ static LK_NOINLINE void
 say_ring(struct lk_owner *w)
 {
 	const uint64_t id = shim_load(&w->id, SHIM_RELAXED);
-	struct lk_deadlock d;
 	struct lk_deadlock mine = { 0 };
+	struct lk_owner *who;
+	struct lk_deadlock d;
 
+	if (w->is_quiet)
+		return; /* (N1) */
 	for (uint64_t after = 0; detector_copy(&w->manager->detector, after, &d);
 	     after = d.number) {
 		if (d.member[d.victim].owner_id == id)
 			mine = d;
 	}
-	if (mine.number != 0)
-		tracer_say_ring(&w->manager->tracer, &mine);
+	if (mine.number == 0)
+		return;
+	who = call_away(w);
+	tracer_say_ring(&w->manager->tracer, &mine);
+	call_back(w, who);
+}
+
+/* Nobody said so when its wait ended.  (FA3) */
+static void
+say_ring_of_member(struct lk_owner *w, const struct request *q, int rc)
+{
+	if (rc == LK_E_DEADLOCK && q->who != NULL &&
+	    tracer_level(&w->manager->tracer) >= LK_LOG_ERROR)
+		say_ring(w);
 }
 
 void
@@ -173,6 +203,7 @@ event_wait_ends(struct lk_owner *w, const struct waiter *waiter, struct request 
 	if (!events_want(w, LK_EVENT_GRANT))
 		return;
 	event_begin(&e, w, LK_EVENT_GRANT);
+	label_is(&e, q->who);
 	set_subject(&e, q, waiter->r);
 	e.at_ns = now;
 	e.from = waiter->held;
@@ -197,6 +228,7 @@ ask(struct lk_owner *w, const struct request *q, uint32_t kind, lk_mode from)
 	if (!events_want(w, kind))
 		return 0;
 	event_begin(&e, w, kind);
+	label_is(&e, q->who);
 	set_subject(&e, q, NULL);
 	e.from = from;
 	e.to = q->mode;
@@ -238,9 +270,14 @@ tell_converted(struct lk_owner *w, const struct request *q, lk_mode was, lk_gran
 {
 	struct lk_event e;
 	uint32_t slot;
-	const struct hold *hold = grant_hold(w, grant_find(w, g, &slot));
+	struct hold *s = grant_find(w, g, &slot);
+	const struct hold *hold;
 
+	if (unlikely(s == NULL)) /* lost with its lease, before its thread woke (FA3) */
+		return;
+	hold = grant_hold(w, s);
 	event_begin(&e, w, LK_EVENT_CONVERT);
+	label_is(&e, q->who);
 	event_name_is(&e, hold_resource(hold));
 	e.flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e.grant = g;
@@ -257,9 +294,13 @@ tell_acquired(struct lk_owner *w, const struct request *q, lk_grant g)
 	struct lk_event e;
 	uint32_t slot;
 	struct hold *s = grant_find(w, g, &slot);
-	const struct hold *hold = grant_hold(w, s);
+	const struct hold *hold;
 
+	if (unlikely(s == NULL)) /* as above */
+		return;
+	hold = grant_hold(w, s);
 	event_begin(&e, w, LK_EVENT_ACQUIRED);
+	label_is(&e, q->who);
 	event_name_is(&e, hold_resource(hold));
 	e.flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e.grant = g;
@@ -276,6 +317,7 @@ event_request_ends(struct lk_owner *w, struct request *q, lk_grant g, int rc)
 	if (unlikely(rc != 0)) {
 		if (!q->told && rc != LK_E_INVAL)
 			tell_refused(w, q, NULL, LK_NL, q->mode, rc, 0);
+		say_ring_of_member(w, q, rc);
 	} else {
 		tell_acquired(w, q, g);
 	}
@@ -299,6 +341,7 @@ event_conversion_ends(struct lk_owner *w, struct request *q, lk_mode was, lk_gra
 		tell_converted(w, q, was, g);
 	else if (!q->told)
 		tell_refused(w, q, NULL, was, q->mode, rc, 0);
+	say_ring_of_member(w, q, rc);
 }
 
 void
@@ -310,6 +353,8 @@ event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_event
 	uint64_t since = extra != NULL ? shim_load(&extra->since_ns, SHIM_RELAXED) : 0;
 
 	event_begin(e, w, LK_EVENT_RELEASE);
+	if (unlikely(call_is_family(w)))
+		label_is(e, family_member(w, s));
 	event_name_is(e, hold_resource(hold));
 	e->flags |= hold_is(hold, HEAD_IMPLIED) ? LK_IMPLIED : 0;
 	e->at_ns = env_now(&w->manager->env);
@@ -317,4 +362,19 @@ event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_event
 	e->fence = fence_of(hold);
 	e->from = head_mode(head);
 	e->held_ns = since != 0 && e->at_ns > since ? e->at_ns - since : 0;
+}
+
+void
+event_escalated(struct lk_owner *w, const struct lk_resource *r, lk_mode from, lk_mode to, int rc)
+{
+	struct lk_event e;
+
+	event_begin(&e, w, LK_EVENT_ESCALATE);
+	event_name_is(&e, r);
+	e.code = rc;
+	e.from = from;
+	e.to = to;
+	if (rc == LK_E_BUSY)
+		e.blockers = blockers(w->manager, r, from, to);
+	(void)tell(w, &e);
 }

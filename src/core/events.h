@@ -48,6 +48,10 @@ void event_barred(struct lk_owner *w, const struct waiter *waiter, struct reques
 /* What there will be to tell of the grant in a slot, once it is released. */
 void event_release(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_event *e);
 
+/* What it holds on `r`, `from`, was to cover what is below, as `to`: it came to `rc`. */
+void event_escalated(struct lk_owner *w, const struct lk_resource *r, lk_mode from, lk_mode to,
+		     int rc);
+
 /* `w` is about to make `q`, which may wait: learn what it wants while it holds what. */
 void events_learn_order(struct lk_owner *w, const struct request *q);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Fencing tokens, and the guard that checks them. */
+#include "core/fence.h"
+#include "core/family.h"
 #include "core/leases.h"
 #include "core/release.h"
 
 /* Its own, if it ever could write; as a reader the latest one given out; an intent has none. */
-static uint64_t
+uint64_t
 fence_of(struct lk_owner *w, lk_grant g)
 {
 	const struct hold *s;
@@ -14,6 +16,8 @@ fence_of(struct lk_owner *w, lk_grant g)
 	uint64_t head;
 	uint64_t fence;
 
+	if (unlikely(family_is_others(w, g)))
+		return 0;
 	s = grant_find(w, g, &slot);
 	if (s == NULL)
 		return losses_fence(w, g);
@@ -35,7 +39,7 @@ lk_fence(struct lk_owner *w, lk_grant g)
 		return 0;
 	if (release_enter(w) != 0)
 		return 0;
-	fence = fence_of(w, g);
+	fence = fence_of(call_holder(w), g);
 	call_end(w);
 	return fence;
 }

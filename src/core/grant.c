@@ -2,6 +2,7 @@
 /* Stamps, notes of death, and re-entry: further grants on a hold that is there. */
 #include "core/grant.h"
 #include "core/pending.h"
+#include "core/semaphore.h"
 
 enum { STAMP_BITS = 64 - SLOT_BITS };
 
@@ -70,6 +71,23 @@ counts_effective(const struct extra *e)
 			effective = mode_supremum(effective, (lk_mode)m);
 	}
 	return effective;
+}
+
+lk_mode
+hold_without(const struct hold *s, lk_mode mode)
+{
+	struct extra others;
+	uint64_t counts;
+
+	if (hold_is(s, HEAD_INTENT)) {
+		counts = shim_load(&s->fence, SHIM_RELAXED) - intent_one(mode);
+		return counts != 0 ? intent_effective(counts) : LK_NL;
+	}
+	if (!hold_is(s, HEAD_COUNTED))
+		return LK_NL;
+	memcpy(others.grants, hold_extra(s)->grants, sizeof(others.grants));
+	others.grants[mode]--;
+	return counts_effective(&others);
 }
 
 uint64_t
@@ -143,7 +161,9 @@ take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *
 	int rc;
 
 	if (unlikely(q->adopts == r))
-		return 0;                          /* (K7) */
+		return 0; /* (K7) */
+	if (request_takes_units(q))
+		return semaphore_take(w, r, from, to, seated, q);
 	taken = line_try_take(r, from, to, &lost); /* not what is in a slot: that is SPREAD */
 	if (unlikely(lost != 0))
 		seat_note_lost(w, r, to, lost);
@@ -153,13 +173,32 @@ take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *
 		*seated = true;
 		return 0;
 	}
-	tally(&w->count.contended);
-	if (request_spin(w, r, from, to, q))
-		return 0;
-	rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
+	if (unlikely(q->casual || q->claims)) {
+		rc = request_at_once(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
+	} else {
+		tally(&w->count.contended);
+		if (request_spin(w, r, from, to, q))
+			return 0;
+		rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
+	}
 	if (rc == 0)
 		*seated = false;
 	return rc;
+}
+
+bool
+grant_is_lost_abroad(struct lk_owner *w, lk_grant g)
+{
+	uint32_t slot;
+	struct hold *s = grant_find(w, g, &slot);
+
+	(void)remote_is_over(w->manager->remote); /* then it is lost (CO8) */
+	if (s == NULL)
+		return false;
+	s = grant_hold(w, s);
+	if (hold_is(s, HEAD_IMPLIED)) /* nothing is held between it and what it is implied by */
+		s = hold_at(&w->holds, hold_extra(s)->cover);
+	return abroad_lost(hold_resource(s));
 }
 
 int

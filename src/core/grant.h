@@ -170,6 +170,9 @@ hold_count_less(struct hold *s, lk_mode mode, uint32_t n)
 	e->n_below -= n;
 }
 
+/* Its process has lost the name, or one above it, to others, and its holders here do not know it yet (W9). */
+bool grant_is_lost_abroad(struct lk_owner *w, lk_grant g);
+
 /* The hold that a grant is part of. */
 LK_HOT struct hold *
 grant_hold(struct lk_owner *w, struct hold *s)
@@ -211,6 +214,9 @@ grant_reserve(struct lk_owner *w)
 
 /* The supremum of what a COUNTED hold counts. */
 lk_mode counts_effective(const struct extra *e);
+
+/* What a hold is without one of its grants, or counts, in `mode`; LK_NL: nothing is left. */
+lk_mode hold_without(const struct hold *s, lk_mode mode);
 
 /* The counts of a hold, which is COUNTED from now on; NULL: no memory. */
 struct extra *hold_count(struct lk_owner *w, struct hold *s);

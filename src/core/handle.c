@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles: names resolved once and pinned; and the sweep, which has no owner either. */
 #include "core/manager.h"
+#include "core/upkeep.h"
 #include "index/path.h"
 
 static int
@@ -79,16 +80,22 @@ int
 lk_sweep(struct lk_manager *m, size_t *removed)
 {
 	uint64_t before;
+	size_t records = 0;
+	int rc = 0;
 
 	if (m == NULL)
 		return LK_E_INVAL;
 	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
+	if (m->remote != NULL) {
+		remote_trim(m->remote);
+		rc = upkeep_sweep_all(m, &records);
+	}
 	latch_lock(&m->cache_latch);
 	before = shim_load(&m->cache.evicted, SHIM_RELAXED);
 	index_sweep(&m->index, &m->cache);
 	if (removed != NULL)
-		*removed = (size_t)(shim_load(&m->cache.evicted, SHIM_RELAXED) - before);
+		*removed = (size_t)(shim_load(&m->cache.evicted, SHIM_RELAXED) - before) + records;
 	latch_unlock(&m->cache_latch);
-	return 0;
+	return rc;
 }

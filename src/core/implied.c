@@ -45,6 +45,35 @@ implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode)
 	return gives_below(slot_hold(w, hold_extra(s)->cover), mode);
 }
 
+lk_mode
+hold_own_mode(struct lk_owner *w, const struct hold *s, uint32_t but)
+{
+	uint32_t slot = hold_is(s, HEAD_COUNTED) ? hold_extra(s)->newest : SLOT_NONE;
+	lk_mode mode = LK_NL;
+
+	if (!hold_is(s, HEAD_GONE) && (but == SLOT_NONE || s != hold_at(&w->holds, but)))
+		mode = head_mode(shim_load(&s->head, SHIM_RELAXED));
+	while (slot != SLOT_NONE) {
+		const struct hold *more = hold_at(&w->holds, slot);
+
+		if (slot != but)
+			mode = mode_supremum(mode, head_mode(shim_load(&more->head, SHIM_RELAXED)));
+		slot = (uint32_t)((uintptr_t)shim_load(&more->resource, SHIM_RELAXED) >> 1);
+	}
+	return mode;
+}
+
+bool
+implied_is_given(struct lk_owner *w, const struct hold *cover, lk_mode mode)
+{
+	const uint64_t head = shim_load(&cover->head, SHIM_RELAXED);
+
+	if (likely((head & HEAD_GONE) == 0) &&
+	    likely(mode_covers(mode_below(head_mode(head)), mode)))
+		return true;
+	return mode_covers(mode_below(hold_own_mode(w, cover, SLOT_NONE)), mode);
+}
+
 int
 implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		lk_grant *out)
@@ -61,6 +90,8 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 	implied_count(w, cover, LK_NL, q->mode);
 	resource_pin(r);
 	q->extra->cover = cover;
+	if (unlikely(!implied_is_given(w, hold_at(&w->holds, cover), q->mode)))
+		q->extra->flags |= EXTRA_ESCALATED;
 	q->extra->grants[q->mode] = 1;
 	shim_store(&q->extra->n_grants, 1u, SHIM_RELAXED);
 	if ((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0)
@@ -106,6 +137,8 @@ implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
 static void
 count_more(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
 {
+	if (n == 0)
+		return;
 	hold_count_more(hold_at(&w->holds, hold_find(&w->holds, r)), mode, n);
 }
 
@@ -113,6 +146,8 @@ count_more(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32
 static void
 count_less(struct lk_owner *w, const struct lk_resource *r, lk_mode mode, uint32_t n)
 {
+	if (n == 0)
+		return;
 	hold_count_less(hold_at(&w->holds, hold_find(&w->holds, r)), mode, n);
 }
 
@@ -207,22 +242,45 @@ settle_between(struct lk_owner *w, struct lk_resource *nearest, const struct lk_
 }
 
 void
-implied_put_back(struct lk_owner *w, struct hold *s)
+implied_become(struct lk_owner *w, struct hold *s, uint32_t cover)
 {
 	struct lk_resource *r = hold_resource(s);
 	struct extra *e = hold_extra(s);
 	const lk_mode mode = hold_effective(s);
-	bool seated;
+	const bool seated = hold_is(s, HEAD_SEAT);
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED) & ~(HEAD_SEAT | HEAD_RIVAL);
 
-	if (e->grants[LK_NL] != w->made_real || e->n_below != 0 || hold_is(s, HEAD_IMPLIED) ||
-	    !implied_covers(w, s, mode))
-		return;
+	e->cover = cover;
 	counts_onto_cover(w, r, e);
 	resource_pin(r);
-	seated = hold_is(s, HEAD_SEAT);
-	hold_set_seated(s, false);
-	shim_store(&s->head, shim_load(&s->head, SHIM_RELAXED) | HEAD_IMPLIED, SHIM_RELEASE);
-	shim_store(&s->fence, e->fence_before, SHIM_RELEASE);
+	shim_store(&s->head, head | HEAD_IMPLIED | HEAD_ABOVE_UNKNOWN, SHIM_RELEASE); /* (H12) */
 	release_word(w, r, mode, LK_NL, seated);
 	settle_between(w, resource_parent(r), cover_of(w, e));
+}
+
+void
+implied_move(struct lk_owner *w, struct hold *s, uint32_t to)
+{
+	struct extra *e = hold_extra(s);
+	const uint32_t from = e->cover;
+
+	e->cover = to;
+	for (lk_mode m = LK_IS; m <= LK_X; m++) {
+		for (uint32_t i = 0; i < e->grants[m]; i++) {
+			implied_count(w, to, LK_NL, m);
+			implied_count(w, from, m, LK_NL);
+		}
+	}
+}
+
+void
+implied_put_back(struct lk_owner *w, struct hold *s)
+{
+	const struct extra *e = hold_extra(s);
+
+	if (e->grants[LK_NL] != w->made_real || e->n_below != 0 || hold_is(s, HEAD_IMPLIED) ||
+	    !implied_covers(w, s, hold_effective(s)))
+		return;
+	shim_store(&s->fence, e->fence_before, SHIM_RELEASE);
+	implied_become(w, s, e->cover);
 }

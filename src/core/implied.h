@@ -29,6 +29,12 @@ uint32_t implied_cover_but(const struct lk_owner *w, const struct lk_resource *n
 /* The same for a further grant on an implied hold, or a conversion of one: by the cover it has. */
 bool implied_covers(const struct lk_owner *w, const struct hold *s, lk_mode mode);
 
+/* What the grants of a hold need, but for that in slot `but`; not what is counted there for others. */
+lk_mode hold_own_mode(struct lk_owner *w, const struct hold *s, uint32_t but);
+
+/* Is it a grant of the cover's that covers, or only what is counted there?  (ES6) */
+bool implied_is_given(struct lk_owner *w, const struct hold *cover, lk_mode mode);
+
 /* A new hold on `r`, which is pinned, covered by that in slot `cover`.  0 or LK_E_NOMEM. */
 int implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		    lk_grant *out);
@@ -43,7 +49,16 @@ void implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to)
 int implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request *q);
 
 /*
- * Undo that for a hold that the call under way made real, if its cover gives all that its grants need
+ * The opposite, for a COUNTED hold on which nothing is counted: by the hold in slot `cover`, above it, which is COUNTED
+ * and gives all that its grants need.  Cannot fail.
+ */
+void implied_become(struct lk_owner *w, struct hold *s, uint32_t cover);
+
+/* An implied hold from its cover to the one in slot `to`, of which the same is true. */
+void implied_move(struct lk_owner *w, struct hold *s, uint32_t to);
+
+/*
+ * Undo implied_make_real() for a hold that the call under way made real, if its cover gives all that its grants need
  * again.  Cannot fail.
  */
 void implied_put_back(struct lk_owner *w, struct hold *s);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What an owner sees of its grants, and anybody of one name. */
+#include "core/family.h"
 #include "core/leases.h"
 #include "core/release.h"
+#include "core/semaphore.h"
 #include "index/path.h"
 
 static void
@@ -29,6 +31,7 @@ fill_info(struct lk_owner *w, struct hold *s, uint32_t slot, struct lk_grant_inf
 		out->tag = tag->word;
 		out->tag_len = (size_t)shim_load(&tag->len, SHIM_RELAXED);
 	}
+	out->units = grant_units(s);
 	if (e != NULL && (e->flags & EXTRA_LEASED) != 0)
 		lease_fill_info(w, e->lease, out);
 }
@@ -37,6 +40,7 @@ int
 lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out)
 {
 	struct lk_grant_info info;
+	struct lk_owner *h;
 	struct hold *s;
 	uint32_t slot;
 	int rc;
@@ -48,13 +52,15 @@ lk_grant_info(struct lk_owner *w, lk_grant g, struct lk_grant_info *out)
 		rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
-	s = grant_find(w, g, &slot);
-	if (s != NULL) {
-		fill_info(w, s, slot, &info);
+	h = call_holder(w);
+	rc = leases_look(h, g);
+	if (rc == 0) {
+		s = grant_find(h, g, &slot);
+		rc = s != NULL ? 0 : LK_E_STALE;
+	}
+	if (rc == 0) {
+		fill_info(h, s, slot, &info);
 		copy_struct(out, &info, sizeof(info));
-	} else if (rc == 0) {
-		rc = LK_E_STALE;
 	}
 	call_end(w);
 	return rc;
@@ -64,6 +70,8 @@ int
 lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_info *grant),
 	      void *arg)
 {
+	struct lk_owner *who;
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL || fn == NULL)
@@ -71,18 +79,19 @@ lk_owner_each(struct lk_owner *w, int (*fn)(void *arg, const struct lk_grant_inf
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; rc == 0 && i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++) {
-		struct hold *s = hold_at(&w->holds, i);
+	h = call_holder(w);
+	for (uint32_t i = 0; rc == 0 && i < shim_load(&h->holds.n_slots, SHIM_RELAXED); i++) {
+		struct hold *s = hold_at(&h->holds, i);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 		struct lk_grant_info info;
 
-		if (head == 0 || (head & HEAD_GONE) != 0)
+		if (head == 0 || (head & HEAD_GONE) != 0 || !family_has_made(h, s))
 			continue;
-		fill_info(w, s, i, &info);
+		fill_info(h, s, i, &info);
 		info.size = sizeof(info);
-		call_away(w);
+		who = call_away(h);
 		rc = fn(arg, &info);
-		call_back(w);
+		call_back(h, who);
 	}
 	call_end(w);
 	return rc;
@@ -134,11 +143,13 @@ holds_named(struct lk_owner *w, const struct name *n)
 {
 	lk_mode mode = LK_NL;
 	int rc = release_enter(w);
+	struct lk_owner *h;
 
 	if (rc != 0)
 		return rc;
-	if (holds_n(&w->holds) != 0)
-		mode = mode_on_path(w, n);
+	h = call_holder(w);
+	if (holds_n(&h->holds) != 0)
+		mode = mode_on_path(h, n);
 	call_end(w);
 	return (int)mode;
 }

@@ -59,7 +59,7 @@ layer_begin(struct layer *l, enum lk_setting_from from, const struct complaint *
 static bool
 has_said(const struct layer *l, unsigned number)
 {
-	return (l->said & UINT32_C(1) << number) != 0;
+	return (l->said & UINT64_C(1) << number) != 0;
 }
 
 /* -------------------------------------------------------------------------- values */
@@ -105,7 +105,7 @@ put_checked(struct layer *l, unsigned number, uint64_t x)
 				(unsigned long long)l->value[number]);
 	}
 	l->value[number] = x;
-	l->said |= UINT32_C(1) << number;
+	l->said |= UINT64_C(1) << number;
 	return 0;
 }
 
@@ -136,7 +136,7 @@ put_label(struct layer *l, const char *text)
 		return complain(&l->to, LK_E_INVAL, "label: '%s'%s contradicts '%s'", label,
 				in_url(l), l->label);
 	memcpy(l->label, label, sizeof(label));
-	l->said |= UINT32_C(1) << SETTING_label;
+	l->said |= UINT64_C(1) << SETTING_label;
 	return 0;
 }
 
@@ -151,7 +151,7 @@ put_preset(struct layer *l, const char *text)
 		return complain(&l->to, LK_E_INVAL, "preset: '%s'%s contradicts '%s'", text,
 				in_url(l), preset_name(l->preset));
 	l->preset = preset;
-	l->said |= UINT32_C(1) << SETTING_preset;
+	l->said |= UINT64_C(1) << SETTING_preset;
 	return 0;
 }
 
@@ -178,6 +178,8 @@ put_named(struct layer *l, const char *name, const char *text)
 {
 	unsigned number = setting_find(name);
 
+	if (number == SETTING_N && l->has_store)
+		return 0;
 	if (number == SETTING_N)
 		return complain(&l->to, LK_E_INVAL, "%.64s: there is no such setting", name);
 	return layer_put_text(l, number, text);
@@ -192,9 +194,13 @@ layer_put_parameters(struct layer *l, const char *query)
 		char *equals;
 		int rc;
 
-		if (n >= sizeof(text))
+		if (n >= sizeof(text) && !l->has_store)
 			return complain(&l->to, LK_E_INVAL, "'%.16s…' in the URL is too long",
 					query);
+		if (n >= sizeof(text)) { /* no setting is */
+			query += n + (query[n] == '&');
+			continue;
+		}
 		memcpy(text, query, n);
 		text[n] = '\0';
 		equals = strchr(text, '=');

@@ -3,6 +3,7 @@
 #include "core/leases.h"
 #include "core/call.h"
 #include "core/events.h"
+#include "core/family.h"
 #include "core/notify.h"
 
 enum { TELL_AGAIN_NS = 10000000 };
@@ -165,6 +166,31 @@ leases_end(struct lk_owner *w, struct extra *e)
 	lease_free(w, e->lease);
 }
 
+/*
+ * Its timer may be being fired at this moment, by somebody who waits for the latch of `w`, and will find that it is another
+ * owner's (LE4): so it is set anew in any case (LE6).  That it is suspect is news to `to`.
+ */
+void
+leases_pass(struct lk_owner *w, struct extra *from, struct lk_owner *to, struct extra *e,
+	    lk_grant g)
+{
+	struct lease *l = from->lease;
+	uint64_t due = next_of(to, l, l->term.began_at).due;
+
+	from->flags &= ~EXTRA_LEASED;
+	lease_unlink(&w->leases, l);
+	l->flags &= (uint8_t)~TELL_ANY;
+	if (l->state == LK_LEASE_SUSPECT && notify_wanted(to)) {
+		l->flags |= TELL_SUSPECT;
+		due = 0;
+	}
+	l->grant = g;
+	lease_attach(e, l);
+	lease_link(&to->leases, l);
+	shim_store(&l->owner, to, SHIM_RELEASE);
+	timer_set(&w->manager->service.timers, &l->timer, due);
+}
+
 void
 lease_renew(struct lk_owner *w, struct lease *l, uint64_t now, uint64_t lease_ns)
 {
@@ -191,8 +217,13 @@ lease_of_grant(struct lk_owner *w, lk_grant g)
 int
 leases_look_slow(struct lk_owner *w, lk_grant g)
 {
-	struct lease *l = lease_of_grant(w, g);
+	struct lease *l;
 
+	if (family_is_others(w, g))
+		return LK_E_STALE;
+	if (w->manager->remote != NULL && grant_is_lost_abroad(w, g))
+		return LK_E_LOST;
+	l = lease_of_grant(w, g);
 	if (l == NULL)
 		return losses_find(w, g) != NULL ? LK_E_LOST : 0;
 	if (env_boottime(&w->manager->env) < l->term.ends_at)

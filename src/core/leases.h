@@ -57,11 +57,12 @@ struct lease {
 	};
 	struct lease *prev;
 	lk_grant grant;
-	uint8_t state; /* enum lk_lease_state */
-	uint8_t flags; /* enum lease_flag */
-	uint8_t why;   /* enum lk_loss */
-	uint8_t mode;  /* of what was lost */
-	uint32_t slot; /* of the hold that is kept */
+	uint8_t state;           /* enum lk_lease_state */
+	uint8_t flags;           /* enum lease_flag */
+	uint8_t why;             /* enum lk_loss */
+	uint8_t mode;            /* of what was lost */
+	uint32_t slot;           /* of the hold that is kept */
+	struct lk_owner *member; /* LOST: of the family, whose grant it was */
 	union {
 		struct term term;
 		struct loss loss; /* LOST */
@@ -78,13 +79,19 @@ void leases_begin(struct lk_owner *w, struct request *q, lk_grant g);
 /* The grant that `e` is of is being released. */
 void leases_end(struct lk_owner *w, struct extra *e);
 
-/* LK_E_LOST if `g` is a grant that was lost, or whose lease is over now; else 0. */
+/* … goes to `to`, which is shared, as the grant `g` with the extra `e`.  With the latches of both. */
+void leases_pass(struct lk_owner *w, struct extra *from, struct lk_owner *to, struct extra *e,
+		 lk_grant g);
+
+/* LK_E_LOST if `g` is a grant that was lost, or whose lease is over now; LK_E_STALE: it is another member's; else 0. */
 int leases_look_slow(struct lk_owner *w, lk_grant g);
 
 LK_HOT int
 leases_look(struct lk_owner *w, lk_grant g)
 {
-	return unlikely(w->is_latched) ? leases_look_slow(w, g) : 0; /* (LE5) */
+	if (unlikely(w->is_latched))
+		return leases_look_slow(w, g); /* (LE5) */
+	return unlikely(w->manager->remote != NULL) && grant_is_lost_abroad(w, g) ? LK_E_LOST : 0;
 }
 
 /* In its thread, with the latch: what is over ends.  (Z2) */
@@ -123,6 +130,24 @@ void lease_arm(struct lk_owner *w, struct lease *l);
 /* Only where the table says.  (lease/lease.h) */
 void lease_go(struct lease *l, enum lk_lease_state to);
 
+/* -------------------------------------------------------------------------- renew.c */
+
+/* May a lease be so long, 0 meaning as before? */
+LK_HOT bool
+renew_may_be(uint64_t lease_ns)
+{
+	return (lease_ns == 0 || lease_ns >= LK_LEASE_MIN_NS) && lease_ns != LK_OFF;
+}
+
+/* As lk_check(): by the clock alone, and nothing is changed. */
+int renew_look(struct lk_owner *w, lk_grant g);
+
+/* As lk_renew(), from `now` on, of a grant that is not over. */
+int renew_grant(struct lk_owner *w, lk_grant g, uint64_t now, uint64_t lease_ns);
+
+/* The extra of a grant, made if it has none; NULL: no memory. */
+struct extra *renew_extra(struct lk_owner *w, struct hold *s);
+
 /* ------------------------------------------------------------------------- losses.c */
 
 /* The lease is over: its grant ends, and what that implied.  True: other leases have ended too. */
@@ -130,12 +155,17 @@ bool lease_lose(struct lk_owner *w, struct lease *l, enum lk_loss why);
 
 struct lease *losses_find(struct lk_owner *w, lk_grant g);
 
-/* A release comes to a grant that was lost: true, and it is forgotten. */
-bool losses_report(struct lk_owner *w, lk_grant g);
+/* A release comes to a grant: LK_E_LOST, and the loss is forgotten; LK_E_STALE: it is another member's; or 0. */
+int losses_report(struct lk_owner *w, lk_grant g);
 uint64_t losses_fence(struct lk_owner *w, lk_grant g);
 
-/* All of them. */
+/* All of them; those with that stamp or a later one: true, there was one. */
 void losses_forget(struct lk_owner *w);
+bool losses_forget_since(struct lk_owner *w, uint64_t stamp);
+
+/* Of a family: those of a member; or they become another one's. */
+void losses_forget_of(struct lk_owner *w, const struct lk_owner *member);
+void losses_pass(struct lk_owner *w, const struct lk_owner *from, struct lk_owner *to);
 
 /* One that is LOST: is there still a use for it?  Else it is free. */
 void loss_settle(struct lk_owner *w, struct lease *l);

@@ -4,6 +4,8 @@
 #include "core/ancestors.h"
 #include "core/implied.h"
 #include "core/release.h"
+#include "core/semaphore.h"
+#include "wait/resplit.h"
 
 size_t
 levels_count(const struct batch *b)
@@ -102,7 +104,7 @@ is_covered(struct batch *b, const struct levels *l, const struct level *v)
 {
 	const struct hold *s = hold_on(b, v->r);
 
-	if ((b->q->flags & LK_PARENTS) != 0)
+	if ((b->q->flags & (LK_PARENTS | REQUEST_UNITS)) != 0) /* (SU8) */
 		return false;
 	if (s != NULL)
 		return hold_is(s, HEAD_IMPLIED) && stays_covered(b, l, v, s);
@@ -123,6 +125,13 @@ need_above(struct levels *l, const struct level *v)
 		l->at[k].need = mode_supremum(l->at[k].need, mode_intent(v->held));
 }
 
+bool
+level_takes_units(const struct batch *b, const struct level *v)
+{
+	return unlikely(b->q->units.n != 0) && !b->q->units_counted &&
+	       v->len == item_at(b, 0)->name.len;
+}
+
 uint32_t
 levels_weigh(struct batch *b, struct levels *l)
 {
@@ -139,7 +148,7 @@ levels_weigh(struct batch *b, struct levels *l)
 
 		v->want = mode_supremum(v->held, v->need);
 		need_above(l, v);
-		v->is_part = !v->covered && v->want != v->counted;
+		v->is_part = !v->covered && (v->want != v->counted || level_takes_units(b, v));
 		parts += v->is_part;
 	}
 	return parts;
@@ -159,8 +168,11 @@ levels_add_parts(const struct batch *b, const struct levels *l, struct composite
 	for (size_t i = 0; i < l->n; i++) {
 		const struct level *v = &l->at[i];
 
-		if (v->is_part)
-			composite_add(c, v->r, v->counted, level_seat(b, v), v->want);
+		if (!v->is_part)
+			continue;
+		composite_add(c, v->r, v->counted, level_seat(b, v), v->want);
+		if (level_takes_units(b, v))
+			c->part[c->n_parts - 1].units = b->q->units;
 	}
 }
 
@@ -171,19 +183,20 @@ merge(const struct batch *b, const struct level *v, struct hold *s)
 	const lk_mode has = hold_effective(s);
 	const lk_mode both =
 		mode_supremum(has, v->want); /* admits nobody whom one of them kept out */
-	const bool seated = hold_is(s, HEAD_SEAT);
-	uint64_t w = shim_load(&v->r->word, SHIM_RELAXED);
+	a64 *seat = hold_is(s, HEAD_SEAT) ? seat_of(b->w, v->r) : NULL;
+	const struct line_tally t = owner_line_tally(b->w);
+	const struct resplit one = {
+		.r = v->r,
+		.gives = { .from = v->want, .to = LK_NL },
+		.takes = { .from = has, .to = both, .seat = seat },
+		.undoes = true, /* nobody is in the way of what is there already */
+	};
 
 	if (both == has) {
 		release_word(b->w, v->r, v->want, LK_NL, false);
 		return has;
 	}
-	while (!shim_cas(&v->r->word, &w,
-			 word_change(word_without(w, seated ? LK_NL : has), v->want, both),
-			 SHIM_ACQ_REL))
-		;
-	if (seated)
-		seat_weaken(b->w, v->r, has, LK_NL);
+	(void)line_resplit(&b->w->manager->lot, &one, &t); /* (TR2) */
 	hold_set_seated(s, false);
 	return both;
 }

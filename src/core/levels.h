@@ -38,6 +38,9 @@ void levels_unpin(struct levels *l);
 uint32_t levels_weigh(struct batch *b, struct levels *l);
 void levels_add_parts(const struct batch *b, const struct levels *l, struct composite *c);
 
+/* Does the batch, which is one name, take units there?  (core/semaphore.h) */
+bool level_takes_units(const struct batch *b, const struct level *v);
+
 /* The owner's slot, if what it holds there is counted in it; else NULL. */
 a64 *level_seat(const struct batch *b, const struct level *v);
 

@@ -7,11 +7,13 @@
  */
 #include "core/call.h"
 #include "core/events.h"
+#include "core/family.h"
 #include "core/implied.h"
 #include "core/leases.h"
 #include "core/notify.h"
 #include "core/pending.h"
 #include "core/release.h"
+#include "core/semaphore.h"
 #include "core/value.h"
 
 /* Different grants have different bits, so no way down is longer than there are bits. */
@@ -92,13 +94,19 @@ forget(struct lk_owner *w, struct lease *l)
 	loss_settle(w, l);
 }
 
-bool
+int
 losses_report(struct lk_owner *w, lk_grant g)
 {
-	if (leases_look_slow(w, g) == 0)
-		return false;
-	forget(w, losses_find(w, g));
-	return true;
+	const int rc = leases_look_slow(w, g);
+	struct lease *l;
+
+	if (rc != LK_E_LOST)
+		return rc;
+	l = losses_find(w, g);
+	if (l == NULL) /* what was lost abroad is held here, and is given back */
+		return 0;
+	forget(w, l);
+	return rc;
 }
 
 void
@@ -106,6 +114,65 @@ losses_forget(struct lk_owner *w)
 {
 	while (w->losses != NULL)
 		forget(w, w->losses);
+}
+
+/* From the leaves up: what comes in the place of one that is forgotten was asked already. */
+static void
+forget_below(struct lk_owner *w, struct lease **at, const struct lk_owner *member)
+{
+	if (*at == NULL)
+		return;
+	forget_below(w, &(*at)->loss.child[0], member);
+	forget_below(w, &(*at)->loss.child[1], member);
+	if ((*at)->member == member)
+		forget(w, *at);
+}
+
+void
+losses_forget_of(struct lk_owner *w, const struct lk_owner *member)
+{
+	forget_below(w, &w->losses, member);
+}
+
+static void
+pass_below(struct lease *l, const struct lk_owner *from, struct lk_owner *to)
+{
+	if (l == NULL)
+		return;
+	if (l->member == from)
+		l->member = to;
+	pass_below(l->loss.child[0], from, to);
+	pass_below(l->loss.child[1], from, to);
+}
+
+void
+losses_pass(struct lk_owner *w, const struct lk_owner *from, struct lk_owner *to)
+{
+	pass_below(w->losses, from, to);
+}
+
+/* Below `at`, and there: what is below first, as what comes in the place of another comes from there, and has been seen. */
+static bool
+forget_since(struct lk_owner *w, struct lease *l, uint64_t stamp)
+{
+	const uint64_t half = UINT64_C(1) << (63 - SLOT_BITS);
+	bool found = false;
+
+	if (l == NULL)
+		return false;
+	found |= forget_since(w, l->loss.child[0], stamp);
+	found |= forget_since(w, l->loss.child[1], stamp);
+	if ((((l->grant >> SLOT_BITS) - stamp) & (2 * half - 1)) >= half ||
+	    (w->acts_for != NULL && l->member != w->acts_for))
+		return found;
+	forget(w, l);
+	return true;
+}
+
+bool
+losses_forget_since(struct lk_owner *w, uint64_t stamp)
+{
+	return forget_since(w, w->losses, stamp);
 }
 
 /* What of it the holder, the hook and the log are to be told; by the service, as a call is under way here. */
@@ -142,6 +209,7 @@ remember(struct lk_owner *w, struct lease *l, struct hold *s, enum lk_loss why, 
 	const uint64_t ended_at = l->term.ends_at;
 
 	lease_go(l, LK_LEASE_LOST);
+	l->member = family_member(w, s);
 	l->why = (uint8_t)why;
 	l->mode = (uint8_t)head_mode(shim_load(&s->head, SHIM_RELAXED));
 	l->loss.r = hold_resource(hold);
@@ -184,6 +252,8 @@ lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, e
 		hold_extra(s)->flags &= ~EXTRA_LEASED;
 	if (l != NULL)
 		remember(w, l, s, why, sequence);
+	if (grant_has_units(s))
+		semaphore_end(w, s); /* nothing keeps these from others */
 	if (l == NULL || why == LK_LOSS_COVER || !keep_begin(w, l, s, slot))
 		release_untold(w, s, slot);
 }
@@ -228,7 +298,7 @@ lose_implied_hold(struct lk_owner *w, uint32_t slot, lk_mode left, uint64_t ende
 
 	while (reentry != SLOT_NONE) {
 		const struct hold *r = hold_at(&w->holds, reentry);
-		uint32_t older = (uint32_t)((uintptr_t)shim_load(&r->resource, SHIM_RELAXED) >> 1);
+		uint32_t older = reentry_older(r);
 
 		lose_implied_grant(w, reentry, left, ended_at);
 		reentry = older;
@@ -237,63 +307,53 @@ lose_implied_hold(struct lk_owner *w, uint32_t slot, lk_mode left, uint64_t ende
 		lose_implied_grant(w, slot, left, ended_at);
 }
 
-/* Something else covers all that the hold has: count it there.  False: nothing does, or memory is short. */
+/*
+ * Another grant covers all that the hold has: count it there.  Not what is only counted, which is for others.  False:
+ * none does, or memory is short.
+ */
 static bool
 move_implied(struct lk_owner *w, struct hold *s)
 {
-	struct extra *e = hold_extra(s);
-	const uint32_t from = e->cover;
-	uint32_t to =
-		implied_cover_but(w, resource_parent(hold_resource(s)), hold_effective(s), from);
+	const uint32_t from = hold_extra(s)->cover;
+	const struct lk_resource *above = hold_resource(s);
+	uint32_t to;
 
-	if (to == SLOT_NONE || hold_count(w, hold_at(&w->holds, to)) == NULL)
+	do {
+		above = resource_parent(above);
+		to = implied_cover_but(w, above, hold_effective(s), from);
+		if (to == SLOT_NONE)
+			return false;
+		above = hold_resource(hold_at(&w->holds, to));
+	} while (!implied_is_given(w, hold_at(&w->holds, to), hold_effective(s)));
+	if (hold_count(w, hold_at(&w->holds, to)) == NULL)
 		return false;
-	e->cover = to;
-	for (lk_mode m = LK_IS; m <= LK_X; m++) {
-		for (uint32_t i = 0; i < e->grants[m]; i++) {
-			implied_count(w, to, LK_NL, m);
-			implied_count(w, from, m, LK_NL);
-		}
-	}
+	implied_move(w, s, to);
 	return true;
 }
 
-/* What the grants of a hold need, but for one of them; not what is counted for others. */
-static lk_mode
-left_without(struct lk_owner *w, uint32_t hold_slot, uint32_t without)
+/* Does the hold in `cover` imply what is in this slot, by a grant of its own?  (ES6) */
+static bool
+is_given_by(const struct hold *s, uint32_t cover)
 {
-	const struct hold *hold = hold_at(&w->holds, hold_slot);
-	uint32_t slot = hold_extra(hold)->newest;
-	lk_mode left = LK_NL;
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-	if (hold_slot != without && !hold_is(hold, HEAD_GONE))
-		left = head_mode(shim_load(&hold->head, SHIM_RELAXED));
-	while (slot != SLOT_NONE) {
-		const struct hold *s = hold_at(&w->holds, slot);
-
-		if (slot != without)
-			left = mode_supremum(left, head_mode(shim_load(&s->head, SHIM_RELAXED)));
-		slot = (uint32_t)((uintptr_t)shim_load(&s->resource, SHIM_RELAXED) >> 1);
-	}
-	return left;
+	return head != 0 && (head & HEAD_REENTRY) == 0 && (head & HEAD_IMPLIED) != 0 &&
+	       hold_extra(s)->cover == cover && (hold_extra(s)->flags & EXTRA_ESCALATED) == 0;
 }
 
 /* Before a grant of the hold in `cover` goes: what it implied below, and nothing else covers.  True: something did. */
 static bool
 lose_implied(struct lk_owner *w, uint32_t cover, uint32_t grant_slot, uint64_t ended_at)
 {
-	const lk_mode left = left_without(w, cover, grant_slot);
+	const lk_mode left = hold_own_mode(w, hold_at(&w->holds, cover), grant_slot);
 	const uint32_t n = shim_load(&w->holds.n_slots, SHIM_RELAXED);
 	const uint64_t before = shim_load(&w->count.leases_expired, SHIM_RELAXED);
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct hold *s = hold_at(&w->holds, i);
-		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-		if (head == 0 || (head & HEAD_REENTRY) != 0 || (head & HEAD_IMPLIED) == 0 ||
-		    hold_extra(s)->cover != cover)
-			continue;
-		if (!mode_covers(mode_below(left), hold_effective(s)) && !move_implied(w, s))
+		if (is_given_by(s, cover) && !mode_covers(mode_below(left), hold_effective(s)) &&
+		    !move_implied(w, s))
 			lose_implied_hold(w, i, left, ended_at);
 	}
 	return shim_load(&w->count.leases_expired, SHIM_RELAXED) != before;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and closing a manager. */
+#include "core/detached.h"
+#include "core/abroad.h"
 #include "core/leases.h"
 #include "core/manager.h"
 #include "core/notify.h"
 #include "core/pending.h"
+#include "core/pool.h"
 #include "core/release.h"
+#include "core/token.h"
+#include "wait/units.h"
 
 static void
 apply_settings(struct lk_manager *m, const struct settings *s)
@@ -23,6 +28,9 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	shim_init(&m->detector.delay_ns, s->deadlock_delay_ns);
 	m->detector.on_victim = s->on_victim;
 	m->detector.on_victim_arg = s->on_victim_arg;
+	shim_init(&m->escalate_after, s->escalate_after);
+	m->on_escalate = s->on_escalate;
+	m->on_escalate_arg = s->on_escalate_arg;
 	m->sample_every = s->sample_every;
 	m->lease_ns = s->lease_ns;
 	m->max_hold_ns = s->max_hold_ns;
@@ -43,6 +51,10 @@ init_slabs(struct lk_manager *m)
 	slab_init(&m->queues, &m->env, m, sizeof(struct lk_queue), offsetof(struct lk_queue, link));
 	slab_init(&m->pending, &m->env, m, sizeof(struct pending), offsetof(struct pending, link));
 	slab_init(&m->notices, &m->env, m, sizeof(struct notice), offsetof(struct notice, link));
+	slab_init(&m->pools, &m->env, m, sizeof(struct lk_pool), offsetof(struct lk_pool, link));
+	slab_init(&m->turns, &m->env, m, sizeof(struct turn), offsetof(struct turn, link));
+	slab_init(&m->semaphores, &m->env, m, sizeof(struct semaphore),
+		  offsetof(struct semaphore, link));
 	latch_init(&m->told_latch);
 	CDS_INIT_LIST_HEAD(&m->told);
 }
@@ -58,13 +70,19 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	m->floor = floor;
 	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
 		return LK_E_NOMEM;
-	spread_init(&m->spread, &m->env, m->many_cpus ? s->spread_after : LK_OFF);
+	/* With a store names are not spread: who has them elsewhere stands in the word. */
+	spread_init(&m->spread, &m->env,
+		    m->many_cpus && s->store == NULL ? s->spread_after : LK_OFF);
 	times_init(&m->times, seed);
 	m->index.spread = &m->spread;
 	m->index.separator = s->separator != LK_OFF ? (uint32_t)s->separator : 0;
+	m->index.is_frozen = s->store != NULL; /* (AB1) */
+	m->index.needs_look = m->index.is_frozen || m->index.separator == 0;
 	if (lot_init(&m->lot, &m->env, s->lot_buckets, (s->flags & LK_STRICT) != 0,
 		     &m->member.gate)) {
 		m->lot.spread = &m->spread;
+		m->lot.semaphores = &m->semaphores;
+		m->lot.is_shared = s->store != NULL;
 		if (detector_init(&m->detector, &m->env, &m->lot, s->deadlock_delay_ns != LK_OFF)) {
 			if (process_join(&m->member))
 				return 0;
@@ -76,9 +94,29 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	return LK_E_NOMEM;
 }
 
+/* What comes after the settings are known; undone in reverse.  The store, if there is one, is its own then. */
+static int
+build(struct lk_manager *m, const struct settings *s, const struct lk_config *cfg)
+{
+	if (!tracer_init(&m->tracer, &m->env, s, (s->flags & LK_DEBUG_ORDER) != 0))
+		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
+	apply_settings(m, s);
+	init_slabs(m);
+	service_init(&m->service, &m->env, (s->flags & LK_MANUAL) != 0);
+	service_init(&m->errands, &m->env, (s->flags & LK_MANUAL) != 0);
+	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
+	m->member.forked = (uint32_t)LK_E_FORKED;
+	m->member.thread_ends = owner_thread_ends;
+	if (init_parts(m, s) == 0)
+		return 0;
+	tracer_fini(&m->tracer);
+	return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
+}
+
 int
 lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 {
+	struct lk_store *store = NULL;
 	struct settings s;
 	struct env env;
 	struct lk_manager *m;
@@ -96,22 +134,20 @@ lk_open(const char *url, const struct lk_config *cfg, struct lk_manager **out)
 		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
 	m->env = env;
 	m->opened_ns = env_now(&env);
-	if (!tracer_init(&m->tracer, &m->env, &s, (s.flags & LK_DEBUG_ORDER) != 0)) {
-		env_free(&env, m, sizeof(*m));
-		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
-	}
-	apply_settings(m, &s);
-	init_slabs(m);
-	service_init(&m->service, &m->env, (s.flags & LK_MANUAL) != 0);
-	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
-	m->member.forked = (uint32_t)LK_E_FORKED;
-	m->member.thread_ends = owner_thread_ends;
-	rc = init_parts(m, &s);
+	m->opened_wall_ms = shim_wall_ms();
+	m->opened_boot_ns = shim_boottime();
+	if (s.store != NULL)
+		rc = abroad_open_store(m, &s, cfg, &store);
+	if (rc == 0 && (rc = build(m, &s, cfg)) != 0)
+		lk_store_close(store);
 	if (rc != 0) {
-		tracer_fini(&m->tracer);
 		env_free(&env, m, sizeof(*m));
-		return settings_refuse(cfg, rc, "out of memory");
+		return rc;
 	}
+	if (store != NULL)
+		rc = abroad_open(m, &s, cfg, store);
+	if (rc != 0)
+		return lk_close(m) == 0 ? rc : LK_E_BUSY; /* nobody else has it */
 	*out = m;
 	return 0;
 }
@@ -168,17 +204,23 @@ lk_close(struct lk_manager *m)
 	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
 	in_use = shim_load(&m->handles, SHIM_ACQUIRE) != 0 ||
-		 shim_load(&m->n_queues, SHIM_ACQUIRE) != 0;
+		 shim_load(&m->n_queues, SHIM_ACQUIRE) != 0 ||
+		 shim_load(&m->n_pools, SHIM_ACQUIRE) != 0;
 	manager_each_owner(m, find_obstacle, &in_use);
 	if (in_use)
 		return LK_E_BUSY;
+	detached_end(m);
 	service_stop(&m->service);
+	service_stop(&m->errands);
+	if (m->remote != NULL)
+		remote_close(m->remote);
 	process_leave(&m->member);
 	(void)process_highest(index_last_fence(&m->index));
 	(void)process_highest(shim_load(&m->last_version, SHIM_RELAXED)); /* (U2) */
 	slab_each(&m->owners, fini_owner, NULL);
 	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
 	table_destroy(shim_load(&m->values, SHIM_ACQUIRE));
+	tokens_destroy(shim_load(&m->tokens, SHIM_ACQUIRE), &m->env);
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);
@@ -186,6 +228,9 @@ lk_close(struct lk_manager *m)
 	slab_fini(&m->queues);
 	slab_fini(&m->pending);
 	slab_fini(&m->notices);
+	slab_fini(&m->pools);
+	slab_fini(&m->turns);
+	slab_fini(&m->semaphores);
 	detector_fini(&m->detector);
 	lot_fini(&m->lot);
 	index_fini(&m->index);

@@ -15,6 +15,7 @@
 #include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
+#include "remote/remote.h"
 #include "trace/times.h"
 
 struct lk_manager {
@@ -32,16 +33,27 @@ struct lk_manager {
 	struct spread spread;
 	struct detector detector;
 	struct service service;
-	a64 deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
-	bool notes_opening;    /* of owners: a policy for victims wants it */
-	struct slab owners;
+	struct remote *remote;   /* NULL: there is no store */
+	struct breaker *breaker; /* in front of it; NULL: there is none */
+	struct service errands;  /* what is to be done about the store */
+	struct timer sweep;      /* … now and then (core/upkeep.h) */
+	uint64_t sweep_ns;       /* LK_OFF: never */
+	uint64_t opened_wall_ms; /* when it was opened, by two clocks */
+	uint64_t opened_boot_ns;
+	a64 deadlock_delay_ns;         /* LK_OFF: nobody looks for deadlocks */
+	bool notes_opening;            /* of owners: a policy for victims wants it */
+	struct slab owners LK_ALIGNED; /* its list is a line of its own, whatever comes before it */
 	struct slab extras;
 	struct slab tags;
 	struct slab leases;
 	struct slab queues;  /* (A4) */
 	struct slab pending; /* requests without a thread */
 	struct slab notices;
-	a32 n_queues;              /* open */
+	a32 n_queues; /* open */
+	struct slab pools;
+	struct slab turns; /* of those who wait for an owner of a pool */
+	a32 n_pools;       /* open */
+	struct slab semaphores;
 	a64 request_numbers;       /* of those that were submitted */
 	struct latch told_latch;   /* of what follows */
 	struct cds_list_head told; /* owners that want to know whom they block */
@@ -50,6 +62,9 @@ struct lk_manager {
 	uint64_t max_hold_ns;      /* … */
 	uint64_t lock_delay_ns;    /* LK_OFF: none */
 	uint32_t suspect_pct;
+	a64 escalate_after; /* LK_OFF: nothing is escalated */
+	lk_escalate_fn *on_escalate;
+	void *on_escalate_arg;
 	uint64_t sample_every; /* of so many grants of an owner one is timed; LK_OFF: none */
 	uint64_t opened_ns;
 	char label[LK_LABEL_MAX + 1];
@@ -58,6 +73,8 @@ struct lk_manager {
 	a64 handles;
 	aptr guards;      /* struct table, made by the first lk_fence_pass() */
 	aptr values;      /* struct table, made by the first lk_value_write() */
+	aptr tokens;      /* struct tokens, made by the first lk_token() */
+	aptr detached;    /* struct detached, made by the first lk_detach() without a store */
 	uint64_t floor;   /* where fences, and versions of values, begin */
 	a64 last_version; /* the highest of any value */
 	a64 grants_told;  /* the most that lk_stats() has said */

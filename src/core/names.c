@@ -5,6 +5,7 @@
 #include <latchkey.h>
 
 #include "base/glob.h"
+#include "core/manager.h"
 #include "core/text.h"
 
 int
@@ -108,4 +109,14 @@ lk_name_unescape(const char *segment, size_t len, void *out, size_t cap, size_t 
 		to[i] = byte;
 	}
 	return 0;
+}
+
+uint64_t
+lk_name_hash(struct lk_manager *m, const void *name, size_t len)
+{
+	struct name n;
+
+	if (m == NULL || name == NULL || !name_set(&n, name, len, 0, m->index.seed))
+		return 0;
+	return n.hash;
 }

@@ -4,7 +4,7 @@
 #include "base/guest.h"
 #include "base/rcu.h"
 #include "core/call.h"
-#include "core/grant.h"
+#include "core/semaphore.h"
 
 /* ------------------------------------------------------------------- owners */
 
@@ -254,6 +254,7 @@ notify_take(struct notice *n, struct lk_notice *says, lk_notice_fn **fn, void **
 struct seen {
 	uint64_t head; /* 0: none */
 	uint32_t slot;
+	uint32_t units;
 };
 
 static uint64_t
@@ -274,7 +275,7 @@ static struct seen
 find_hold(const struct lk_owner *w, const struct lk_resource *r)
 {
 	const uint32_t n = shim_load(&w->holds.n_slots, SHIM_ACQUIRE);
-	struct seen seen = { 0, 0 };
+	struct seen seen = { 0, 0, 0 };
 
 	shim_rcu_read_lock();
 	for (uint32_t i = 0; i < n && seen.head == 0; i++) {
@@ -283,6 +284,8 @@ find_hold(const struct lk_owner *w, const struct lk_resource *r)
 
 		if (segment != NULL)
 			seen.head = read_head(&segment[i - segment_first(k)], r);
+		if (seen.head != 0)
+			seen.units = hold_units(&segment[i - segment_first(k)], seen.head);
 		seen.slot = i;
 	}
 	shim_rcu_read_unlock();
@@ -349,6 +352,13 @@ call_later(struct lk_owner *w, const struct notice *n, struct notify_calls *call
 	begin_telling(w, &c->telling);
 }
 
+static bool
+is_in_the_way(const struct blocked_by *b, struct seen seen)
+{
+	return (mode_conflicts(b->want) & MODE_BIT(head_effective(seen.head))) != 0 ||
+	       (b->lacks_units && seen.units != 0);
+}
+
 /* With the latch of those who are told. */
 static void
 tell(struct lk_owner *w, const struct blocked_by *b, struct notify_calls *calls)
@@ -356,8 +366,7 @@ tell(struct lk_owner *w, const struct blocked_by *b, struct notify_calls *calls)
 	const struct seen seen = find_hold(w, b->r);
 	struct notice *n;
 
-	if (seen.head == 0 ||
-	    (mode_conflicts(b->want) & MODE_BIT(head_effective(seen.head))) == 0 ||
+	if (seen.head == 0 || !is_in_the_way(b, seen) ||
 	    (w->queue == NULL && (calls == NULL || calls->n == NOTIFY_CALLS)))
 		return;
 	n = notice_about(w, b->r);
@@ -376,6 +385,7 @@ notify_blocked_slow(struct lk_owner *who, struct blocked_by b, struct notify_cal
 	struct cds_list_head *node;
 
 	b.n_waiters = line_length(&m->lot, b.r);
+	b.lacks_units = semaphore_lacks(m, b.r, b.units);
 	latch_lock(&m->told_latch);
 	cds_list_for_each(node, &m->told)
 	{
@@ -384,5 +394,47 @@ notify_blocked_slow(struct lk_owner *who, struct blocked_by b, struct notify_cal
 		if (w != who)
 			tell(w, &b, calls);
 	}
+	latch_unlock(&m->told_latch);
+}
+
+/* What is wanted by those whom `w` blocks with what it has in `held`, and how urgently. */
+struct crowd {
+	const struct lk_owner *w;
+	lk_mode held;
+	uint32_t units; /* that it has there */
+	struct blocked_by b;
+};
+
+static void
+join_crowd(void *arg, const struct waiter *q)
+{
+	struct crowd *c = arg;
+
+	const bool lacks = c->units != 0 && !units_fit(q, 0);
+
+	c->b.n_waiters++;
+	if (((mode_conflicts(q->want) & MODE_BIT(c->held)) == 0 && !lacks) ||
+	    shim_load(&q->party->owner, SHIM_RELAXED) == c->w)
+		return;
+	c->b.lacks_units |= lacks;
+	if (c->b.want == LK_NL || q->priority > c->b.priority)
+		c->b.priority = q->priority;
+	c->b.want = mode_supremum(c->b.want, q->want);
+}
+
+void
+notify_came(struct lk_owner *w, struct lk_resource *r, struct notify_calls *calls)
+{
+	struct lk_manager *m = w->manager;
+	const struct seen seen = find_hold(w, r);
+	struct crowd c = { w, head_effective(seen.head), seen.units, { .r = r, .want = LK_NL } };
+
+	if (!w->wants_notices || (shim_load(&r->word, SHIM_ACQUIRE) & WORD_WAITERS) == 0)
+		return;
+	line_each(&m->lot, r, join_crowd, &c);
+	if (c.b.want == LK_NL)
+		return;
+	latch_lock(&m->told_latch);
+	tell(w, &c.b, calls);
 	latch_unlock(&m->told_latch);
 }

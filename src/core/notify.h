@@ -87,7 +87,9 @@ struct blocked_by {
 	struct lk_resource *r;
 	lk_mode want;
 	int32_t priority;
+	uint32_t units;     /* of a semaphore, that it wants */
 	uint32_t n_waiters; /* found out here */
+	bool lacks_units;   /* … there are too few: who has some is in the way */
 };
 
 /*
@@ -95,6 +97,9 @@ struct blocked_by {
  * above is held, but perhaps that of `who`.  `calls` NULL: only those with queues.
  */
 void notify_blocked_slow(struct lk_owner *who, struct blocked_by b, struct notify_calls *calls);
+
+/* `w` has come to hold `r`: tell it of those who wait there already.  With its latch. */
+void notify_came(struct lk_owner *w, struct lk_resource *r, struct notify_calls *calls);
 
 LK_HOT bool
 notify_is_wanted(const struct lk_manager *m)
@@ -105,7 +110,9 @@ notify_is_wanted(const struct lk_manager *m)
 LK_HOT void
 notify_blocked(struct lk_owner *who, const struct waiter *q, struct notify_calls *calls)
 {
-	const struct blocked_by b = { q->r, q->want, q->priority, 0 };
+	const struct blocked_by b = {
+		.r = q->r, .want = q->want, .priority = q->priority, .units = q->units.n
+	};
 
 	if (notify_is_wanted(who->manager))
 		notify_blocked_slow(who, b, calls);

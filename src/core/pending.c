@@ -5,6 +5,7 @@
 #include "core/convert.h"
 #include "core/events.h"
 #include "core/release.h"
+#include "core/semaphore.h"
 #include "core/undone.h"
 
 /* ------------------------------------------------------------------- memory */
@@ -21,14 +22,33 @@ timers_of(const struct pending *s)
 	return &s->manager->service.timers;
 }
 
+static bool
+has_sleeper(const struct pending *s)
+{
+	return shim_load(&s->sleeper, SHIM_RELAXED) != NULL;
+}
+
+static void
+wake_sleeper(const struct pending *s)
+{
+	struct lk_owner *sleeper = shim_load(&s->sleeper, SHIM_RELAXED);
+
+	park_wake(&s->manager->env, &sleeper->party.parker);
+}
+
 /* Its party has news, with no latch of a line held.  Perhaps it is another request's by now.  (P4, U2) */
 static void
 ring(struct parker *p)
 {
 	struct pending *s = of_party(p);
 	struct lk_owner *w = shim_load(&s->owner, SHIM_ACQUIRE);
+	struct lk_owner *sleeper = shim_load(&s->sleeper, SHIM_ACQUIRE);
 	bool soon = shim_load(&s->has_parts, SHIM_RELAXED) != 0;
 
+	if (sleeper != NULL) { /* (U7) */
+		park_wake(&s->manager->env, &sleeper->party.parker);
+		return;
+	}
 	if (w == NULL)
 		return;
 	if (sequence_waits(shim_load(&s->party.sequence, SHIM_ACQUIRE))) {
@@ -66,6 +86,7 @@ reset(struct pending *s)
 	s->c = NULL;
 	s->names = s->room = NULL;
 	s->code = 0;
+	s->due_ns = SHIM_NEVER;
 }
 
 struct pending *
@@ -106,6 +127,64 @@ pending_free(struct pending *s)
 	s->names = s->room = NULL;
 	s->phase = PENDING_FREE;
 	slab_put(&m->pending, s);
+}
+
+/* Names and tag move to the request's own memory, which has room. */
+static void
+keep_words(struct pending *s)
+{
+	unsigned char *to =
+		(unsigned char *)(s->b.item + s->b.n) + 2 * s->b.n * sizeof(struct ranked);
+
+	for (size_t i = 0; i < s->b.n; i++) {
+		struct name *n = &s->b.item[i].name;
+
+		memcpy(to, n->bytes, n->len);
+		n->bytes = to;
+		to += n->len;
+	}
+	if (s->q.tag != NULL) {
+		memcpy(to, s->q.tag, s->q.tag_len);
+		s->q.tag = to;
+	}
+}
+
+static size_t
+words_of(const struct lk_request *r, size_t n, const struct request *q)
+{
+	size_t bytes = q->tag_len;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].name == NULL)
+			continue; /* it is refused */
+		bytes += (r[i].flags & LK_NAME_IS_ID) != 0 ? sizeof(uint64_t)
+			 : r[i].len != 0                   ? r[i].len
+							   : strlen(r[i].name);
+	}
+	return bytes;
+}
+
+int
+pending_read(struct lk_owner *w, struct lk_owner *who, const struct lk_request *r, size_t n,
+	     const struct request *q, struct pending **out)
+{
+	struct pending *s = pending_make(w->manager, n, words_of(r, n, q));
+	int rc;
+
+	if (s == NULL)
+		return LK_E_NOMEM;
+	s->q = *q;
+	s->b.w = w;
+	s->who = who;
+	rc = batch_read(&s->b, r);
+	if (rc != 0) {
+		pending_free(s);
+		return rc;
+	}
+	keep_words(s);
+	s->id = shim_add(&w->manager->request_numbers, (uint64_t)1, SHIM_RELAXED) + 1;
+	*out = s;
+	return 0;
 }
 
 /* Levels, anchors on them, and the reserves of both halves.  False: no memory. */
@@ -170,6 +249,25 @@ pending_leave(struct pending *s, enum waiter_state state)
 	return s->c != NULL ? composite_leave(l, s->c, state) : line_leave(l, &s->alone, state, &t);
 }
 
+struct waiter *
+pending_for_units(struct pending *s)
+{
+	for (uint32_t i = 0; s->c != NULL && i < s->c->n_parts; i++) {
+		if (s->c->part[i].units.n != 0)
+			return &s->c->part[i];
+	}
+	return &s->alone;
+}
+
+void
+pending_has_units(struct pending *s)
+{
+	if (likely(s->q.units.n == 0))
+		return;
+	s->q.units.of = pending_for_units(s)->units.of;
+	s->q.units_counted = true;
+}
+
 void
 pending_drop_wait(struct pending *s)
 {
@@ -194,6 +292,10 @@ pending_note_end(struct pending *s, int rc)
 
 	times_waited(&m->times, rc, ns);
 	times_waited_for(&m->times, pending_face(s)->r, ns);
+	if (rc != 0 && has_sleeper(s)) {
+		s->q.waited_ns += ns;
+		return; /* its thread tells of that */
+	}
 	if (events_want(pending_owner(s), EVENTS_OF_WAITS))
 		event_wait_ends(pending_owner(s), pending_face(s), &s->q, rc, now);
 }
@@ -210,8 +312,13 @@ pending_arm(struct pending *s, uint64_t now)
 	const struct env *e = &s->manager->env;
 	const uint64_t due = least(least(s->deadline_ns, s->fair_at), s->watch_at);
 
-	if (due != SHIM_NEVER)
+	if (has_sleeper(s)) {
+		if (due < s->due_ns) /* than it may sleep */
+			wake_sleeper(s);
+		s->due_ns = due;
+	} else if (due != SHIM_NEVER) {
 		timer_set(timers_of(s), &s->timer, env_boottime(e) + (due > now ? due - now : 0));
+	}
 }
 
 /* A party like no other before, so that nobody takes it for one that he saw.  (D2) */
@@ -220,7 +327,7 @@ begin_party(struct pending *s, struct lk_owner *w)
 {
 	s->incarnation++;
 	shim_store(&s->party.sequence, (uint64_t)s->incarnation << 40, SHIM_RELEASE);
-	shim_store(&s->party.priority, (uint32_t)party_priority(&w->party), SHIM_RELAXED);
+	shim_store(&s->party.priority, (uint32_t)party_priority(&s->who->party), SHIM_RELAXED);
 	shim_store(&s->party.moves, (void *)&w->moves, SHIM_RELAXED);
 	shim_store(&s->party.owner, (void *)w, SHIM_RELEASE);
 	shim_store(&s->owner, (void *)w, SHIM_RELEASE);
@@ -232,18 +339,29 @@ set_part(struct pending *s, struct waiter *q)
 	struct lk_owner *w = pending_owner(s);
 
 	request_face(&q->face, w, &s->q, s->label);
-	q->priority = s->q.priority != 0 ? s->q.priority : party_priority(&w->party);
+	q->priority = s->q.priority != 0 ? s->q.priority : party_priority(&s->who->party);
+}
+
+/* The units that it comes for, if any, are those of its last level.  False: no memory. */
+static bool
+bring_units(struct pending *s)
+{
+	return likely(s->q.units.n == 0) ||
+	       semaphore_bring(pending_owner(s), s->l.at[s->l.n - 1].r, &s->q.units);
 }
 
 /* One level: as any other waiter. */
 static enum line_outcome
-join_alone(struct pending *s)
+join_alone(struct pending *s, bool *nomem)
 {
 	struct lk_owner *w = pending_owner(s);
 	const struct line_tally t = owner_line_tally(w);
 	const struct level *v = s->l.at;
 	bool head;
 
+	*nomem = !bring_units(s);
+	if (*nomem)
+		return LINE_SHUT;
 	while (!v->is_part)
 		v++;
 	s->alone = (struct waiter){
@@ -254,6 +372,8 @@ join_alone(struct pending *s)
 		.seat = level_seat(&s->b, v),
 		.since_ns = s->since_ns,
 	};
+	if (level_takes_units(&s->b, v))
+		s->alone.units = s->q.units;
 	set_part(s, &s->alone);
 	return line_join(&s->manager->lot, &s->alone, true, &head, &t);
 }
@@ -264,7 +384,7 @@ join_together(struct pending *s, uint32_t parts, bool *nomem)
 	struct lot *l = &s->manager->lot;
 
 	s->c = composite_create(l, &s->party, parts);
-	*nomem = s->c == NULL;
+	*nomem = s->c == NULL || !bring_units(s);
 	if (*nomem)
 		return LINE_SHUT;
 	shim_store(&s->has_parts, 1u, SHIM_RELAXED);
@@ -283,7 +403,8 @@ begin_watch(struct pending *s)
 	s->fair_at = m->lot.strict ? SHIM_NEVER
 				   : s->since_ns + shim_load(&m->fair_after_ns, SHIM_RELAXED);
 	s->watch_ns = shim_load(&m->deadlock_delay_ns, SHIM_RELAXED);
-	s->watch_at = s->watch_ns == LK_OFF ? SHIM_NEVER : s->since_ns + s->watch_ns;
+	s->watch_at =
+		s->watch_ns == LK_OFF || s->is_impatient ? SHIM_NEVER : s->since_ns + s->watch_ns;
 }
 
 /* ------------------------------------------------------------------- anchors */
@@ -333,6 +454,13 @@ take(struct pending *s)
 	return rc;
 }
 
+void
+pending_give_back(struct pending *s)
+{
+	semaphore_return(pending_owner(s), &s->q);
+	levels_undo(&s->b, &s->l);
+}
+
 /* All words count it.  CALL_AGAIN: not on the basis of what the owner holds now.  (K7, U3, U5) */
 static int
 take_granted(struct pending *s)
@@ -341,14 +469,32 @@ take_granted(struct pending *s)
 	int rc;
 
 	if (gate != 0 || !levels_stand(&s->b, &s->l)) {
-		levels_undo(&s->b, &s->l);
+		pending_give_back(s);
 		return gate != 0 ? gate : CALL_AGAIN;
 	}
 	rc = levels_adopt(&s->b, &s->l);
+	if (rc == 0) {
+		s->q.flags |= LK_TIMED; /* what waited says since when it is held */
+		rc = take(s);
+	}
 	if (rc != 0)
-		return rc;
-	s->q.flags |= LK_TIMED; /* what waited says since when it is held */
-	return take(s);
+		semaphore_return(pending_owner(s), &s->q);
+	s->q.units_counted = false; /* they are the grant's, or nobody's */
+	return rc;
+}
+
+/* Who was in the way, if its thread is to be told. */
+static void
+report(struct pending *s, int rc)
+{
+	if (likely(s->q.report == NULL) || rc >= 0)
+		return;
+	s->q.above = s->b.n == 1 && pending_face(s)->r != s->l.at[s->l.n - 1].r;
+	request_report(pending_owner(s), pending_face(s), s->c != NULL ? s->c->n_parts : 1, &s->q,
+		       rc);
+	s->q.above = false;
+	if (rc == LK_E_DEADLOCK)
+		s->q.report->deadlock = RD(s->party.verdict);
 }
 
 /* One less that waits; one that waited for it to end may be begun.  (U3) */
@@ -373,12 +519,18 @@ pending_finish(struct pending *s, int code)
 {
 	struct lk_owner *w = pending_owner(s);
 
+	if (code == 0 && unlikely(s->manager->remote != NULL) && !has_sleeper(s))
+		code = wish_in_time(s);
 	weigh_anchors(s);
 	levels_unpin(&s->l);
 	(void)timer_unset(timers_of(s), &s->timer);
 	s->code = code;
 	s->phase = PENDING_DONE;
 	count_less(w);
+	if (has_sleeper(s)) { /* who tells of it himself */
+		wake_sleeper(s);
+		return;
+	}
 	if (events_want(w, EVENTS_OF_REQUESTS) && s->converts == 0)
 		batch_tell(&s->b, code);
 	queue_post(shim_load(&s->post.queue, SHIM_RELAXED), &s->post);
@@ -391,12 +543,24 @@ finish_unless_waiting(struct pending *s, int rc)
 		pending_finish(s, rc);
 }
 
+/* One that does not wait has waited for other processes only. */
+static int
+result_of(const struct pending *s)
+{
+	if (s->is_impatient && pending_state(s) == WAITER_TIMEDOUT)
+		return s->trouble;
+	return request_state_result(pending_owner(s), pending_state(s));
+}
+
 void
 pending_settle(struct pending *s)
 {
-	int rc = request_state_result(pending_owner(s), pending_state(s));
+	int rc = result_of(s);
 
+	if (rc == 0)
+		pending_has_units(s);
 	pending_note_end(s, rc);
+	report(s, rc);
 	pending_drop_wait(s);
 	if (rc == 0)
 		rc = take_granted(s);
@@ -496,6 +660,9 @@ join(struct pending *s)
 	bool nomem = false;
 	int rc;
 
+	if (s->is_impatient && /* (U8) */
+	    (is_held_off(s) || !wish_may_help(s)))
+		return LK_E_BUSY;
 	if (is_held_off(s)) {
 		s->is_withdrawn = true;
 		return 0;
@@ -506,7 +673,7 @@ join(struct pending *s)
 	if (parts == 0) /* it was only a latch that was in the way */
 		return take(s);
 	s->since_ns = env_now(&s->manager->env);
-	outcome = parts == 1 ? join_alone(s) : join_together(s, parts, &nomem);
+	outcome = parts == 1 ? join_alone(s, &nomem) : join_together(s, parts, &nomem);
 	if (outcome == LINE_JOINED) {
 		s->is_joined = true;
 		tally(&w->count.waits);
@@ -516,9 +683,17 @@ join(struct pending *s)
 		pending_arm(s, s->since_ns);
 		if (events_want(w, EVENTS_OF_WAITS))
 			event_wait_begins(w, pending_face(s), &s->q);
+		if (unlikely(wish_abroad(s) != 0) && pending_leave(s, WAITER_CANCELED)) {
+			pending_drop_wait(s);
+			return LK_E_NOMEM;
+		}
 		return 0;
 	}
 	rc = nomem ? LK_E_NOMEM : request_result(w, outcome);
+	if (rc == 0)
+		pending_has_units(s);
+	if (!nomem)
+		report(s, rc);
 	pending_drop_wait(s);
 	return rc != 0 ? rc : take_granted(s);
 }
@@ -535,9 +710,9 @@ pending_start(struct pending *s)
 		rc = manager_gate(s->manager);
 		if (rc == 0)
 			rc = attempt(s);
-		if (rc != LK_E_BUSY || s->is_impatient)
+		if (rc != LK_E_BUSY || (s->is_impatient && s->manager->remote == NULL))
 			return rc;
-		rc = service_start(&s->manager->service);
+		rc = has_sleeper(s) ? 0 : service_start(&s->manager->service);
 		if (rc == 0)
 			rc = make_room(s) ? levels_find(&s->b, &s->l) : LK_E_NOMEM;
 		if (rc == 0)
@@ -579,9 +754,13 @@ pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
 	s->fair_at = s->watch_at = SHIM_NEVER;
 	s->is_impatient = (s->q.flags & LK_NOWAIT) != 0;
 	s->q.flags &= ~(uint32_t)LK_NOWAIT;
-	s->deadline_ns = request_deadline(w, &s->q, now);
+	s->deadline_ns = request_deadline(s->who, &s->q, now);
+	s->trouble = LK_E_BUSY;
+	if (s->is_impatient)
+		s->deadline_ns = least(s->deadline_ns, now + REMOTE_TRY_NS);
 	begin_party(s, w);
-	queue_expect(queue, &s->post);
+	if (queue != NULL)
+		queue_expect(queue, &s->post);
 	cds_list_add_tail(&s->node, &w->pending);
 	s->is_listed = true;
 	s->phase = PENDING_WAITS;
@@ -594,13 +773,14 @@ pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
 		count_less(w);
 		s->phase = PENDING_FREE;
 		pending_unlist(s);
-		queue_forget(queue, &s->post);
+		if (queue != NULL)
+			queue_forget(queue, &s->post);
 	} else {
 		finish_unless_waiting(s, rc);
 		rc = 0;
 	}
 	pending_act_no_more(w, p);
-	if (s->is_joined && notify_is_wanted(s->manager))
+	if (s->is_joined && !s->is_impatient && notify_is_wanted(s->manager))
 		notify_of(s, calls);
 	if (rc == 0 && s->is_withdrawn && s->deadline_ns != SHIM_NEVER)
 		pending_arm(s, now);

@@ -28,6 +28,10 @@
  *     service see to that; who goes away, and finds that something has rung, does not sleep: each stores first and
  *     then looks.
  * U5  a request that was not told of is not kept: after the gate is shut nothing is written down.
+ * U7  a request of a family's member (core/member.c) is as any other, but that its thread sleeps until it is done, and
+ *     attends to it instead of a timer: `sleeper` is whose parker that is.  It has no queue.
+ * U8  one that may not wait (LK_NOWAIT) does so in a manager with a store, if others may be in its way: for ten milliseconds,
+ *     as a thread that tries does (remote_need).  It looks for no rings, and tells nobody that it waits.
  * U6  what a call of the owner withdraws is begun anew when that call ends, and does not keep it from sleeping: it
  *     would be withdrawn again, and so without end.  What is withdrawn while something is settled is due.
  */
@@ -48,16 +52,20 @@ struct pending {
 	struct party party;
 	struct timer timer;
 	struct lk_manager *manager;
-	aptr owner; /* NULL: it is in no owner's list */
+	aptr owner;   /* NULL: it is in no owner's list */
+	aptr sleeper; /* the member whose thread waits for it; NULL: none does (U7) */
 	/* Under the owner's latch (U1). */
 	struct cds_list_head node;
 	enum pending_phase phase;
 	bool is_listed;
 	bool is_joined;    /* in the line, or not settled since */
 	bool is_withdrawn; /* (U3) */
-	bool is_impatient; /* LK_NOWAIT */
-	bool is_canceled;  /* while it was withdrawn */
-	a32 has_parts;     /* it is a composite, whose end may leave something to do (K2) */
+	bool is_impatient; /* LK_NOWAIT: it waits for the store, and for a moment for other processes */
+	int trouble;       /* … and what came of that */
+	bool is_canceled;     /* while it was withdrawn */
+	a32 has_parts;        /* it is a composite, whose end may leave something to do (K2) */
+	struct lk_owner *who; /* asked for it: its owner, or of a family a member */
+	uint64_t due_ns;      /* if it has a sleeper: when that is to look */
 	struct batch b;
 	struct request q;
 	struct levels l;
@@ -92,9 +100,13 @@ struct pending {
 struct pending *pending_make(struct lk_manager *m, size_t n, size_t bytes);
 void pending_free(struct pending *s);
 
+/* For these names, of which it keeps a copy, as of `q`; `who` asks.  0 or the code to return. */
+int pending_read(struct lk_owner *w, struct lk_owner *who, const struct lk_request *r, size_t n,
+		 const struct request *q, struct pending **out);
+
 /*
  * In a call of `w`, which is shared: begin.  0: it waits, or is done and posted.  Otherwise it was refused, and is
- * the caller's to free.
+ * the caller's to free.  `queue` NULL: it has a sleeper.
  */
 int pending_begin(struct pending *s, struct lk_owner *w, struct lk_queue *queue,
 		  struct notify_calls *calls);
@@ -113,8 +125,17 @@ int pending_mind(struct lk_owner *w, struct lk_resource *r, lk_mode from, bool *
 		 const struct request *q);
 void pending_note(struct lk_owner *w, const struct lk_resource *r, lk_mode to);
 
+/* What the owner has of the units of `r` has changed.  (SU6) */
+void pending_note_units(struct lk_owner *w, const struct lk_resource *r);
+
 /* Requests of the owner that wait to strengthen what it has on `r` leave their lines, and are begun anew later. */
 void pending_withdraw(struct lk_owner *w, const struct lk_resource *r);
+
+/* The owner has come to hold more from outside: those that wait look soon whether they are in a ring.  (D3) */
+void pending_disturb(struct lk_owner *w);
+
+/* Does one of its requests wait to convert `g`? */
+bool pending_converts(struct lk_owner *w, lk_grant g);
 
 LK_HOT uint64_t
 pending_bit(const struct lk_resource *r)
@@ -125,7 +146,7 @@ pending_bit(const struct lk_resource *r)
 /* With the owner's latch, no call being away: settle what has ended, and begin anew what was withdrawn. */
 void pending_catch_up(struct lk_owner *w);
 
-/* Its owner closes. */
-void pending_end_all(struct lk_owner *w);
+/* Who asked for them closes: the owner, or a member of its family. */
+void pending_end_all(struct lk_owner *w, const struct lk_owner *who);
 
 #endif /* LK_CORE_PENDING_H */

@@ -13,6 +13,8 @@
  * OR3  fences are read before words: whose fence is in the stamp is seen in the word, or has given it up.
  * OR4  a fence is stored (release) before all that its holder writes (shim_order_stores), and read after all
  *     that was read (shim_order_loads): who read something of a writer's sees his fence.
+ * OR5  with a store there is none of it: a writer of another process leaves no fence here, and his name may come back
+ *     here before anybody asks.
  *
  * A composite's words say X before anybody minted: its owner does, when it adopts them (K7), before its call
  * returns.  What a batch takes in advance is minted like any other hold.
@@ -34,7 +36,8 @@ stamp_of(const struct lk_resource *r)
 static bool
 has_writer(const struct lk_resource *r)
 {
-	return (shim_load(&r->word, SHIM_ACQUIRE) & (WORD_U | WORD_SIX | WORD_X)) != 0;
+	return (shim_load(&r->word, SHIM_ACQUIRE) & (WORD_U | WORD_SIX | WORD_X | WORD_FREEZE)) !=
+	       0;
 }
 
 /* From the root down (OR2); the links go up, so some levels at a time are turned round. */
@@ -62,13 +65,17 @@ path_has_writer(const struct lk_resource *leaf)
 int
 lk_read_begin(struct lk_resource *r, uint64_t *stamp)
 {
+	const struct lk_manager *m;
 	uint64_t sum;
 
 	if (r == NULL || stamp == NULL)
 		return LK_E_INVAL;
-	if (manager_gate(slab_home(r)) == LK_E_FORKED)
+	m = slab_home(r);
+	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
-	sum = stamp_of(r); /* before the words (OR3) */
+	if (m->remote != NULL)
+		return LK_E_UNSUPPORTED; /* (OR5) */
+	sum = stamp_of(r);               /* before the words (OR3) */
 	if (resource_parent(r) == NULL ? has_writer(r) : path_has_writer(r))
 		return LK_E_BUSY;
 	*stamp = sum;

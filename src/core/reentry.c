@@ -5,17 +5,17 @@
 #include "core/implied.h"
 #include "core/leases.h"
 
-/* A slot for the re-entry, in front of the chain of those before it. */
-static lk_grant
-chain_reentry(struct lk_owner *w, uint32_t slot, struct extra *of_hold, const struct request *q)
+lk_grant
+reentry_chain(struct lk_owner *w, uint32_t slot, uint64_t stamp, const struct request *q)
 {
+	struct extra *of_hold = hold_extra(hold_at(&w->holds, slot));
 	const uint64_t flags = HEAD_REENTRY | (q->extra != NULL ? HEAD_EXTRA : 0) |
 			       ((q->flags & LK_PARENTS) != 0 ? HEAD_PARENTS : 0);
 	struct holds *h = &w->holds;
 	uint32_t mine = slot_take(h);
 	struct hold *s = hold_at(h, mine);
 	uint32_t older = of_hold->newest;
-	uint64_t head = head_make(grant_stamp(w), q->mode, q->mode, flags);
+	uint64_t head = head_make(stamp, q->mode, q->mode, flags);
 
 	if (q->extra != NULL)
 		sample_granted(w, q->extra, q->mode);
@@ -36,7 +36,9 @@ become(struct lk_owner *w, struct hold *s, lk_mode wanted, struct request *q)
 {
 	if (hold_is(s, HEAD_IMPLIED))
 		return implied_make_real(w, s, wanted, q);
-	return wanted != hold_effective(s) ? hold_strengthen(w, s, wanted, q) : 0;
+	if (wanted != hold_effective(s) || request_takes_units(q))
+		return hold_strengthen(w, s, wanted, q);
+	return 0;
 }
 
 /* The ancestors first, then the hold itself; or nothing. */
@@ -63,7 +65,8 @@ make_room(struct lk_owner *w, struct hold *s, struct request *q)
 {
 	const lk_mode wanted = mode_supremum(hold_effective(s), q->mode);
 
-	if (hold_is(s, HEAD_IMPLIED) && (q->flags & LK_PARENTS) == 0 &&
+	if (hold_is(s, HEAD_IMPLIED) &&
+	    (q->flags & (LK_PARENTS | REQUEST_UNITS)) == 0 && /* (SU8) */
 	    implied_covers(w, s, q->mode)) {
 		implied_count(w, hold_extra(s)->cover, LK_NL, q->mode);
 		hold_note(s, wanted);
@@ -110,7 +113,7 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 		tell_first(w, s, q);
 	else
 		tally(&w->count.reentries);
-	g = chain_reentry(w, slot, e, q);
+	g = reentry_chain(w, slot, grant_stamp(w), q);
 	q->extra = NULL; /* the slot's now */
 	if (unlikely((e->flags & EXTRA_KEPT) != 0))
 		keeps_taken_over(w, slot, q->mode);

@@ -11,4 +11,10 @@
  */
 int grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out);
 
+/*
+ * A slot for a grant on the hold in `slot`, which is COUNTED, in front of those before it; what the hold counts is the
+ * caller's.  Room was reserved.
+ */
+lk_grant reentry_chain(struct lk_owner *w, uint32_t slot, uint64_t stamp, const struct request *q);
+
 #endif /* LK_CORE_REENTRY_H */

@@ -4,8 +4,11 @@
 #include "core/ancestors.h"
 #include "core/below.h"
 #include "core/events.h"
+#include "core/family.h"
 #include "core/implied.h"
 #include "core/leases.h"
+#include "core/semaphore.h"
+#include "core/token.h"
 #include "core/value.h"
 
 static void
@@ -19,17 +22,26 @@ drop_extra(struct lk_owner *w, struct hold *s)
 	owner_extra_done(w, &w->manager->extras, &w->manager->tags, e);
 }
 
-/* The end of a hold, whatever grants it has left. */
-static void
-end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
+/* The slot of a hold that ends is free; what its head was. */
+LK_HOT uint64_t
+clear_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
-	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 	uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
 	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
 	if (unlikely((head & HEAD_EXTRA) != 0))
 		drop_extra(w, s);
 	hold_remove(&w->holds, slot);
+	return head;
+}
+
+/* The end of a hold, whatever grants it has left. */
+static void
+end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
+	uint64_t head = clear_hold(w, s, slot);
+
 	if (unlikely((head & HEAD_IMPLIED) != 0))
 		resource_unpin(r);
 	else
@@ -44,7 +56,7 @@ unchain(struct lk_owner *w, struct hold *s, uint32_t slot, struct extra *of_hold
 {
 	struct holds *h = &w->holds;
 	uint32_t newer = (uint32_t)(shim_load(&s->fence, SHIM_RELAXED) >> 32);
-	uint32_t older = (uint32_t)((uintptr_t)shim_load(&s->resource, SHIM_RELAXED) >> 1);
+	uint32_t older = reentry_older(s);
 	uint32_t hold = reentry_hold(s);
 
 	if (newer == SLOT_NONE)
@@ -123,6 +135,8 @@ release_keep(struct lk_owner *w, struct hold *s, uint32_t slot)
 		return false;
 	if (hold_is(s, HEAD_EXTRA) && sample_ends(w, s, &end))
 		sample_record(w, &end);
+	if (hold_is(s, HEAD_EXTRA) && (hold_extra(s)->flags & EXTRA_MEMBER) != 0)
+		family_forget(hold_extra(s));
 	shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) - 1, SHIM_RELAXED);
 	e->n_below++;
 	e->flags |= EXTRA_KEPT;
@@ -152,6 +166,50 @@ end_counted(struct lk_owner *w, struct hold *s, uint32_t slot)
 	hold_settle(w, hold, hold_slot);
 }
 
+/* Of a hold whose word says so already, `left` is left. */
+static void
+fall_to(struct lk_owner *w, struct hold *s, uint32_t slot, lk_mode left)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+	if (left == LK_NL)
+		(void)clear_hold(w, s, slot);
+	else
+		shim_store(&s->head, head_with_modes(head, head_mode(head), left), SHIM_RELEASE);
+}
+
+void
+count_forget(struct lk_owner *w, uint32_t slot, lk_mode mode)
+{
+	struct hold *s = hold_at(&w->holds, slot);
+	const lk_mode left = hold_without(s, mode);
+
+	hold_count_less(s, mode, 1);
+	fall_to(w, s, slot, left);
+}
+
+void
+release_forget(struct lk_owner *w, struct hold *s, uint32_t slot)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+	const bool reentry = (head & HEAD_REENTRY) != 0;
+	const uint32_t hold_slot = reentry ? reentry_hold(s) : slot;
+	struct hold *hold = hold_at(&w->holds, hold_slot);
+	const lk_mode left = hold_without(hold, head_mode(head));
+
+	if (hold_is(hold, HEAD_COUNTED)) {
+		struct extra *e = hold_extra(hold);
+
+		e->grants[head_mode(head)]--;
+		shim_store(&e->n_grants, shim_load(&e->n_grants, SHIM_RELAXED) - 1, SHIM_RELAXED);
+		if (reentry)
+			unchain(w, s, slot, e);
+		else
+			shim_store(&s->head, head | HEAD_GONE, SHIM_RELEASE);
+	}
+	fall_to(w, hold, hold_slot, left);
+}
+
 /* A grant that is one of several, or on a path: it goes from the leaf, then from what is above.  (H6) */
 LK_HOT void
 give_counted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
@@ -171,6 +229,20 @@ give_counted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
 			       ancestors_mode(head_mode(head), (head & HEAD_PARENTS) != 0));
 }
 
+/* What a grant's extra says of others ends with the grant. */
+static LK_COLD void
+end_extra(struct lk_owner *w, struct hold *s)
+{
+	struct extra *e = hold_extra(s);
+
+	if ((e->flags & EXTRA_LEASED) != 0)
+		leases_end(w, e);
+	if ((e->flags & EXTRA_UNITS) != 0)
+		semaphore_end(w, s); /* (SU2) */
+	if ((e->flags & EXTRA_MEMBER) != 0)
+		family_forget(e);
+}
+
 /* A grant that keeps more than its slot, perhaps since when.  Nobody waits for what is recorded. */
 static LK_COLD void
 release_noted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
@@ -178,8 +250,8 @@ release_noted(struct lk_owner *w, struct hold *s, uint32_t slot, uint64_t head)
 	struct sample_end end;
 	bool is_timed = sample_ends(w, s, &end);
 
-	if (unlikely((hold_extra(s)->flags & EXTRA_LEASED) != 0))
-		leases_end(w, hold_extra(s));
+	if (unlikely((hold_extra(s)->flags & (EXTRA_LEASED | EXTRA_UNITS | EXTRA_MEMBER)) != 0))
+		end_extra(w, s);
 	if ((head & (HEAD_REENTRY | HEAD_COUNTED | HEAD_PATH)) != 0)
 		give_counted(w, s, slot, head);
 	else
@@ -212,18 +284,25 @@ release_untold(struct lk_owner *w, struct hold *s, uint32_t slot)
 static void
 release_grant(struct lk_owner *w, struct hold *s, uint32_t slot)
 {
+	struct lk_owner *who;
 	struct lk_event e;
+	bool quiet;
 
 	if (likely(!events_want(w, LK_EVENT_RELEASE))) {
 		release_untold(w, s, slot);
 		return;
 	}
 	event_release(w, s, slot, &e);
+	if (unlikely(w->has_left) && token_left(w, e.grant)) { /* that is told already (TK3) */
+		release_untold(w, s, slot);
+		return;
+	}
 	tracer_record(&w->manager->tracer, &e); /* or the next one's grant could come before it */
 	release_untold(w, s, slot);
-	call_away(w);
-	(void)tracer_call(&w->manager->tracer, &e, w->is_quiet);
-	call_back(w);
+	quiet = w->is_quiet;
+	who = call_away(w);
+	(void)tracer_call(&w->manager->tracer, &e, quiet);
+	call_back(w, who);
 }
 
 /* The rest of a release that found somebody waiting; the word `was` so, if the hold was in it. */
@@ -232,7 +311,7 @@ release_plain_to_waiters(struct lk_owner *w, struct lk_resource *r, uint64_t was
 {
 	pass_to_waiters(w, r, word_writer(was));
 	owner_leave(w);
-	return 0;
+	return unlikely((was & WORD_FREEZE) != 0) ? LK_E_LOST : 0; /* (W9) */
 }
 
 /* The same, if it was in a slot. */
@@ -282,16 +361,26 @@ release_undone(struct lk_owner *w, lk_grant g)
 int
 release_inside(struct lk_owner *w, lk_grant g)
 {
+	bool is_lost = false;
 	struct hold *s;
 	uint32_t slot;
 
-	if (unlikely(w->is_latched) && losses_report(w, g))
-		return LK_E_LOST;
+	if (unlikely(w->is_latched)) {
+		int rc;
+
+		if (w->has_left && token_left(w, g)) /* (TK2) */
+			return LK_E_STALE;
+		rc = losses_report(w, g);
+		if (rc != 0)
+			return rc;
+	}
 	s = grant_find(w, g, &slot);
 	if (unlikely(s == NULL))
 		return LK_E_STALE;
+	if (unlikely(w->manager->remote != NULL))
+		is_lost = grant_is_lost_abroad(w, g);
 	release_grant(w, s, slot);
-	return 0;
+	return unlikely(is_lost) ? LK_E_LOST : 0;
 }
 
 LK_NOINLINE int
@@ -301,7 +390,7 @@ release_any(struct lk_owner *w, lk_grant g)
 
 	if (unlikely(rc != 0))
 		return rc;
-	rc = release_inside(w, g);
+	rc = release_inside(call_holder(w), g);
 	call_end(w);
 	return rc;
 }
@@ -320,7 +409,7 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 	if (rc != 0)
 		return rc;
 	for (size_t i = n; i > 0; i--) {
-		int one = release_inside(w, g[i - 1]);
+		int one = release_inside(call_holder(w), g[i - 1]);
 
 		done += one == 0;
 		if (one != 0 && rc != LK_E_STALE)
@@ -355,30 +444,41 @@ lk_release(struct lk_owner *w, lk_grant g)
 	return release_any(w, g);
 }
 
-/* The newest grant of the hold in `slot`, or SLOT_NONE: it is there for what is below it only. */
+/*
+ * The newest grant of the hold in `slot`, of a family that of who calls; or SLOT_NONE: it is there for what is below it
+ * only, or for others.
+ */
 static uint32_t
 newest_grant(struct lk_owner *w, uint32_t slot)
 {
 	const struct hold *s = hold_at(&w->holds, slot);
+	uint32_t reentry = hold_is(s, HEAD_COUNTED) ? hold_extra(s)->newest : SLOT_NONE;
 
-	if (hold_is(s, HEAD_COUNTED) && hold_extra(s)->newest != SLOT_NONE)
-		return hold_extra(s)->newest;
-	return hold_is(s, HEAD_GONE) ? SLOT_NONE : slot;
+	while (unlikely(reentry != SLOT_NONE)) {
+		const struct hold *r = hold_at(&w->holds, reentry);
+
+		if (family_has_made(w, r))
+			return reentry;
+		reentry = reentry_older(r);
+	}
+	return hold_is(s, HEAD_GONE) || !family_has_made(w, s) ? SLOT_NONE : slot;
 }
 
 static int
 release_named(struct lk_owner *w, const struct name *n)
 {
+	struct lk_owner *h;
 	uint32_t slot;
 	int rc = release_enter(w);
 
 	if (rc != 0)
 		return rc;
-	slot = hold_find_named(w, n);
+	h = call_holder(w);
+	slot = hold_find_named(h, n);
 	if (slot != SLOT_NONE)
-		slot = newest_grant(w, slot);
+		slot = newest_grant(h, slot);
 	if (slot != SLOT_NONE)
-		rc = release_inside(w, grant_of(shim_load(&hold_at(&w->holds, slot)->head,
+		rc = release_inside(h, grant_of(shim_load(&hold_at(&h->holds, slot)->head,
 							  SHIM_RELAXED),
 						slot));
 	else
@@ -484,9 +584,13 @@ lk_release_all(struct lk_owner *w)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	release_everything(w, false);
-	if (unlikely(w->is_latched))
-		losses_forget(w);
+	if (unlikely(call_is_family(w))) {
+		family_release_all(w);
+	} else {
+		release_everything(w, false);
+		if (unlikely(w->is_latched))
+			losses_forget(w);
+	}
 	call_end(w);
 	return 0;
 }

@@ -30,6 +30,13 @@ void release_untold(struct lk_owner *w, struct hold *s, uint32_t slot);
  */
 bool release_keep(struct lk_owner *w, struct hold *s, uint32_t slot);
 
+/*
+ * A grant, or a count of what is below, goes: only what the owner has written down of it.  The word has been seen to, and what
+ * the grant has above is the caller's.
+ */
+void release_forget(struct lk_owner *w, struct hold *s, uint32_t slot);
+void count_forget(struct lk_owner *w, uint32_t slot, lk_mode mode);
+
 /* One grant; the owner was entered.  LK_E_STALE if it is none of its. */
 int release_inside(struct lk_owner *w, lk_grant g);
 

@@ -9,7 +9,7 @@ is_leased(const struct hold *s)
 	return hold_is(s, HEAD_EXTRA) && (hold_extra(s)->flags & EXTRA_LEASED) != 0;
 }
 
-/* After leases_look(): it is not over. */
+/* With nothing changed, as far as the clock says.  After leases_look() it is not over. */
 static int
 check_held(struct lk_owner *w, const struct hold *s)
 {
@@ -33,10 +33,18 @@ check_held(struct lk_owner *w, const struct hold *s)
 }
 
 int
+renew_look(struct lk_owner *w, lk_grant g)
+{
+	uint32_t slot;
+	const struct hold *s = grant_find(w, g, &slot);
+
+	return s != NULL ? check_held(w, s) : LK_E_STALE;
+}
+
+int
 lk_check(struct lk_owner *w, lk_grant g)
 {
-	const struct hold *s;
-	uint32_t slot;
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL)
@@ -44,21 +52,22 @@ lk_check(struct lk_owner *w, lk_grant g)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
-	if (rc == 0) {
-		s = grant_find(w, g, &slot);
-		rc = s != NULL ? check_held(w, s) : LK_E_STALE;
-	}
+	h = call_holder(w);
+	rc = leases_look(h, g);
+	if (rc == 0)
+		rc = renew_look(h, g);
 	call_end(w);
 	return rc;
 }
 
-/* The extra of a grant that has none. */
-static struct extra *
-add_extra(struct lk_owner *w, struct hold *s)
+struct extra *
+renew_extra(struct lk_owner *w, struct hold *s)
 {
-	struct extra *e = owner_extra(w, &w->manager->extras);
+	struct extra *e;
 
+	if (hold_is(s, HEAD_EXTRA))
+		return hold_extra(s);
+	e = owner_extra(w, &w->manager->extras);
 	if (e == NULL)
 		return NULL;
 	shim_store(&s->extra, (void *)e, SHIM_RELEASE);
@@ -70,7 +79,7 @@ add_extra(struct lk_owner *w, struct hold *s)
 static int
 lease_anew(struct lk_owner *w, struct hold *s, lk_grant g, uint64_t now, uint64_t lease_ns)
 {
-	struct extra *e = hold_is(s, HEAD_EXTRA) ? hold_extra(s) : add_extra(w, s);
+	struct extra *e = renew_extra(w, s);
 	struct lease *l;
 	int rc = e != NULL ? lease_make(w, &l) : LK_E_NOMEM;
 
@@ -81,8 +90,8 @@ lease_anew(struct lk_owner *w, struct hold *s, lk_grant g, uint64_t now, uint64_
 	return 0;
 }
 
-static int
-renew(struct lk_owner *w, lk_grant g, uint64_t now, uint64_t lease_ns)
+int
+renew_grant(struct lk_owner *w, lk_grant g, uint64_t now, uint64_t lease_ns)
 {
 	uint32_t slot;
 	struct hold *s = grant_find(w, g, &slot);
@@ -103,18 +112,20 @@ renew(struct lk_owner *w, lk_grant g, uint64_t now, uint64_t lease_ns)
 int
 lk_renew(struct lk_owner *w, lk_grant g, uint64_t lease_ns)
 {
+	struct lk_owner *h;
 	uint64_t now;
 	int rc;
 
-	if (w == NULL || (lease_ns != 0 && lease_ns < LK_LEASE_MIN_NS) || lease_ns == LK_OFF)
+	if (w == NULL || !renew_may_be(lease_ns))
 		return LK_E_INVAL;
 	now = env_boottime(&w->manager->env);
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
+	h = call_holder(w);
+	rc = leases_look(h, g);
 	if (rc == 0)
-		rc = renew(w, g, now, lease_ns);
+		rc = renew_grant(h, g, now, lease_ns);
 	call_end(w);
 	return rc;
 }

@@ -53,6 +53,14 @@ report_end(struct lk_report *report, int rc)
 	case LK_E_CONVERSION_DEADLOCK:
 		report->code = rc;
 		break;
+	case LK_E_STORE:
+	case LK_E_BREAKER:
+	case LK_E_MOVED:
+	case LK_E_UNKNOWN:
+	case LK_E_CORRUPT:
+		report->code = rc; /* with the words of the store, and nobody's name */
+		report->n = report->kept = 0;
+		break;
 	default:
 		empty(report); /* who stood in the way while it waited is gone */
 	}

@@ -2,19 +2,16 @@
 /* Options, and the conductor of a request that cannot be granted at once. */
 #include "core/call.h"
 #include "core/events.h"
+#include "core/family.h"
 #include "core/leases.h"
 #include "core/notify.h"
 #include "core/report.h"
 #include "core/request.h"
+#include "core/retry.h"
 #include "core/sample.h"
+#include "core/semaphore.h"
 
 enum { FLAGS_KNOWN = LK_NOWAIT | LK_PARENTS | LK_TIMED | LK_RENEW };
-
-static bool
-asks_for_later(const struct lk_options *o)
-{
-	return o->max_retries != 0 || o->retry != NULL;
-}
 
 /* 0 and LK_OFF have a meaning of their own. */
 static bool
@@ -35,6 +32,20 @@ read_lease(struct request *q, const struct lk_options *o)
 	return 0;
 }
 
+/* Units are asked for with the intent of those who have some.  (SU1) */
+static int
+read_units(struct request *q, const struct lk_options *o)
+{
+	if (o->units == 0 && o->permits == 0)
+		return 0;
+	if (o->units == 0 || o->units > o->permits || q->mode != LK_IX)
+		return LK_E_INVAL;
+	q->units.n = o->units;
+	q->units.permits = o->permits;
+	q->flags |= REQUEST_UNITS;
+	return 0;
+}
+
 int
 request_read_options(struct request *q, const struct lk_options *given)
 {
@@ -47,8 +58,11 @@ request_read_options(struct request *q, const struct lk_options *given)
 	if ((o.flags & ~(uint32_t)FLAGS_KNOWN) != 0 || o.timeout_ns < 0 || o.tag_len > LK_TAG_MAX ||
 	    (o.tag == NULL && o.tag_len != 0) || (o.condition == NULL && o.condition_arg != NULL))
 		return LK_E_INVAL;
-	if (asks_for_later(&o))
-		return LK_E_UNSUPPORTED;
+	q->max_retries = o.max_retries;
+	q->retry = o.retry;
+	rc = retry_check(o.retry);
+	if (rc != 0)
+		return rc;
 	q->flags = o.flags;
 	q->timeout_ns = o.timeout_ns;
 	q->deadline_ns = o.deadline_ns;
@@ -59,6 +73,8 @@ request_read_options(struct request *q, const struct lk_options *given)
 	q->tag = o.tag_len != 0 ? o.tag : NULL;
 	q->tag_len = o.tag_len;
 	rc = read_lease(q, &o);
+	if (rc == 0)
+		rc = read_units(q, &o);
 	if (rc == 0)
 		rc = report_begin(o.report);
 	if (rc == 0)
@@ -89,7 +105,9 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 
 	int rc;
 
-	if (((q->flags | w->flags) & (LK_TIMED | REQUEST_LEASED)) == 0 && q->tag == NULL) {
+	if (((q->flags | w->flags) &
+	     (LK_TIMED | REQUEST_LEASED | REQUEST_UNITS | REQUEST_MEMBER)) == 0 &&
+	    q->tag == NULL) {
 		sample_prepare(w, q);
 		return 0;
 	}
@@ -105,10 +123,22 @@ request_prepare_slow(struct lk_owner *w, struct request *q)
 		shim_store(&q->extra->tag, (void *)tag, SHIM_RELEASE);
 	}
 	sample_time(w, q);
+	q->keeps_more = ((q->flags | w->flags) & (REQUEST_LEASED | REQUEST_MEMBER)) != 0;
 	rc = ((q->flags | w->flags) & REQUEST_LEASED) != 0 ? leases_prepare(w, q) : 0;
 	if (rc != 0)
 		request_drop(w, q);
+	if (rc == 0 && q->units.n != 0)
+		rc = PREPARED_UNITS;
 	return rc;
+}
+
+LK_COLD void
+request_granted(struct lk_owner *w, struct request *q, lk_grant g)
+{
+	if ((q->flags & REQUEST_MEMBER) != 0)
+		family_note(w, q->who, g);
+	if (q->lease != NULL)
+		leases_begin(w, q, g);
 }
 
 void
@@ -185,6 +215,8 @@ request_face(struct waiter_face *face, const struct lk_owner *w, const struct re
 	     char label[LK_LABEL_MAX + 1])
 {
 	owner_label(w, label);
+	if (unlikely(q->who != NULL) && owner_has_label(q->who))
+		owner_label(q->who, label);
 	face->owner_id = shim_load(&w->id, SHIM_RELAXED);
 	face->owner_label = label;
 	face->tag = q->tag;
@@ -207,6 +239,14 @@ request_state_result(struct lk_owner *w, enum waiter_state state)
 		tally(&w->count.deadlocks);
 		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_DEADLOCK;
+	case WAITER_REFUSED:
+		return request_result(w, LINE_DEADLOCK);
+	case WAITER_LOST:
+		return LK_E_LOST;
+	case WAITER_MOVED:
+		return LK_E_MOVED;
+	case WAITER_MISFIT:
+		return request_result(w, LINE_PERMITS);
 	case WAITER_INTERRUPTED:
 		return CALL_AGAIN;
 	case WAITER_CLOSED:
@@ -268,11 +308,36 @@ fill_report(struct lk_owner *w, const struct waiter *waiter, const struct reques
 		.want = waiter->want,
 		.priority = waiter->priority,
 		.in_line = joined ? waiter : NULL,
+		.takes_units = waiter->units.n != 0,
+		.lacks_units = semaphore_lacks(w->manager, waiter->r, waiter->units.n),
 		.above = q->above,
 		.now = env_now(&w->manager->env),
 	};
 
 	report_fill(q->report, &what, has_place);
+	if (unlikely(w->manager->remote != NULL))
+		remote_who(w->manager->remote, waiter->r, waiter->want, waiter->units.n,
+			   q->report->store, sizeof(q->report->store));
+}
+
+LK_COLD void
+request_report(struct lk_owner *w, const struct waiter *waiter, uint32_t n, const struct request *q,
+	       int rc)
+{
+	report_clear(q->report);
+	for (uint32_t i = 0; i < n; i++)
+		fill_report(w, &waiter[i], q, false, rc != LK_E_DEADLOCK);
+}
+
+void
+request_comes_from(struct request *q, struct lk_owner *w)
+{
+	if (!call_is_family(w))
+		return;
+	q->who = w;
+	q->told_later = true;
+	if (w->parent != NULL)
+		q->flags |= REQUEST_MEMBER;
 }
 
 /* Who waits, for the moment before it leaves the line. */
@@ -302,6 +367,24 @@ notify_of(struct lk_owner *w, const struct waiter *q, uint32_t n)
 	}
 }
 
+/* In the line, and perhaps behind other processes: the store is asked.  0: go on waiting, or it is granted. */
+static LK_COLD int
+ask_abroad(struct lk_owner *w, struct waiter *waiter, const struct request *q,
+	   const struct line_tally *t)
+{
+	struct lk_manager *m = w->manager;
+	int rc;
+
+	if (waiter_state(waiter) != WAITER_WAITING)
+		return 0;
+	rc = remote_need(m->remote, waiter->r, waiter->held, waiter->want, &waiter->units, true);
+	if (rc == 0 || !line_leave(&m->lot, waiter, WAITER_CANCELED, t))
+		return 0; /* what was granted is a grant, whatever the store said (Q1) */
+	if (q->report != NULL)
+		(void)remote_error(m->remote, q->report->store, sizeof(q->report->store));
+	return rc;
+}
+
 /* In the line: until granted or not. */
 static int
 sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool head)
@@ -323,9 +406,11 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	call_sleeps(w);
 	if (notify_is_wanted(m))
 		notify_of(w, waiter, 1);
-	rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
-						  &w->count.parks));
-	call_back(w);
+	rc = unlikely(m->remote != NULL) ? ask_abroad(w, waiter, q, &t) : 0;
+	if (likely(rc == 0))
+		rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
+							  &w->count.parks));
+	call_back(w, NULL);
 	w->waits_as = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
 	now = env_now(&m->env);
@@ -361,6 +446,8 @@ request_result(struct lk_owner *w, enum line_outcome outcome)
 	case LINE_LIMIT:
 		tally(&w->count.limits);
 		return LK_E_LIMIT;
+	case LINE_PERMITS:
+		return LK_E_INVAL;
 	case LINE_DEADLOCK:
 		tally(&w->count.conversion_deadlocks);
 		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
@@ -369,6 +456,19 @@ request_result(struct lk_owner *w, enum line_outcome outcome)
 		break;
 	}
 	return LK_E_CLOSED;
+}
+
+/* A request that may not wait, but for the answer of the store. */
+static LK_COLD int
+try_abroad(struct lk_owner *w, const struct waiter *waiter)
+{
+	int rc;
+
+	(void)call_away(w); /* it is in no family */
+	rc = remote_need(w->manager->remote, waiter->r, waiter->held, waiter->want, &waiter->units,
+			 false);
+	call_back(w, NULL);
+	return rc;
 }
 
 int
@@ -390,6 +490,10 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 	bool head = false;
 	int rc;
 
+	if (request_takes_units(q))
+		waiter.units = q->units;
+	else if (unlikely(held != LK_NL))
+		waiter.units.has = semaphore_has(w, r);
 	if (is_patient(q)) {
 		waiter.since_ns = env_now(&m->env);
 		request_face(&waiter.face, w, q, label);
@@ -397,19 +501,74 @@ request_wait(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat,
 			q->extra = owner_extra(w, &m->extras); /* for the time; we can do without */
 	}
 	outcome = line_join(&m->lot, &waiter, is_patient(q), &head, &t);
+	if (unlikely(outcome == LINE_BUSY && m->remote != NULL) && !q->tentative &&
+	    q->who == NULL) {
+		rc = try_abroad(w, &waiter);
+		if (rc == 0 && request_takes_units(q) && !semaphore_bring(w, r, &waiter.units))
+			return LK_E_NOMEM;
+		if (rc == 0)
+			outcome = line_join(&m->lot, &waiter, is_patient(q), &head, &t);
+		else if (rc != LK_E_BUSY)
+			return rc;
+	}
+	if (request_takes_units(q))
+		q->units.of = waiter.units.of;
 	if (outcome == LINE_JOINED) {
 		probe_wait_begins(w, &waiter);
 		return sleep_in_line(w, &waiter, q, head);
 	}
 	rc = request_result(w, outcome);
-	if (likely(rc == 0) || q->tentative)
+	if (likely(rc == 0) || (q->tentative && rc == LK_E_BUSY))
 		return rc;
 	if (q->report != NULL) {
 		report_clear(q->report);
 		fill_report(w, &waiter, q, false, true);
 	}
-	event_barred(w, &waiter, q, rc);
+	if (!q->told_later)
+		event_barred(w, &waiter, q, rc);
 	return rc;
+}
+
+/* The same as ask_abroad(), of all names of a composite. */
+static LK_COLD int
+ask_abroad_for_all(struct lk_owner *w, struct composite *c)
+{
+	struct lk_manager *m = w->manager;
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < c->n_parts; i++) {
+		if (composite_state(c) != WAITER_WAITING)
+			return 0;
+		rc = remote_need(m->remote, c->part[i].r, c->part[i].held, c->part[i].want, NULL,
+				 true);
+	}
+	return rc != 0 && composite_leave(&m->lot, c, WAITER_CANCELED) ? rc : 0;
+}
+
+int
+request_at_once(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want,
+		const struct request *q)
+{
+	struct lot *l = &w->manager->lot;
+	const struct line_tally t = owner_line_tally(w);
+	struct waiter waiter = {
+		.r = r,
+		.party = &w->party,
+		.held = held,
+		.want = want,
+		.seat = seat,
+		.priority = party_priority(&w->party),
+	};
+	enum line_outcome outcome;
+	bool head;
+
+	if (q->claims)
+		outcome = line_claim(l, &waiter, &t);
+	else
+		outcome = line_join(l, &waiter, false, &head, &t);
+	if (outcome == LINE_GRANTED)
+		return 0;
+	return outcome == LINE_LIMIT ? LK_E_LIMIT : LK_E_BUSY;
 }
 
 /* In all its lines: until granted or not.  What is told of it is told of its first name. */
@@ -432,8 +591,11 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	call_sleeps(w);
 	if (notify_is_wanted(m))
 		notify_of(w, c->part, c->n_parts);
-	rc = request_state_result(w, wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
-	call_back(w);
+	rc = unlikely(m->remote != NULL) ? ask_abroad_for_all(w, c) : 0;
+	if (likely(rc == 0))
+		rc = request_state_result(w,
+					  wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+	call_back(w, NULL);
 	w->waits_for_all = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
 	if (unlikely(rc == CALL_AGAIN))
@@ -462,9 +624,7 @@ set_faces(struct lk_owner *w, struct composite *c, const struct request *q,
 static LK_COLD void
 fill_report_of_all(struct lk_owner *w, const struct composite *c, const struct request *q, int rc)
 {
-	report_clear(q->report);
-	for (uint32_t i = 0; i < c->n_parts; i++)
-		fill_report(w, &c->part[i], q, false, rc != LK_E_DEADLOCK);
+	request_report(w, c->part, c->n_parts, q, rc);
 	if (rc == LK_E_DEADLOCK)
 		q->report->deadlock = RD(w->party.verdict);
 }

@@ -77,6 +77,7 @@ service_stop(struct service *s)
 int
 lk_serve(struct lk_manager *m, uint64_t *next_ns)
 {
+	uint64_t errands_ns;
 	uint64_t due_ns;
 	uint64_t now;
 
@@ -85,6 +86,8 @@ lk_serve(struct lk_manager *m, uint64_t *next_ns)
 	if (manager_gate(m) == LK_E_FORKED)
 		return LK_E_FORKED;
 	due_ns = timers_run(&m->service.timers);
+	errands_ns = timers_run(&m->errands.timers);
+	due_ns = errands_ns < due_ns ? errands_ns : due_ns;
 	now = env_boottime(&m->env);
 	if (next_ns != NULL)
 		*next_ns = due_ns == SHIM_NEVER ? LK_OFF : due_ns > now ? due_ns - now : 0;

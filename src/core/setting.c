@@ -6,16 +6,21 @@
 #include "core/settings.h"
 
 /* What a value of the list looks like, by the setting's number; those that are not here are counts. */
-#define KIND_OF(number)                                                                          \
-	((number) == SETTING_separator   ? SETTING_BYTE                                          \
-	 : (number) == SETTING_victim    ? SETTING_VICTIM                                        \
-	 : (number) == SETTING_events    ? SETTING_KINDS                                         \
-	 : (number) == SETTING_log_level ? SETTING_LEVEL                                         \
-	 : (number) == SETTING_timeout_ns || (number) == SETTING_fair_after_ns ||                \
-			 (number) == SETTING_spin_ns || (number) == SETTING_deadlock_delay_ns || \
-			 (number) == SETTING_lease_ns || (number) == SETTING_max_hold_ns ||      \
-			 (number) == SETTING_lock_delay_ns                                       \
-		 ? SETTING_TIME                                                                  \
+#define KIND_OF(number)                                                                           \
+	((number) == SETTING_separator   ? SETTING_BYTE                                           \
+	 : (number) == SETTING_victim    ? SETTING_VICTIM                                         \
+	 : (number) == SETTING_events    ? SETTING_KINDS                                          \
+	 : (number) == SETTING_log_level ? SETTING_LEVEL                                          \
+	 : (number) == SETTING_require   ? SETTING_PROMISE                                        \
+	 : (number) == SETTING_retry     ? SETTING_STRATEGY                                       \
+	 : (number) == SETTING_timeout_ns || (number) == SETTING_fair_after_ns ||                 \
+			 (number) == SETTING_spin_ns || (number) == SETTING_deadlock_delay_ns ||  \
+			 (number) == SETTING_lease_ns || (number) == SETTING_max_hold_ns ||       \
+			 (number) == SETTING_lock_delay_ns || (number) == SETTING_linger_ns ||    \
+			 (number) == SETTING_poll_max_ns || (number) == SETTING_ttl_ns ||         \
+			 (number) == SETTING_sweep_ns || (number) == SETTING_retry_first_ns ||    \
+			 (number) == SETTING_retry_cap_ns || (number) == SETTING_breaker_reset_ns \
+		 ? SETTING_TIME                                                                   \
 		 : SETTING_COUNT)
 
 const struct setting_row setting_rows[SETTING_N] = {
@@ -31,7 +36,7 @@ const struct setting_row setting_rows[SETTING_N] = {
 	{ "preset", SETTING_TEXT, false, 0, 0, 0, 0 },
 };
 
-_Static_assert(SETTING_N <= 32, "a layer has one bit for each");
+_Static_assert(SETTING_N <= 64, "a layer has one bit for each");
 
 unsigned
 setting_find(const char *name)
@@ -94,6 +99,9 @@ parse_number(const struct unit *unit, const char *text, uint64_t *x)
 
 static const char *const victims[] = { "requester", "youngest", "oldest", "fewest", "most", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const strategies[] = { "decorrelated", "fixed", "linear", "exponential", NULL };
+static const char *const promises[] = { "advisory", "lease", "fenced", "guarded", NULL };
+static const char *const loud_promises[] = { "ADVISORY", "LEASE", "FENCED", "GUARDED", NULL };
 
 /* One of them is its number from 1. */
 static bool
@@ -169,6 +177,11 @@ setting_parse(const struct setting_row *row, const char *text, uint64_t *x)
 		return true;
 	if (row->kind == SETTING_LEVEL && parse_word(levels, text, x))
 		return true;
+	if (row->kind == SETTING_PROMISE &&
+	    (parse_word(promises, text, x) || parse_word(loud_promises, text, x)))
+		return true;
+	if (row->kind == SETTING_STRATEGY && parse_word(strategies, text, x))
+		return true;
 	if (row->kind == SETTING_KINDS && parse_kinds(text, x))
 		return true;
 	if (row->kind != SETTING_FLAG && strcmp(text, "off") == 0) {
@@ -219,6 +232,10 @@ setting_print(const struct setting_row *row, uint64_t x, char *out)
 		strcpy(out, victims[x - 1]);
 	else if (row->kind == SETTING_LEVEL)
 		strcpy(out, levels[x - 1]);
+	else if (row->kind == SETTING_PROMISE)
+		strcpy(out, promises[x - 1]);
+	else if (row->kind == SETTING_STRATEGY)
+		strcpy(out, strategies[x - 1]);
 	else if (row->kind == SETTING_KINDS)
 		print_kinds(x, out);
 	else

@@ -51,8 +51,11 @@ read_hooks(struct settings *s, const struct lk_config *cfg)
 	s->on_victim_arg = cfg->on_victim_arg;
 	s->on_event = cfg->on_event;
 	s->on_event_arg = cfg->on_event_arg;
+	s->on_escalate = cfg->on_escalate;
+	s->on_escalate_arg = cfg->on_escalate_arg;
 	s->on_log = cfg->on_log;
 	s->on_log_arg = cfg->on_log_arg;
+	s->store_handle = cfg->store_handle;
 	return read_tables(s, cfg);
 }
 
@@ -96,9 +99,14 @@ put_url(struct layer *l, const char *url)
 	if (url == NULL)
 		return 0;
 	l->to.in_url = true;
-	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-		return complain(&l->to, strchr(url, ':') != NULL ? LK_E_UNSUPPORTED : LK_E_INVAL,
-				"'%.64s': this version has no store but memory:", url);
+	if (strchr(url, ':') == NULL)
+		return complain(&l->to, LK_E_INVAL, "'%.64s' is no URL: nothing before a colon",
+				url);
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0) {
+		l->has_store = true;
+		url = strchr(url, '?');
+		return url != NULL ? layer_put_parameters(l, url + 1) : 0;
+	}
 	url += sizeof(scheme) - 1;
 	if (*url == '?')
 		return layer_put_parameters(l, url + 1);
@@ -123,7 +131,7 @@ static void
 lay(struct settings *s, const struct layer *l)
 {
 	for (unsigned i = 0; i < SETTING_N; i++) {
-		if ((l->said & UINT32_C(1) << i) == 0)
+		if ((l->said & UINT64_C(1) << i) == 0)
 			continue;
 		if (i < SETTING_NUMBERS)
 			s->value[i] = l->value[i];
@@ -185,6 +193,9 @@ read_layers(struct settings *s, const char *url, const struct lk_config *cfg, va
 	layer_begin(&l, LK_FROM_CALL, &to);
 	if (rc == 0)
 		rc = read_call(&l, url, cfg);
+	s->store = l.has_store ? url : NULL;
+	if (rc == 0 && s->store == NULL && s->store_handle != NULL)
+		rc = complain(&to, LK_E_INVAL, "store_handle: there is no store that could use it");
 	lay_with_preset(s, &l);
 	for (unsigned i = SETTING_ROWS; i < SETTING_NUMBERS; i++)
 		s->flags |= s->value[i] != 0 ? setting_rows[i].flag : 0;

@@ -37,6 +37,8 @@ enum setting_kind {
 	SETTING_VICTIM,
 	SETTING_KINDS, /* of events */
 	SETTING_LEVEL,
+	SETTING_PROMISE,  /* of a store */
+	SETTING_STRATEGY, /* of retries */
 	SETTING_FLAG,
 	SETTING_TEXT
 };
@@ -78,10 +80,11 @@ int complain(const struct complaint *c, int rc, const char *format, ...)
 
 struct layer {
 	enum lk_setting_from from;
-	uint32_t said; /* a bit for each setting */
+	uint64_t said; /* a bit for each setting */
 	uint64_t value[SETTING_NUMBERS];
 	char label[LK_LABEL_MAX + 1];
 	unsigned preset; /* from 1 */
+	bool has_store;  /* parameters that are no settings are the store's */
 	struct complaint to;
 };
 
@@ -116,6 +119,7 @@ struct settings {
 		uint64_t value[SETTING_NUMBERS];
 	};
 	uint8_t from[SETTING_N]; /* enum lk_setting_from */
+	const char *store;       /* its URL, the caller's; NULL: there is none */
 	char label[LK_LABEL_MAX + 1];
 	unsigned preset;
 	uint32_t flags;
@@ -127,6 +131,9 @@ struct settings {
 	struct lk_environment environment;
 	lk_victim_fn *on_victim;
 	void *on_victim_arg;
+	lk_escalate_fn *on_escalate;
+	void *on_escalate_arg;
+	void *store_handle;
 	bool has_allocator;
 	bool has_environment;
 };

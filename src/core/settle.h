@@ -22,9 +22,18 @@ void pending_unlist(struct pending *s);
 /* Out of its lines with that state.  False: it had ended already. */
 bool pending_leave(struct pending *s, enum waiter_state state);
 
+/* The one of its waiters that takes units. */
+struct waiter *pending_for_units(struct pending *s);
+
+/* It was granted: its units are counted from now on.  Before pending_drop_wait(). */
+void pending_has_units(struct pending *s);
+
 /* It is in no line any more; and, before that, the end of the wait in counters and events. */
 void pending_drop_wait(struct pending *s);
 void pending_note_end(struct pending *s, int rc);
+
+/* What it was granted goes back: it is not written down. */
+void pending_give_back(struct pending *s);
 
 /* When there is something to do about it. */
 void pending_arm(struct pending *s, uint64_t now);
@@ -41,6 +50,16 @@ void pending_settle_or_leave(struct pending *s);
 
 /* One of the owner's that waits to strengthen `r`; NULL: there is none. */
 struct pending *pending_rival(struct lk_owner *w, const struct lk_resource *r);
+
+/* With the owner's latch: time has passed, or it was moved, or has ended.  True: it is to look for rings. */
+bool pending_look(struct pending *s, uint64_t now);
+
+/* … with nothing latched: that of the owner's which waits on `r` and has the number `id`. */
+void pending_look_for_ring(struct pending *s, struct lk_owner *w, lk_request_id id,
+			   struct lk_resource *r);
+
+/* With the owner's latch: it is to end with LK_E_CANCELED. */
+void pending_cancel(struct pending *s);
 
 /* Its timer. */
 void attend_fire(struct timer *t, uint64_t now);
@@ -75,5 +94,22 @@ pending_face(struct pending *s)
 {
 	return s->c != NULL ? &s->c->part[0] : &s->alone;
 }
+
+/* ---------------------------------------------------------------------------- wish.c */
+
+/* It stands in its lines, and perhaps behind other processes: the store is to be asked.  0 or LK_E_NOMEM. */
+int wish_abroad(const struct pending *s);
+
+/* May another process be in its way, and give way, as nobody there uses it? */
+bool wish_may_help(const struct pending *s);
+
+/*
+ * One that may not wait has waited for long enough: but is the store still being asked?  True: it waits on.  False: what
+ * came of it is s->trouble.
+ */
+bool wish_is_open(struct pending *s, uint64_t now);
+
+/* What it was granted, it was in time; or all of it is back, and this is LK_E_LOST.  (CO8) */
+int wish_in_time(struct pending *s);
 
 #endif /* LK_CORE_SETTLE_H */

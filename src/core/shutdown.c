@@ -2,6 +2,7 @@
 /* The end of all locking in a manager, by a deadline.  (O2, O3) */
 #include "core/leases.h"
 #include "core/pending.h"
+#include "core/pool.h"
 #include "core/release.h"
 
 enum { NAP_NS = 1000000 };
@@ -78,8 +79,8 @@ drain(struct lk_manager *m, uint64_t deadline)
 	return true;
 }
 
-static uint64_t
-deadline_of(const struct lk_manager *m, const struct request *q, uint64_t now)
+uint64_t
+manager_deadline(const struct lk_manager *m, const struct request *q, uint64_t now)
 {
 	uint64_t timeout = q->timeout_ns != 0 ? (uint64_t)q->timeout_ns
 					      : shim_load(&m->timeout_ns, SHIM_RELAXED);
@@ -112,9 +113,10 @@ shut_down(struct lk_manager *m, const struct request *q)
 	bool seen = shim_barrier_all(); /* (O2) */
 
 	lot_close(&m->lot);
+	pools_shut(m);
 	if (!seen)
 		nap(m, env_now(&m->env), SHIM_NEVER); /* time for what is on its way to memory */
-	if (drain(m, deadline_of(m, q, env_now(&m->env))))
+	if (drain(m, manager_deadline(m, q, env_now(&m->env))))
 		return 0;
 	return seen && take_back(m) ? 0 : LK_E_TIMEDOUT;
 }
@@ -131,9 +133,9 @@ lk_shutdown(struct lk_manager *m, const struct lk_options *o)
 	rc = request_read(&q, LK_X, o);
 	if (rc != 0)
 		return rc;
-	if ((q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
+	if ((q.flags & (LK_PARENTS | REQUEST_LEASED | REQUEST_UNITS)) != 0)
 		return LK_E_INVAL; /* of what? */
-	if (q.report != NULL || q.condition != NULL)
+	if (q.report != NULL || q.condition != NULL || q.retry != NULL || q.max_retries != 0)
 		return LK_E_UNSUPPORTED;
 	if (!shim_cas(&m->member.gate, &open, (uint32_t)LK_E_CLOSED, SHIM_SEQ_CST) &&
 	    open == (uint32_t)LK_E_FORKED)

@@ -89,6 +89,7 @@ copy_hold(struct tour *t, const struct lk_owner *w, const struct hold *s)
 	owner_label(w, c->label);
 	if ((head & HEAD_EXTRA) != 0 && e != NULL)
 		copy_extra(t, c, e);
+	c->row.units = hold_units(s, head);
 	if (!resource_copy_name(r, ident, c->name) || shim_load(&s->head, SHIM_RELAXED) != head)
 		return LOOK_CHANGED;
 	return LOOK_HOLD;
@@ -157,6 +158,7 @@ copy_waiter(void *arg, const struct waiter *q, uint32_t position)
 	c->row.flags = is_id ? LK_NAME_IS_ID : 0;
 	c->row.held = q->held;
 	c->row.wanted = q->want;
+	c->row.units = q->units.n;
 	c->row.position = position;
 	c->row.owner_id = q->face.owner_id;
 	c->row.age_ns = b->t->now > q->since_ns ? b->t->now - q->since_ns : 0;

@@ -76,6 +76,7 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 {
 	struct lk_stats s = { 0 };
 	struct lk_stats before = { 0 };
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL || out == NULL)
@@ -85,19 +86,20 @@ lk_owner_stats(struct lk_owner *w, struct lk_stats *out)
 		return rc;
 	rc = release_enter(w);
 	if (rc == 0) {
-		add_counters(&s, &w->count);
-		add_cache(&s, &w->cache);
-		s.grants = grants_of(w);
-		add_counters(&before, &w->at_open);
+		h = call_holder(w);
+		add_counters(&s, &h->count);
+		add_cache(&s, &h->cache);
+		s.grants = grants_of(h);
+		add_counters(&before, &h->at_open);
 #define SUBTRACT(name, text) s.name -= before.name;
 		LK_COUNTER_LIST(SUBTRACT)
 #undef SUBTRACT
-		if (w->undone.opening == shim_load(&w->id, SHIM_RELAXED))
-			s.grants -= w->undone.since;
+		if (h->undone.opening == shim_load(&h->id, SHIM_RELAXED))
+			s.grants -= h->undone.since;
 		s.owners = 1;
-		s.holds = holds_n(&w->holds);
+		s.holds = holds_n(&h->holds);
 		copy_struct(out, &s, sizeof(s));
+		call_end(w);
 	}
-	call_end(w);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that nobody waits for: from the caller's words to one that is under way. */
 #include "core/convert.h"
+#include "core/escalate.h"
 #include "core/events.h"
 #include "core/leases.h"
 #include "core/pending.h"
@@ -13,6 +14,7 @@ struct order {
 	void *arg;
 	lk_request_id *id;
 	struct notify_calls *calls; /* to be made when nothing is latched */
+	bool is_batch;
 };
 
 static int
@@ -29,45 +31,11 @@ read_options(struct request *q, lk_mode mode, const struct lk_options *o)
 {
 	int rc = request_read(q, mode, o);
 
-	if (rc == 0 && (q->report != NULL || q->condition != NULL))
-		rc = LK_E_UNSUPPORTED; /* whose thread would ask? */
+	if (rc == 0 &&
+	    (q->report != NULL || q->condition != NULL || q->max_retries != 0 || q->retry != NULL))
+		rc = LK_E_UNSUPPORTED; /* whose thread would ask, or pause? */
 	q->name_hash = 0;              /* it saves nothing here */
 	return rc;
-}
-
-/* Names and tag move to the request's own memory, which has room. */
-static void
-keep_words(struct pending *s)
-{
-	unsigned char *to =
-		(unsigned char *)(s->b.item + s->b.n) + 2 * s->b.n * sizeof(struct ranked);
-
-	for (size_t i = 0; i < s->b.n; i++) {
-		struct name *n = &s->b.item[i].name;
-
-		memcpy(to, n->bytes, n->len);
-		n->bytes = to;
-		to += n->len;
-	}
-	if (s->q.tag != NULL) {
-		memcpy(to, s->q.tag, s->q.tag_len);
-		s->q.tag = to;
-	}
-}
-
-static size_t
-words_of(const struct lk_request *r, size_t n, const struct request *q)
-{
-	size_t bytes = q->tag_len;
-
-	for (size_t i = 0; i < n; i++) {
-		if (r[i].name == NULL)
-			continue; /* it is refused */
-		bytes += (r[i].flags & LK_NAME_IS_ID) != 0 ? sizeof(uint64_t)
-			 : r[i].len != 0                   ? r[i].len
-							   : strlen(r[i].name);
-	}
-	return bytes;
 }
 
 /* A request for these names.  0 or the code to return. */
@@ -75,23 +43,13 @@ static int
 make(const struct order *o, const struct lk_request *r, size_t n, const struct request *q,
      struct pending **out)
 {
-	struct pending *s = pending_make(o->w->manager, n, words_of(r, n, q));
-	int rc;
+	int rc = pending_read(call_holder(o->w), o->w, r, n, q, out);
 
-	if (s == NULL)
-		return LK_E_NOMEM;
-	s->q = *q;
-	s->b.w = o->w;
-	rc = batch_read(&s->b, r);
-	if (rc != 0) {
-		pending_free(s);
+	if (rc != 0)
 		return rc;
-	}
-	keep_words(s);
-	s->done = o->done;
-	s->arg = o->arg;
-	s->id = shim_add(&o->w->manager->request_numbers, (uint64_t)1, SHIM_RELAXED) + 1;
-	*out = s;
+	(*out)->done = o->done;
+	(*out)->arg = o->arg;
+	request_comes_from(&(*out)->q, o->w);
 	return 0;
 }
 
@@ -104,7 +62,7 @@ begin(const struct order *o, struct pending *s)
 
 	if (o->id != NULL)
 		*o->id = id; /* before anybody can see its completion */
-	rc = pending_begin(s, o->w, o->queue, o->calls);
+	rc = pending_begin(s, call_holder(o->w), o->queue, o->calls);
 	if (rc != 0)
 		pending_free(s);
 	return rc;
@@ -120,7 +78,9 @@ submit(struct order *o, const struct lk_request *r, size_t n, const struct lk_op
 	int rc = check(o);
 
 	if (rc == 0)
-		rc = read_options(&q, LK_X, given);
+		rc = read_options(&q, o->is_batch ? LK_IX : r->mode, given);
+	if (rc == 0 && q.units.n != 0 && o->is_batch)
+		rc = LK_E_UNSUPPORTED; /* of which name? */
 	if (rc == 0)
 		rc = make(o, r, n, &q, &s);
 	if (rc != 0)
@@ -128,17 +88,19 @@ submit(struct order *o, const struct lk_request *r, size_t n, const struct lk_op
 	s->grants = grants;
 	o->calls = &calls;
 	rc = call_begin(o->w);
-	if (rc == 0) {
-		owner_share(o->w);
-		if (unlikely(events_want(o->w, EVENTS_BEFORE_REQUESTS)))
-			rc = batch_ask(&s->b);
-		if (rc == 0)
-			rc = begin(o, s);
-		else
-			pending_free(s);
-	} else {
+	if (rc != 0) {
 		pending_free(s);
+		return rc;
 	}
+	owner_share(call_holder(o->w));
+	if (unlikely(events_want(o->w, EVENTS_BEFORE_REQUESTS)))
+		rc = batch_ask(&s->b);
+	if (rc == 0)
+		rc = begin(o, s);
+	else
+		pending_free(s);
+	if (rc == 0)
+		escalate(o->w);
 	call_end(o->w);
 	notify_run(&calls);
 	return rc;
@@ -153,7 +115,7 @@ lk_submit_many(struct lk_queue *queue, struct lk_owner *w, const struct lk_reque
 		return LK_E_INVAL;
 	if (n > SLOT_MAX)
 		return LK_E_LIMIT;
-	return submit(&(struct order){ queue, w, done, arg, id, NULL }, r, n, o, grants);
+	return submit(&(struct order){ queue, w, done, arg, id, NULL, true }, r, n, o, grants);
 }
 
 static int
@@ -173,7 +135,7 @@ int
 lk_submit(struct lk_queue *queue, struct lk_owner *w, const char *name, lk_mode mode,
 	  const struct lk_options *o, lk_done_fn *done, void *arg, lk_request_id *id)
 {
-	return submit_one(&(struct order){ queue, w, done, arg, id, NULL }, name,
+	return submit_one(&(struct order){ queue, w, done, arg, id, NULL, false }, name,
 			  name != NULL ? strlen(name) : 0, 0, mode, o);
 }
 
@@ -182,15 +144,16 @@ lk_submit_bytes(struct lk_queue *queue, struct lk_owner *w, const void *name, si
 		lk_mode mode, const struct lk_options *o, lk_done_fn *done, void *arg,
 		lk_request_id *id)
 {
-	return submit_one(&(struct order){ queue, w, done, arg, id, NULL }, name, len, 0, mode, o);
+	return submit_one(&(struct order){ queue, w, done, arg, id, NULL, false }, name, len, 0,
+			  mode, o);
 }
 
 int
 lk_submit_id(struct lk_queue *queue, struct lk_owner *w, uint64_t number, lk_mode mode,
 	     const struct lk_options *o, lk_done_fn *done, void *arg, lk_request_id *id)
 {
-	return submit_one(&(struct order){ queue, w, done, arg, id, NULL }, &number, sizeof(number),
-			  LK_NAME_IS_ID, mode, o);
+	return submit_one(&(struct order){ queue, w, done, arg, id, NULL, false }, &number,
+			  sizeof(number), LK_NAME_IS_ID, mode, o);
 }
 
 int
@@ -204,7 +167,7 @@ lk_submit_on(struct lk_queue *queue, struct lk_owner *w, struct lk_resource *r, 
 	if (w == NULL || r == NULL || slab_home(r) != w->manager)
 		return LK_E_INVAL;
 	name = resource_name(r, &len, &is_id); /* the handle keeps it (R1) */
-	return submit_one(&(struct order){ queue, w, done, arg, id, NULL }, name, len,
+	return submit_one(&(struct order){ queue, w, done, arg, id, NULL, false }, name, len,
 			  is_id ? LK_NAME_IS_ID : 0, mode, o);
 }
 
@@ -217,11 +180,12 @@ submit_conversion(const struct order *o, struct request *q, lk_grant g)
 	bool is_id;
 	uint32_t flags;
 	const struct lk_resource *on;
-	int rc = leases_look(o->w, g);
+	struct lk_owner *h = call_holder(o->w);
+	int rc = leases_look(h, g);
 
 	if (rc != 0)
 		return rc;
-	on = convert_needs(o->w, g, &flags);
+	on = convert_needs(h, g, &flags);
 	if (on == NULL)
 		return LK_E_STALE;
 	r.name = resource_name(on, &r.len, &is_id);
@@ -231,7 +195,7 @@ submit_conversion(const struct order *o, struct request *q, lk_grant g)
 		return rc;
 	s->q.flags |= flags;
 	s->converts = g;
-	rc = convert_ask(o->w, g, &s->q);
+	rc = convert_ask(h, g, &s->q);
 	if (rc == 0)
 		return begin(o, s);
 	pending_free(s);
@@ -243,21 +207,23 @@ lk_submit_convert(struct lk_queue *queue, struct lk_owner *w, lk_grant g, lk_mod
 		  const struct lk_options *given, lk_done_fn *done, void *arg, lk_request_id *id)
 {
 	struct notify_calls calls = { .n = 0 };
-	const struct order o = { queue, w, done, arg, id, &calls };
+	const struct order o = { queue, w, done, arg, id, &calls, false };
 	struct request q;
 	int rc = check(&o);
 
 	if (rc == 0)
 		rc = read_options(&q, to, given);
-	if (rc == 0 && (q.flags & (LK_PARENTS | REQUEST_LEASED)) != 0)
+	if (rc == 0 && (q.flags & (LK_PARENTS | REQUEST_LEASED | REQUEST_UNITS)) != 0)
 		rc = LK_E_INVAL; /* the grant has it or not */
 	if (rc != 0)
 		return rc;
 	rc = call_begin(w);
-	if (rc == 0) {
-		owner_share(w);
-		rc = submit_conversion(&o, &q, g);
-	}
+	if (rc != 0)
+		return rc;
+	owner_share(call_holder(w));
+	rc = submit_conversion(&o, &q, g);
+	if (rc == 0)
+		escalate(w);
 	call_end(w);
 	notify_run(&calls);
 	return rc;

@@ -128,6 +128,8 @@ tell_event(struct out *o, const struct lk_event *e)
 	else
 		tell_request(o, e);
 	tell_owner(o, e);
+	if (e->other_owner != 0)
+		out_format(o, ", to owner %llu", (unsigned long long)e->other_owner);
 }
 
 static void

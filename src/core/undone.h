@@ -19,4 +19,7 @@ struct counted counted_now(const struct lk_owner *w);
 /* All since then was undone. */
 void uncount(struct lk_owner *w, const struct counted *before);
 
+/* The stamp that is drawn next is not of a grant that is made: it was somebody else's.  (O5) */
+void uncount_next(struct lk_owner *w);
+
 #endif /* LK_CORE_UNDONE_H */

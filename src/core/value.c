@@ -4,6 +4,7 @@
 #include "core/call.h"
 #include "core/leases.h"
 #include "core/release.h"
+#include "remote/values.h"
 
 struct block {
 	uint64_t version; /* 0: its first write is under way, with the latch held */
@@ -71,6 +72,8 @@ value_invalidate(struct lk_manager *m, const struct lk_resource *r)
 	struct table *t = values_made(m);
 	struct table_key k;
 
+	if (m->remote != NULL)
+		remote_value_invalidate(m->remote, r);
 	if (t == NULL)
 		return;
 	k = key_of(m, r);
@@ -139,6 +142,52 @@ may_write(struct lk_owner *w, const struct hold *s)
 	return mode_writes(mode);
 }
 
+/* Where the store has it: with nothing latched, as it takes time.  (VB4) */
+static int
+read_abroad(struct lk_owner *w, lk_grant g, struct lk_value *value)
+{
+	const struct hold *s = hold_of(w, g);
+	struct lk_resource *r;
+	struct lk_owner *who;
+	bool is_implied;
+	int rc;
+
+	if (s == NULL)
+		return LK_E_STALE;
+	is_implied = hold_is(s, HEAD_IMPLIED);
+	r = hold_resource(s);
+	resource_pin(r); /* of a family others may give it back meanwhile */
+	who = call_away(w);
+	rc = remote_value_read(w->manager->remote, r, is_implied, value);
+	call_back(w, who);
+	resource_unpin(r);
+	return rc != 0 ? rc : leases_look(w, g);
+}
+
+static int
+write_abroad(struct lk_owner *w, lk_grant g, const void *bytes, size_t len)
+{
+	const struct hold *s = hold_of(w, g);
+	struct lk_resource *r;
+	struct lk_owner *who;
+	bool is_implied;
+	int rc;
+
+	if (s == NULL)
+		return LK_E_STALE;
+	if (!may_write(w, s))
+		return LK_E_PERM;
+	/* What it has of its own may be too weak, and what is above enough. */
+	is_implied = hold_is(s, HEAD_IMPLIED) || !mode_writes(hold_effective(s));
+	r = hold_resource(s);
+	resource_pin(r);
+	who = call_away(w);
+	rc = remote_value_write(w->manager->remote, r, is_implied, bytes, len);
+	call_back(w, who);
+	resource_unpin(r);
+	return rc != 0 ? rc : leases_look(w, g);
+}
+
 static int
 read_value(struct lk_owner *w, lk_grant g, struct lk_value *value)
 {
@@ -160,6 +209,7 @@ int
 lk_value_read(struct lk_owner *w, lk_grant g, struct lk_value *out)
 {
 	struct lk_value value = { 0 };
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL || out == NULL)
@@ -169,9 +219,11 @@ lk_value_read(struct lk_owner *w, lk_grant g, struct lk_value *out)
 		rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
+	h = call_holder(w);
+	rc = leases_look(h, g);
 	if (rc == 0)
-		rc = read_value(w, g, &value);
+		rc = h->manager->remote != NULL ? read_abroad(h, g, &value)
+						: read_value(h, g, &value);
 	call_end(w);
 	if (rc == 0)
 		copy_struct(out, &value, sizeof(value));
@@ -200,6 +252,7 @@ write_value(struct lk_owner *w, lk_grant g, const void *bytes, size_t len)
 int
 lk_value_write(struct lk_owner *w, lk_grant g, const void *bytes, size_t len)
 {
+	struct lk_owner *h;
 	int rc;
 
 	if (w == NULL || (bytes == NULL && len != 0) || len > LK_VALUE_MAX)
@@ -207,9 +260,11 @@ lk_value_write(struct lk_owner *w, lk_grant g, const void *bytes, size_t len)
 	rc = release_enter(w);
 	if (rc != 0)
 		return rc;
-	rc = leases_look(w, g);
+	h = call_holder(w);
+	rc = leases_look(h, g);
 	if (rc == 0)
-		rc = write_value(w, g, bytes, len);
+		rc = h->manager->remote != NULL ? write_abroad(h, g, bytes, len)
+						: write_value(h, g, bytes, len);
 	call_end(w);
 	return rc;
 }

@@ -7,6 +7,8 @@
  * VB2 versions of a name grow with each write, and begin above the floor that fences begin with; the highest
  *     of all is told the process when the manager is closed, so those of the next begin above.
  * VB3 it takes no memory to mark a value as invalid: a name that has none needs no mark.
+ * VB4 with a store a value is the name's, for all processes: remote/values.h.  Nothing of it is in the table, and the store
+ *     is asked with the call away (Z2).
  */
 #ifndef LK_CORE_VALUE_H
 #define LK_CORE_VALUE_H

@@ -131,10 +131,10 @@ ask(struct detector *d, struct ring_search *s, const struct lk_deadlock *report)
 	return member_with_id(s, report->member[choice].owner_id);
 }
 
-static void
-keep(struct detector *d, struct lk_deadlock *report)
+void
+detector_keep(struct detector *d, struct lk_deadlock *report)
 {
-	report->number = d->number;
+	report->number = ++d->number;
 	d->kept[d->number % DEADLOCKS_KEPT] = *report;
 }
 
@@ -194,8 +194,7 @@ end_request(struct detector *d, struct ring_search *s)
 	}
 	if (!line_expel(d->lot, victim->edge.r, sighting_of(victim), d->number + 1))
 		return ROUND_CHANGED;
-	d->number++;
-	keep(d, &report);
+	detector_keep(d, &report);
 	return ROUND_ENDED;
 }
 
@@ -329,7 +328,7 @@ detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *
 		rc = LK_E_BUSY;
 	} else {
 		set_outside(d, &w->outside, w, on);
-		s.sequence = RD(w->outside.sequence);
+		s.sequence = outside_sequence(w);
 		if (d->kept != NULL && end_rings(d, &s) == ROUND_OUTSIDE)
 			rc = LK_E_DEADLOCK;
 		if (rc != 0)
@@ -337,6 +336,21 @@ detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *
 	}
 	latch_unlock(&d->latch);
 	return rc;
+}
+
+void
+detector_look_outside(struct detector *d, struct lk_owner *w)
+{
+	struct ring_search s = { .lot = d->lot, .outside = &d->outside, .root = &w->party };
+
+	if (d->kept == NULL || shim_load(&d->n_outside, SHIM_ACQUIRE) == 0)
+		return;
+	latch_lock(&d->latch);
+	if (waits_outside(w)) {
+		s.sequence = RD(w->outside.sequence);
+		(void)end_rings(d, &s);
+	}
+	latch_unlock(&d->latch);
 }
 
 bool
@@ -396,7 +410,7 @@ detector_each_outside(struct detector *d,
 		struct lk_owner *w = container_of(o, struct lk_owner, outside);
 		struct lk_owner *on = outside_partner(w);
 
-		if (on != NULL && !see(arg, w, on))
+		if (on != NULL && !see(arg, party_owner(&w->party), on))
 			break;
 	}
 	latch_unlock(&d->latch);

@@ -56,8 +56,14 @@ bool detector_look_for(struct detector *d, struct party *p, struct lk_resource *
 /* `w` is about to wait outside for `on`.  0, LK_E_BUSY, LK_E_DEADLOCK. */
 int detector_begin_outside(struct detector *d, struct lk_owner *w, struct lk_owner *on);
 
+/* `w` has come to hold more: if it waits outside, is it in a ring by now?  With nothing latched. */
+void detector_look_outside(struct detector *d, struct lk_owner *w);
+
 /* False: it did not. */
 bool detector_end_outside(struct detector *d, struct lk_owner *w);
+
+/* With the latch: the report of a deadlock that has ended, as the next number. */
+void detector_keep(struct detector *d, struct lk_deadlock *report);
 
 /* A copy of the oldest deadlock kept with a number above `after`; false: none. */
 bool detector_copy(struct detector *d, uint64_t after, struct lk_deadlock *out);

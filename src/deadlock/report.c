@@ -38,6 +38,8 @@ copy_waiter(void *arg, const struct waiter *q)
 	m->blocked = t->party->edge.blocked;
 	m->waited_ns = t->now > q->since_ns ? t->now - q->since_ns : 0;
 	m->tag_len = (uint32_t)q->face.tag_len;
+	if (q->face.owner_label != NULL) /* of a family the member's who waits */
+		memcpy(m->owner_label, q->face.owner_label, sizeof(m->owner_label));
 	if (q->face.tag_len != 0)
 		memcpy(m->tag, q->face.tag, least(q->face.tag_len, sizeof(m->tag)));
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "deadlock/search.h"
-#include "wait/composite.h"
+#include "wait/units.h"
 
 enum { HOLDS_AT_ONCE = 16, PARTS_AT_ONCE = 16 };
 
@@ -32,13 +32,17 @@ struct parts {
 	struct lk_resource *r[PARTS_AT_ONCE];
 };
 
+/* What one who waits may wait for: a mode, and units. */
+enum { ASKS_UNITS = MODE_N, ASKS_N };
+
 struct line_search {
 	struct ring_search *s;
 	struct lk_resource *r;
 	struct party *p;             /* … whose hold on `r` … */
 	lk_mode held;                /* … is in the way */
-	struct party *ahead[MODE_N]; /* or: of those met so far, by what they wait for */
-	uint32_t passed[MODE_N];
+	uint32_t has;                /* … units that it has there */
+	struct party *ahead[ASKS_N]; /* or: of those met so far, by what they wait for */
+	uint32_t passed[ASKS_N];
 	struct parts *parts; /* to be copied on the way */
 };
 
@@ -48,6 +52,13 @@ edge_in_line(const struct line_search *l, const struct waiter *q, struct party *
 	return (struct wait_edge){ .waits = p, .r = l->r, .sequence = party_sequence(q->party) };
 }
 
+/* What `p` has that counts against `q`: not what is of the same owner, which `q` says itself.  (SU6) */
+static uint32_t
+units_of(const struct line_search *l, const struct waiter *q)
+{
+	return l->has != 0 && party_owner(q->party) != party_owner(l->p) ? l->has : 0;
+}
+
 static void
 look_for_held(void *arg, const struct waiter *q)
 {
@@ -55,7 +66,9 @@ look_for_held(void *arg, const struct waiter *q)
 	struct wait_edge edge = edge_in_line(l, q, l->p);
 
 	edge.blocked = l->held;
-	if (q->party != l->p && !l->s->found && (mode_conflicts(l->held) & MODE_BIT(q->want)) != 0)
+	/* Of one owner's parties none keeps another waiting by what it holds. */
+	if (party_owner(q->party) != party_owner(l->p) && !l->s->found &&
+	    waiter_must_wait(q, l->held, units_of(l, q)))
 		note_edge(l->s, q->party, edge);
 }
 
@@ -75,12 +88,18 @@ line_was_seen(struct ring_search *s, const struct lk_resource *r, lk_mode held)
 
 /* Who waits in the line of `r` for what `p` holds there? */
 static void
-search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mode held)
+search_line(struct ring_search *s, struct party *p, struct lk_resource *r, lk_mode held,
+	    uint32_t has)
 {
-	struct line_search l = { .s = s, .r = r, .p = p, .held = held };
+	struct line_search l = { .s = s, .r = r, .p = p, .held = held, .has = has };
 
-	/* Else all who wait for it were noted, for another holder; but for the root, if it was the root itself. */
-	if (p == s->root || !line_was_seen(s, r, held))
+	if (s->meet != NULL)
+		s->meet(s, p, r, held);
+	/*
+	 * Else all who wait for it were noted, for another holder; but for the root, if it was the root itself, and
+	 * for those who wait for the units of this one.
+	 */
+	if (p == s->root || has != 0 || !line_was_seen(s, r, held))
 		line_each(s->lot, r, look_for_held, &l);
 }
 
@@ -104,10 +123,23 @@ stand_ahead(struct line_search *l, const struct waiter *q)
 		copy_parts(l->parts, q->together);
 	if (!waiter_holds_back(q))
 		return;
-	if (l->s->edges == EDGES_ALL || RD(q->passed) >= PASSED_MOST) {
-		l->ahead[q->want] = q->party;
-		l->passed[q->want] = RD(q->passed);
+	if (l->s->edges != EDGES_ALL && RD(q->passed) < PASSED_MOST)
+		return;
+	l->ahead[q->want] = q->party;
+	l->passed[q->want] = RD(q->passed);
+	if (q->units.n != 0) {
+		l->ahead[ASKS_UNITS] = q->party;
+		l->passed[ASKS_UNITS] = RD(q->passed);
 	}
+}
+
+/* … by one ahead that waits for a mode, or for units?  (SU4) */
+static bool
+is_kept_back(const struct waiter *q, int asks)
+{
+	if (asks == ASKS_UNITS)
+		return q->units.n != 0;
+	return (mode_conflicts((lk_mode)asks) & MODE_BIT(q->want)) != 0;
 }
 
 /* From the head on: who is behind one that was found, and so on. */
@@ -117,12 +149,12 @@ look_for_order(void *arg, const struct waiter *q)
 	struct line_search *l = arg;
 	struct ring_search *s = l->s;
 
-	for (int mode = LK_NL; mode < MODE_N && !s->found; mode++) {
-		struct wait_edge edge = edge_in_line(l, q, l->ahead[mode]);
+	for (int asks = LK_NL; asks < ASKS_N && !s->found; asks++) {
+		struct wait_edge edge = edge_in_line(l, q, l->ahead[asks]);
 
-		if (edge.waits == NULL || (mode_conflicts((lk_mode)mode) & MODE_BIT(q->want)) == 0)
+		if (edge.waits == NULL || !is_kept_back(q, asks))
 			continue;
-		edge.passed = l->passed[mode];
+		edge.passed = l->passed[asks];
 		note_edge(s, q->party, edge);
 		break;
 	}
@@ -160,6 +192,7 @@ search_orders(struct ring_search *s, struct party *p, struct lk_resource *r)
 struct held {
 	struct lk_resource *r;
 	lk_mode mode;
+	uint32_t units;
 };
 
 /* A slot of another owner: what it counts in a word.  (H3)  LK_NL: nothing. */
@@ -171,8 +204,8 @@ read_hold(const struct hold *slot)
 
 	if (head == 0 || (head & (HEAD_REENTRY | HEAD_IMPLIED)) != 0 || r == NULL ||
 	    ((uintptr_t)r & 1) != 0 || shim_load(&slot->head, SHIM_RELAXED) != head)
-		return (struct held){ NULL, LK_NL };
-	return (struct held){ r, head_effective(head) };
+		return (struct held){ NULL, LK_NL, 0 };
+	return (struct held){ r, head_effective(head), hold_units(slot, head) };
 }
 
 /* Some slots, from `first` on; their memory may be given back once its owner goes on.  (RC1) */
@@ -201,7 +234,7 @@ search_holds(struct ring_search *s, struct party *p)
 {
 	const struct holds *h = &party_owner(p)->holds;
 	const uint32_t slots = shim_load(&h->n_slots, SHIM_ACQUIRE);
-	struct held held[HOLDS_AT_ONCE] = { { NULL, LK_NL } };
+	struct held held[HOLDS_AT_ONCE] = { { NULL, LK_NL, 0 } };
 
 	for (uint32_t i = 0; i < slots && !s->found;) {
 		uint32_t n = read_holds(h, i, held);
@@ -209,7 +242,7 @@ search_holds(struct ring_search *s, struct party *p)
 		for (uint32_t k = 0; k < n && k < HOLDS_AT_ONCE; k++) {
 			if (held[k].mode != LK_NL &&
 			    (shim_load(&held[k].r->word, SHIM_ACQUIRE) & WORD_WAITERS) != 0)
-				search_line(s, p, held[k].r, held[k].mode);
+				search_line(s, p, held[k].r, held[k].mode, held[k].units);
 			held[k].mode = LK_NL;
 		}
 		i += n;
@@ -231,7 +264,8 @@ search_outside(struct ring_search *s, struct party *p)
 		    o->on_id == shim_load(&party_owner(p)->id, SHIM_ACQUIRE) &&
 		    o->id == shim_load(&w->id, SHIM_ACQUIRE))
 			note_edge(s, &w->party,
-				  (struct wait_edge){ .waits = p, .sequence = o->sequence });
+				  (struct wait_edge){ .waits = p,
+						      .sequence = outside_sequence(w) });
 	}
 }
 
@@ -263,7 +297,8 @@ search_run(struct ring_search *s)
 bool
 member_waits(const struct party *p)
 {
-	if (p->edge.r == NULL)
-		return RD(party_owner(p)->outside.sequence) == p->edge.sequence;
+	if (p->edge.r == NULL) /* who waits outside waits as itself, whosever the holds are */
+		return outside_sequence(container_of(p, struct lk_owner, party)) ==
+		       p->edge.sequence;
 	return party_sequence(p) == p->edge.sequence;
 }

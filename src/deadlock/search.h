@@ -48,6 +48,9 @@ struct ring_search {
 	enum search_edges edges;
 	struct party *last; /* of those found */
 	bool found;
+	/* Told of what they hold that others wait for; NULL: nobody is (reach.h). */
+	void (*meet)(struct ring_search *s, const struct party *p, struct lk_resource *r,
+		     lk_mode mode);
 	struct seen_line seen[SEEN_LINES];
 };
 
@@ -62,6 +65,15 @@ LK_HOT bool
 member_is_soft(const struct party *p)
 {
 	return p->edge.r != NULL && p->edge.blocked == LK_NL;
+}
+
+/* Of one that waits outside; of a member of a family it changes with what that holds, too.  (Y3) */
+LK_HOT uint64_t
+outside_sequence(const struct lk_owner *w)
+{
+	const a64 *moves = shim_load(&w->party.moves, SHIM_RELAXED);
+
+	return RD(w->outside.sequence) + (moves != NULL ? shim_load(moves, SHIM_ACQUIRE) : 0);
 }
 
 LK_HOT struct lk_owner *

@@ -3,8 +3,8 @@
 #include "deadlock/victim.h"
 
 /* A larger one is the better victim; the same in all: whoever comes first from the root on. */
-static uint64_t
-merit(struct party *p, enum lk_victim policy)
+uint64_t
+victim_merit(struct party *p, enum lk_victim policy)
 {
 	const struct lk_owner *w = party_owner(p);
 	const uint64_t grants =
@@ -30,7 +30,7 @@ is_better(struct party *p, struct party *than, enum lk_victim policy)
 {
 	if (party_priority(p) != party_priority(than))
 		return party_priority(p) < party_priority(than);
-	return merit(p, policy) > merit(than, policy);
+	return victim_merit(p, policy) > victim_merit(than, policy);
 }
 
 struct party *

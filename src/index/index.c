@@ -403,7 +403,7 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 	if (found)
 		resource_pin(r);
 	else
-		outcome = add_name(x, c, b, n, first, &crowded, &r);
+		outcome = add_name(x, c, b, n, x->is_frozen ? LK_NL : first, &crowded, &r);
 	latch_unlock(&b->latch);
 	if (unlikely(crowded) && latch_try(&x->grow)) {
 		split(x);

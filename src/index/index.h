@@ -56,7 +56,9 @@ struct index {
 	const struct spread *spread; /* of the manager; NULL: no entry is ever spread */
 	uint64_t max_idle;           /* under `grow`; LK_OFF: no limit */
 	uint32_t separator;          /* between the segments of a path; 0: none */
-	unsigned first_bits;         /* log2 of the buckets that the first segment has room for */
+	bool is_frozen;      /* names begin with FREEZE (W9), as other processes may hold them */
+	bool needs_look;     /* is_frozen, or separator is 0: see path_key_is_flat() */
+	unsigned first_bits; /* log2 of the buckets that the first segment has room for */
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */

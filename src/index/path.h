@@ -52,11 +52,13 @@ path_words_are_flat(const struct index *x, const uint64_t word[NAME_WORDS])
 	return found == 0;
 }
 
+/* Is it known at once that there is none?  And may its entry be made with a hold in it? */
 LK_HOT bool
 path_key_is_flat(const struct index *x, const struct key *k)
 {
-	return unlikely(x->separator == 0) || (k->tail & NAME_ID) != 0 ||
-	       path_words_are_flat(x, k->word);
+	if (unlikely(x->needs_look))
+		return !x->is_frozen; /* then no name is taken the quick way */
+	return (k->tail & NAME_ID) != 0 || path_words_are_flat(x, k->word);
 }
 
 /* Is there no separator in the name?  False may be wrong, of names that need a longer look. */

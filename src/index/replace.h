@@ -21,14 +21,14 @@ store_words(struct lk_resource *r, const uint64_t word[NAME_WORDS])
 }
 
 /*
- * Make `r`, whose name was just stored, an entry in `place`, with the bucket's latch.  The word is
+ * Make `r`, whose name was just stored, an entry in `place`, with the bucket's latch; `first` is in its word.  That is
  * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
  * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
  * which a reader that found it would take for an idle word.
  */
 LK_HOT void
 entry_publish(const struct bucket *b, struct place place, struct lk_resource *r, uint32_t tail,
-	      uint64_t hash, struct lk_resource *parent, lk_mode first)
+	      uint64_t hash, struct lk_resource *parent, uint64_t first)
 {
 	uint64_t ident =
 		(shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + tail;
@@ -38,10 +38,7 @@ entry_publish(const struct bucket *b, struct place place, struct lk_resource *r,
 	if (unlikely(parent != NULL))
 		resource_pin(parent);               /* (R6) */
 	shim_store(&r->ident, ident, SHIM_RELEASE); /* (R2) */
-	if (first == LK_NL)
-		resource_pin(r);
-	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + word_row[first].add,
-		   SHIM_RELEASE);
+	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + first, SHIM_RELEASE);
 	place_set(place, r, tag_of(hash));
 }
 
@@ -54,7 +51,10 @@ make_entry(struct index *x, const struct bucket *b, struct place place, struct l
 		store_words(r, n->word);
 	else if (!index_store_long(x, r, n))
 		return false;
-	entry_publish(b, place, r, n->tail, n->hash, n->parent, first);
+	if (first == LK_NL)
+		resource_pin(r);
+	entry_publish(b, place, r, n->tail, n->hash, n->parent,
+		      unlikely(x->is_frozen) ? WORD_FREEZE : word_row[first].add);
 	return true;
 }
 
@@ -85,7 +85,7 @@ index_replace(struct index *x, struct index_cache *c, const struct key *k, lk_mo
 		r = evict_for_insert(x, c, b, &place, &crowded);
 	if (likely(r != NULL)) {
 		store_words(r, k->word);
-		entry_publish(b, place, r, k->tail, k->hash, NULL, first);
+		entry_publish(b, place, r, k->tail, k->hash, NULL, word_row[first].add);
 		tally(&c->created);
 	}
 	latch_unlock(&b->latch);

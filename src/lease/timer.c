@@ -8,6 +8,7 @@ timers_init(struct timers *ts, struct env *env)
 	latch_init(&ts->latch);
 	ts->env = env;
 	ts->first = NULL;
+	ts->sleeps_until = SHIM_NEVER;
 	shim_init(&ts->news, 0u);
 }
 
@@ -91,7 +92,7 @@ timers_wake(struct timers *ts)
 void
 timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
 {
-	bool is_first;
+	bool is_early;
 
 	latch_lock(&ts->latch);
 	if (t->is_set)
@@ -100,9 +101,11 @@ timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
 	t->is_set = true;
 	t->child = t->next = t->prev = NULL;
 	ts->first = meld(ts->first, t);
-	is_first = ts->first == t;
+	is_early = due_ns < ts->sleeps_until; /* (J3) */
+	if (is_early)
+		ts->sleeps_until = due_ns;
 	latch_unlock(&ts->latch);
-	if (is_first)
+	if (is_early)
 		timers_wake(ts);
 }
 
@@ -132,6 +135,22 @@ next_due(struct timers *ts, uint64_t now, uint64_t *due_ns)
 		take_out(ts, t);
 	else
 		t = NULL;
+	ts->sleeps_until = t != NULL ? 0 : *due_ns; /* (J3) */
+	latch_unlock(&ts->latch);
+	return t;
+}
+
+struct timer *
+timers_take(struct timers *ts, void (*fire)(struct timer *t, uint64_t now), uint64_t now)
+{
+	struct timer *t;
+
+	latch_lock(&ts->latch);
+	t = ts->first;
+	if (t != NULL && t->due_ns <= now && t->fire == fire)
+		take_out(ts, t);
+	else
+		t = NULL;
 	latch_unlock(&ts->latch);
 	return t;
 }
@@ -147,5 +166,16 @@ timers_run(struct timers *ts)
 		t->fire(t, now);
 		now = env_boottime(ts->env);
 	}
+	return due_ns;
+}
+
+uint64_t
+timers_due(struct timers *ts)
+{
+	uint64_t due_ns;
+
+	latch_lock(&ts->latch);
+	due_ns = ts->first != NULL ? ts->first->due_ns : SHIM_NEVER;
+	latch_unlock(&ts->latch);
 	return due_ns;
 }

@@ -5,7 +5,9 @@
  * J1  a timer is in the heap exactly while `is_set`; both change under the latch.
  * J2  a timer is taken out before it is fired, and fired with nothing latched: so whoever unsets it and finds it
  *     not set must expect that it is being fired at that moment.  Its memory is type-stable, or pinned.
- * J3  whoever sets a timer that is due before all others wakes the one that sleeps until the first is due.
+ * J3  who serves sleeps until the first is due, at most; whoever sets one that is due before that wakes him.  He is not
+ *     woken for others: what he was to wait for may be gone by then, so he wakes up once too often, and not whenever
+ *     something is set.
  *
  * Source: pairing heaps, Fredman, Sedgewick, Sleator, Tarjan 1986.
  */
@@ -28,7 +30,8 @@ struct timers {
 	struct latch latch;
 	struct env *env;
 	struct timer *first;
-	a32 news; /* who sleeps, sleeps on it (J3) */
+	uint64_t sleeps_until; /* who serves, or will; 0: he looks again before he sleeps (J3) */
+	a32 news;              /* … he sleeps on it */
 };
 
 void timers_init(struct timers *ts, struct env *env);
@@ -41,6 +44,13 @@ bool timer_unset(struct timers *ts, struct timer *t);
 
 /* Fire all that are due.  Returns when the next one is; SHIM_NEVER: there is none. */
 uint64_t timers_run(struct timers *ts);
+
+/* The first, if it is due and fired by that, for the caller to do what it does (J2); else NULL. */
+struct timer *timers_take(struct timers *ts, void (*fire)(struct timer *t, uint64_t now),
+			  uint64_t now);
+
+/* When the first is due; SHIM_NEVER: there is none. */
+uint64_t timers_due(struct timers *ts);
 
 /* Wake who sleeps: something has changed. */
 void timers_wake(struct timers *ts);

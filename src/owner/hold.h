@@ -37,7 +37,7 @@
  * H12 `above` in the head of a hold is 0 if its name has no ancestors; or one more than the slot of the
  *     owner's hold on the nearest, of whose `above` the same is true, all the way up; or ABOVE_UNKNOWN.  It
  *     is written with a new hold that is in its word, as all above it are, and never changes: each has a count
- *     for what is below, so it is still there, and in its slot (H4, H6).
+ *     for what is below, so it is still there, and in its slot (H4, H6).  What becomes implied no longer knows it.
  *
  * More than eight holds are found through a table of slot numbers, keyed by the resource.
  */
@@ -45,6 +45,7 @@
 #define LK_OWNER_HOLD_H
 
 #include "base/env.h"
+#include "base/list.h"
 #include "base/rcu.h"
 #include "index/resource.h"
 
@@ -78,15 +79,30 @@ enum {
 enum { ABOVE_SHIFT = 17, ABOVE_BITS = 7, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 };
 #define HEAD_ABOVE_UNKNOWN ((uint64_t)ABOVE_UNKNOWN << ABOVE_SHIFT)
 
-/* In the flags of an extra: the time of the grant will be recorded, as one, or for many.  (V6) */
+/* In the flags of an extra: the grant is a child's, of the family that its owner heads (core/family.h). */
+#define EXTRA_MEMBER (UINT32_C(1) << 22)
+
+/* … the time of the grant will be recorded, as one, or for many.  (V6) */
 #define EXTRA_TIMED   (UINT32_C(1) << 28)
 #define EXTRA_SAMPLED (UINT32_C(1) << 29)
+
+/* Of a hold that others are implied by, or could be: see core/escalate.h. */
+#define EXTRA_PACED     (UINT32_C(1) << 24) /* `escalate_in` says when it is looked at again */
+#define EXTRA_BARRED    (UINT32_C(1) << 25) /* on_escalate said no */
+#define EXTRA_ESCALATED (UINT32_C(1) << 26) /* of one that is implied: not by a grant (ES6) */
+/* … the grant has units of a semaphore.  (core/semaphore.h) */
+#define EXTRA_UNITS (UINT32_C(1) << 23)
 
 /* … the grant has a lease; of a hold: some of what it counts is kept for what was lost (core/leases.h). */
 #define EXTRA_LEASED (UINT32_C(1) << 30)
 #define EXTRA_KEPT   (UINT32_C(1) << 31)
 
+/* … it was given back by its token, and is released when the call of its owner comes back (core/token.h). */
+#define EXTRA_LEFT (UINT32_C(1) << 27)
+
 struct lease;
+struct semaphore;
+struct lk_owner;
 
 /* What few grants have.  From a slab, so that a snapshot may be late (S1). */
 struct extra {
@@ -103,6 +119,14 @@ struct extra {
 	/* The second line is for what is rarer still. */
 	uint64_t fence_before; /* the hold's, when a call made it real (H10) */
 	struct lease *lease;   /* if it is EXTRA_LEASED */
+	uint32_t
+		escalate_in; /* if it is EXTRA_PACED: after so many further counts of what is below */
+	a32 units;           /* of the grant; 0: not EXTRA_UNITS */
+	a32 all_units;       /* of a hold: of all its grants */
+	uint32_t slot;       /* of the grant, if it is EXTRA_MEMBER */
+	struct semaphore *semaphore; /* of which the units are */
+	struct lk_owner *member;     /* if it is EXTRA_MEMBER, whose it is, … */
+	struct cds_list_head node;   /* … in the list of that child */
 } LK_ALIGNED;
 
 _Static_assert(offsetof(struct extra, fence_before) == LK_LINE, "what is common is one line");
@@ -371,10 +395,27 @@ grant_of(uint64_t head, uint32_t slot)
 	return head >> SLOT_BITS << SLOT_BITS | slot;
 }
 
+/* Units of a semaphore that a hold has, that is, or was a moment ago, as its head says.  (H3) */
+LK_HOT uint32_t
+hold_units(const struct hold *s, uint64_t head)
+{
+	const struct extra *e =
+		(head & HEAD_EXTRA) != 0 ? shim_load(&s->extra, SHIM_ACQUIRE) : NULL;
+
+	return e != NULL ? shim_load(&e->all_units, SHIM_ACQUIRE) : 0;
+}
+
 LK_HOT uint32_t
 reentry_hold(const struct hold *s)
 {
 	return (uint32_t)shim_load(&s->fence, SHIM_RELAXED);
+}
+
+/* The re-entry before it, or SLOT_NONE. */
+LK_HOT uint32_t
+reentry_older(const struct hold *s)
+{
+	return (uint32_t)((uintptr_t)shim_load(&s->resource, SHIM_RELAXED) >> 1);
 }
 
 #endif /* LK_OWNER_HOLD_H */

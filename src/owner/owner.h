@@ -58,10 +58,14 @@ struct undone {
 };
 
 /* OWNER_KEEPING: it is closed, but what it lost is kept from others for a while (core/leases.h). */
-enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD };
+/* OWNER_POOLED: taken from a pool, and to be given back there (core/pool.h). */
+enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD, OWNER_POOLED };
 
 /* In an owner's flags: each grant has a lease. */
 #define OWNER_LEASES (UINT32_C(1) << 31)
+
+/* … it has a threshold of its own (core/escalate.h). */
+#define OWNER_ESCALATES (UINT32_C(1) << 30)
 
 struct telling;
 
@@ -82,8 +86,9 @@ struct lk_owner {
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
-	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED) */
+	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED); OWNER_ESCALATES */
 	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
+	bool may_escalate; /* there may be too many locks below one of its holds (ES2) */
 	struct heat heat[HEAT_CELLS];
 
 	/* What it keeps for itself. */
@@ -141,6 +146,20 @@ struct lk_owner {
 	struct cds_list_head notices; /* … and what they were told */
 	bool wants_notices;
 
+	bool has_left; /* grants that were given back by their tokens: under the latch (core/token.h) */
+
+	/* Of a pool, under its latch.  (core/pool.h) */
+	aptr pool;               /* that it was taken from, or NULL */
+	struct lk_owner *pooled; /* the next that is idle */
+	uint64_t escalate_after; /* if it OWNER_ESCALATES */
+	/* In a family.  (core/family.h) */
+	aptr head;                 /* who has the holds of all of it; NULL: it is in none */
+	struct lk_owner *parent;   /* NULL: it is the head itself */
+	struct lk_owner *acts_for; /* of a head, under its latch: whose call has that; NULL: none */
+	struct cds_list_head
+		grants;      /* of a child, under the head's latch: the extras of its grants */
+	uint32_t n_children; /* … that are open */
+
 	/* Once in hundreds of grants. */
 	uint64_t block_end; /* where the block of stamps ends */
 	uint64_t sample_at; /* grants before the one to be timed; SHIM_NEVER: none is */
@@ -166,6 +185,12 @@ struct extra *owner_extra(struct lk_owner *w, struct slab *extras);
 void owner_extra_done(struct lk_owner *w, struct slab *extras, struct slab *tags, struct extra *e);
 
 void owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1]);
+
+LK_HOT bool
+owner_has_label(const struct lk_owner *w)
+{
+	return shim_load(&w->label[0], SHIM_RELAXED) != 0; /* its first byte is not 0 */
+}
 
 LK_HOT uint32_t
 owner_few(const struct lk_owner *w)

@@ -29,7 +29,8 @@ waits_for(const struct row *from, const struct row *to)
 	if (from->is.owner_id == to->is.owner_id || (to->is.flags & LK_IMPLIED) != 0 ||
 	    (row_waits(to) && to->is.position > from->is.position))
 		return false;
-	return (mode_conflicts(from->is.wanted) & MODE_BIT(theirs)) != 0;
+	return (mode_conflicts(from->is.wanted) & MODE_BIT(theirs)) != 0 ||
+	       (from->is.units != 0 && to->is.units != 0); /* of those who have some any may do */
 }
 
 /* In the order of names: `first` is called for each waiter, which may be NULL, and `edge` for each edge. */

@@ -105,6 +105,7 @@ write_object(void *arg, const struct lk_event *e)
 	json_some(o, "held_ns", e->held_ns);
 	json_some(o, "blockers", e->blockers);
 	json_some(o, "classes", e->n_classes);
+	json_some(o, "other_owner", e->other_owner);
 	out_text(o, "}");
 	return o->rc;
 }

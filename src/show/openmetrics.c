@@ -15,7 +15,7 @@ enum { LEAST_POWER = 6, GREATEST_POWER = 36 };
 
 struct page {
 	struct out o;
-	const struct lk_manager *m;
+	struct lk_manager *m;
 	const struct readings *r;
 };
 
@@ -114,6 +114,48 @@ gauges(struct page *p)
 	end_labels(p, false);
 	measure_seconds(&p->o, p->r->counts.uptime_ns);
 	out_text(&p->o, "\n");
+}
+
+struct failing {
+	uint64_t n[LK_BREAKER_HALF_OPEN + 1]; /* names, by state */
+	struct lk_breaker store;
+};
+
+static int
+count_failing(void *arg, const struct lk_breaker *row)
+{
+	struct failing *f = arg;
+
+	if (row->name == NULL)
+		f->store = *row;
+	else
+		f->n[row->state]++;
+	return 0;
+}
+
+/* Nothing, if there is no breaker. */
+static int
+breakers(struct page *p)
+{
+	struct failing f = { .n = { 0 } };
+	int rc = lk_breaker_each(p->m, count_failing, &f);
+
+	if (rc != 0 || f.store.size == 0)
+		return rc;
+	gauge(p, "breaker_state", NULL, "of the store: 1 closed, 2 open, 3 half-open",
+	      f.store.state);
+	gauge(p, "breaker_failures", NULL, "of the store, in a row", f.store.failures);
+	gauge(p, "breaker_names_failing", NULL, "names that failed when they were last asked for",
+	      f.n[LK_BREAKER_CLOSED]);
+	gauge(p, "breaker_names_open", NULL, "names that are not asked for, as they failed",
+	      f.n[LK_BREAKER_OPEN] + f.n[LK_BREAKER_HALF_OPEN]);
+	family(p, "breaker_openings", "counter", NULL);
+	out_text(&p->o, "times that the store failed too often\n");
+	plain_sample(p, "breaker_openings", "_total", f.store.opened);
+	family(p, "breaker_refusals", "counter", NULL);
+	out_text(&p->o, "calls that did not go to the store for that\n");
+	plain_sample(p, "breaker_refusals", "_total", f.store.refused);
+	return 0;
 }
 
 static void
@@ -298,8 +340,10 @@ lk_metrics(struct lk_manager *m, lk_write_fn *write, void *arg)
 	grants_by_mode(&p);
 	histograms(&p);
 	names(&p);
+	rc = breakers(&p);
 	out_text(&p.o, "# EOF\n");
-	rc = out_end(&p.o);
+	if (rc == 0)
+		rc = out_end(&p.o);
 	readings_free(m, r);
 	return rc;
 }

@@ -34,6 +34,13 @@ is_external(const struct lk_deadlock_member *m)
 	return (m->flags & LK_EXTERNAL) != 0;
 }
 
+/* Of another process its label says who it is. */
+static bool
+is_abroad(const struct lk_deadlock_member *m)
+{
+	return (m->flags & LK_ABROAD) != 0;
+}
+
 static bool
 is_victim(const struct lk_deadlock_member *m)
 {
@@ -55,6 +62,21 @@ next_of(const struct lk_deadlock *d, uint32_t i)
 /* ------------------------------------------------------------------------- text */
 
 static void
+say_member(struct out *o, const struct lk_deadlock_member *m)
+{
+	const struct said label = { .bytes = m->owner_label,
+				    .len = strlen(m->owner_label),
+				    .kept = strlen(m->owner_label) };
+
+	if (!is_abroad(m)) {
+		say_owner(o, m->owner_id, m->owner_label);
+		return;
+	}
+	out_text(o, "abroad ");
+	say_name(o, &label);
+}
+
+static void
 say_next(struct out *o, const struct lk_deadlock *d, uint32_t i)
 {
 	const uint32_t next = next_of(d, i);
@@ -62,7 +84,7 @@ say_next(struct out *o, const struct lk_deadlock *d, uint32_t i)
 	if (next == d->kept)
 		out_text(o, "another owner");
 	else
-		say_owner(o, d->member[next].owner_id, d->member[next].owner_label);
+		say_member(o, &d->member[next]);
 }
 
 static void
@@ -91,7 +113,7 @@ member_text(struct out *o, const struct lk_deadlock *d, uint32_t i)
 	const struct said tag = tag_of(m);
 
 	out_text(o, "  ");
-	say_owner(o, m->owner_id, m->owner_label);
+	say_member(o, m);
 	wait_text(o, d, i);
 	say_age(o, m->waited_ns);
 	if (m->held != LK_NL)
@@ -135,6 +157,7 @@ member_json(struct out *o, const struct lk_deadlock *d, uint32_t i)
 	out_format(o, ",\"priority\":%" PRId32, m->priority);
 	say_json_bool(o, "victim", is_victim(m));
 	say_json_bool(o, "external", is_external(m));
+	say_json_bool(o, "abroad", is_abroad(m));
 	say_json_mode(o, "held", m->held);
 	say_json_mode(o, "wanted", m->wanted);
 	say_json_mode(o, "blocked", m->blocked);
@@ -165,8 +188,11 @@ member_dot(struct out *o, const struct lk_deadlock *d, uint32_t i)
 {
 	const struct lk_deadlock_member *m = &d->member[i];
 
-	out_format(o, "\t\td%" PRIu64 "_%" PRIu32 " [label=\"owner %" PRIu64, d->number, i,
-		   m->owner_id);
+	out_format(o, "\t\td%" PRIu64 "_%" PRIu32 " [label=\"", d->number, i);
+	if (is_abroad(m))
+		out_text(o, "abroad");
+	else
+		out_format(o, "owner %" PRIu64, m->owner_id);
 	if (m->owner_label[0] != '\0')
 		out_text(o, "\\n");
 	say_dot(o, m->owner_label, strlen(m->owner_label));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who would be in the way of a request on a name: on each ancestor, then on the name itself. */
 #include "core/blockers.h"
+#include "core/semaphore.h"
 #include "index/path.h"
 #include "show/blame.h"
 
@@ -31,7 +32,7 @@ pin_deepest(struct index *x, const struct name *n, uint32_t *len)
 
 /* From the root down, as a request would meet them. */
 static void
-look(struct found *f, const struct name *n, lk_mode mode)
+look(struct found *f, const struct name *n, lk_mode mode, uint32_t units)
 {
 	uint32_t len;
 	struct lk_resource *deepest = pin_deepest(&f->m->index, n, &len);
@@ -44,6 +45,8 @@ look(struct found *f, const struct name *n, lk_mode mode)
 		what.r = resource_climb(deepest, left - 1);
 		what.above = left > 1 || len < n->len;
 		what.want = what.above ? mode_intent(mode) : mode;
+		what.takes_units = !what.above && units != 0;
+		what.lacks_units = what.takes_units && semaphore_lacks(f->m, what.r, units);
 		blockers_add_holders(&f->list, &what);
 		blockers_add_ahead(&f->list, &what);
 	}
@@ -72,13 +75,13 @@ grow(struct found *f)
 
 /* As long as there are more by the time that there is room for them: look again. */
 static int
-find(struct found *f, struct lk_manager *m, const struct name *n, lk_mode mode)
+find(struct found *f, struct lk_manager *m, const struct name *n, lk_mode mode, uint32_t units)
 {
 	f->m = m;
 	f->list.at = f->few;
 	f->list.room = FEW;
 	for (;;) {
-		look(f, n, mode);
+		look(f, n, mode, units);
 		if (f->list.n <= f->list.room)
 			return 0;
 		if (!grow(f))
@@ -96,11 +99,11 @@ check(struct lk_manager *m, const void *name, lk_mode mode)
 }
 
 static int
-why(struct lk_manager *m, const struct name *n, lk_mode mode,
+why(struct lk_manager *m, const struct name *n, lk_mode mode, uint32_t units,
     int (*fn)(void *arg, const struct lk_blocker *b), void *arg)
 {
 	struct found f;
-	int rc = find(&f, m, n, mode);
+	int rc = find(&f, m, n, mode, units);
 
 	for (uint32_t i = 0; rc == 0 && i < f.list.n; i++)
 		rc = fn(arg, &f.list.at[i]);
@@ -108,9 +111,9 @@ why(struct lk_manager *m, const struct name *n, lk_mode mode,
 	return rc;
 }
 
-int
-lk_why(struct lk_manager *m, const void *name, size_t len, lk_mode mode,
-       int (*fn)(void *arg, const struct lk_blocker *b), void *arg)
+static int
+why_named(struct lk_manager *m, const void *name, size_t len, lk_mode mode, uint32_t units,
+	  int (*fn)(void *arg, const struct lk_blocker *b), void *arg)
 {
 	struct name n;
 	int rc = check(m, name, mode);
@@ -121,7 +124,21 @@ lk_why(struct lk_manager *m, const void *name, size_t len, lk_mode mode,
 		return LK_E_INVAL;
 	if (!name_set(&n, name, len, 0, m->index.seed))
 		return LK_E_NAME;
-	return why(m, &n, mode, fn, arg);
+	return why(m, &n, mode, units, fn, arg);
+}
+
+int
+lk_why(struct lk_manager *m, const void *name, size_t len, lk_mode mode,
+       int (*fn)(void *arg, const struct lk_blocker *b), void *arg)
+{
+	return why_named(m, name, len, mode, 0, fn, arg);
+}
+
+int
+lk_why_units(struct lk_manager *m, const void *name, size_t len, uint32_t units,
+	     int (*fn)(void *arg, const struct lk_blocker *b), void *arg)
+{
+	return units != 0 ? why_named(m, name, len, LK_IX, units, fn, arg) : LK_E_INVAL;
 }
 
 int
@@ -136,7 +153,7 @@ lk_why_id(struct lk_manager *m, uint64_t id, lk_mode mode,
 	if (fn == NULL)
 		return LK_E_INVAL;
 	name_set_id(&n, &id, m->index.seed);
-	return why(m, &n, mode, fn, arg);
+	return why(m, &n, mode, 0, fn, arg);
 }
 
 static int
@@ -146,7 +163,7 @@ why_text(struct lk_manager *m, const struct name *n, lk_mode mode, enum lk_forma
 	const struct said name = { n->bytes, n->len, n->len, (n->tail & NAME_ID) != 0 };
 	struct found f;
 	struct out o;
-	int rc = find(&f, m, n, mode);
+	int rc = find(&f, m, n, mode, 0);
 
 	if (rc == 0) {
 		out_begin(&o, write, arg);

@@ -2,6 +2,7 @@
 /* Waiting for several names at once, and holding none of them meanwhile.  (K1-K6) */
 #include "wait/composite.h"
 #include "wait/inside.h"
+#include "wait/units.h"
 
 enum { RIPE_MAX = 8 };
 
@@ -28,6 +29,7 @@ composite_create(struct lot *l, struct party *party, uint32_t room)
 	shim_init(&c->holds_back, 0u);
 	shim_init(&c->duty, 0u);
 	c->party = party;
+	c->is_shared = l->is_shared;
 	c->room = room;
 	c->bucket = (struct lot_bucket **)(void *)&c->part[room];
 	return c;
@@ -205,7 +207,7 @@ blocked_before(struct lot_bucket *b, const struct waiter *q)
 		const struct waiter *other = container_of(node, struct waiter, node);
 
 		if (other->r == q->r && waiter_holds_back(other))
-			blocked |= mode_conflicts(other->want);
+			blocked |= waiter_keeps_back(other);
 	}
 	return blocked;
 }
@@ -216,7 +218,8 @@ part_fits(const struct lot *l, const struct waiter *q, mode_set blocked)
 {
 	const uint64_t w = shim_load(&q->r->word, SHIM_ACQUIRE);
 
-	return (blocked & MODE_BIT(q->want)) == 0 && others_admit(plan_others(l, q, w), q->want);
+	return (blocked & waiter_asks(q)) == 0 && others_admit(plan_others(l, q, w), q->want) &&
+	       units_fit(q, 0);
 }
 
 static bool
@@ -250,6 +253,7 @@ take_all(struct composite *c, struct plan *plan)
 		while (!shim_cas(&q->r->word, &w, word_change(w, waiter_in_word(q), q->want),
 				 SHIM_ACQ_REL))
 			;
+		units_take(q);
 		plan_unseat(plan, q);
 	}
 }
@@ -278,7 +282,7 @@ finish(struct lot *l, struct composite *c, enum waiter_state state, struct plan 
 	struct composite *next = age_leave(l, c);
 
 	for (uint32_t i = 0; i < c->n_parts; i++) {
-		line_dequeue(lot_bucket_of(l, c->part[i].r), &c->part[i]);
+		line_dequeue(l, lot_bucket_of(l, c->part[i].r), &c->part[i]);
 		shim_store(&c->part[i].state, (uint32_t)state, SHIM_RELAXED);
 	}
 	plan_all(l, c, plan);
@@ -336,13 +340,40 @@ enqueue_all(struct lot *l, struct composite *c, struct plan *plan)
 	}
 }
 
+/* LINE_GRANTED: all units are there to be judged; else what is to be said. */
+static enum line_outcome
+find_units(struct lot *l, struct composite *c)
+{
+	enum line_outcome all = LINE_GRANTED;
+
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		struct waiter *q = &c->part[i];
+		enum line_outcome outcome = units_find(l, lot_bucket_of(l, q->r), q);
+
+		if (all == LINE_GRANTED)
+			all = outcome;
+	}
+	return all;
+}
+
+static void
+forget_units(struct lot *l, struct composite *c)
+{
+	for (uint32_t i = 0; i < c->n_parts; i++)
+		units_forget(l, &c->part[i]);
+}
+
 static enum line_outcome
 join_locked(struct lot *l, struct composite *c, struct plan *plan)
 {
-	enum line_outcome outcome;
+	enum line_outcome outcome = find_units(l, c);
 
 	if (shim_load(l->gate, SHIM_ACQUIRE) != 0)
-		return LINE_SHUT;
+		outcome = LINE_SHUT;
+	if (outcome != LINE_GRANTED) {
+		forget_units(l, c);
+		return outcome;
+	}
 	close_for_join(l, c);
 	outcome = judge_all(l, c);
 	if (outcome == LINE_GRANTED) {
@@ -352,6 +383,8 @@ join_locked(struct lot *l, struct composite *c, struct plan *plan)
 		age_join(l, c);
 		enqueue_all(l, c, plan);
 		party_turns(c->party);
+	} else {
+		forget_units(l, c);
 	}
 	plan_all(l, c, plan); /* opens the lines again that need not be closed */
 	return outcome;
@@ -429,6 +462,61 @@ composite_close(struct lot *l, struct composite *c)
 		park_wake(l->env, &c->party->parker);
 }
 
+/* An order of names that all processes have. */
+static bool
+is_earlier(const struct lk_resource *a, const struct lk_resource *b)
+{
+	size_t a_len, b_len;
+	bool a_is_id, b_is_id;
+	const void *a_name = resource_name(a, &a_len, &a_is_id);
+	const void *b_name = resource_name(b, &b_len, &b_is_id);
+	const int x = memcmp(a_name, b_name, a_len < b_len ? a_len : b_len);
+
+	if (a_is_id != b_is_id)
+		return b_is_id;
+	return x < 0 || (x == 0 && a_len < b_len);
+}
+
+bool
+composite_lacks_earlier(const struct waiter *q)
+{
+	const struct composite *c = q->together;
+
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		const struct waiter *p = &c->part[i];
+		const uint64_t w = shim_load(&p->r->word, SHIM_ACQUIRE);
+
+		if (is_earlier(p->r, q->r) &&
+		    (shim_load(&p->fits, SHIM_RELAXED) == 0 || (w & WORD_FREEZE) != 0 ||
+		     !word_admits(w, p->held, p->want)))
+			return true;
+	}
+	return false;
+}
+
+void
+composite_refuse(struct lot *l, struct composite *c, enum waiter_state state)
+{
+	if (end(l, c, state, NULL, 0))
+		park_wake(l->env, &c->party->parker);
+}
+
+/* Is there a line in which it keeps back others since it has more of the names, and that is open yet?  (AB6) */
+static bool
+keeps_more(const struct composite *c)
+{
+	if (!c->is_shared || composite_state(c) != WAITER_WAITING)
+		return false;
+	for (uint32_t i = 0; i < c->n_parts; i++) {
+		const struct waiter *q = &c->part[i];
+
+		if (waiter_holds_back(q) &&
+		    (shim_load(&q->r->word, SHIM_RELAXED) & WORD_CLOSED) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A part of it fits: grant it, if they all do. */
 static void
 try_all(struct lot *l, struct composite *c, const struct line_tally *t)
@@ -450,6 +538,9 @@ try_all(struct lot *l, struct composite *c, const struct line_tally *t)
 		} else {
 			plan_all(l, c, &plan);
 		}
+	} else if (keeps_more(c)) {
+		closed = true;
+		plan_all(l, c, &plan);
 	}
 	unlock_all(c);
 	if (!closed)
@@ -491,7 +582,7 @@ gather(const struct lot *l, const struct lk_resource *r, uint64_t after,
 			n += n < RIPE_MAX;
 		}
 		if (waiter_holds_back(q))
-			blocked |= mode_conflicts(q->want);
+			blocked |= waiter_keeps_back(q);
 	}
 	for (unsigned i = 0; i < n; i++)
 		composite_pin(ripe[i]);

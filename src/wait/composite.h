@@ -40,6 +40,7 @@ struct composite {
 	a32 duty;                  /* (K2) */
 	struct party *party;
 	uint64_t since_ns;
+	bool is_shared; /* other processes have names too (AB6) */
 	uint32_t room;
 	uint32_t n_parts;
 	uint32_t n_buckets;
@@ -76,6 +77,9 @@ bool composite_expel(struct lot *l, struct composite *c, struct sighting who, ui
 /* The same with WAITER_CLOSED, if it waits at all. */
 void composite_close(struct lot *l, struct composite *c);
 
+/* … and with WAITER_REFUSED (AB5), or WAITER_LOST (AB4). */
+void composite_refuse(struct lot *l, struct composite *c, enum waiter_state state);
+
 /*
  * Its party's thread, once it has waited for long enough: hold back others if it is the oldest (K4).  False:
  * it is not.
@@ -109,12 +113,19 @@ composite_pin_of(const struct waiter *q)
 	return q->together;
 }
 
+/*
+ * Under the latch: does something else that the composite of `q` needs, and whose name comes earlier, not fit at this
+ * moment?  (AB6)
+ */
+bool composite_lacks_earlier(const struct waiter *q);
+
 /* Under the latch: does `q` keep back those behind it, and newcomers?  (K4) */
 LK_HOT bool
 waiter_holds_back(const struct waiter *q)
 {
 	return likely(q->together == NULL) ||
-	       shim_load(&q->together->holds_back, SHIM_RELAXED) != 0;
+	       (shim_load(&q->together->holds_back, SHIM_RELAXED) != 0 &&
+		(!q->together->is_shared || !composite_lacks_earlier(q)));
 }
 
 /* Is it a conversion for whose sake its line is closed? */

@@ -22,7 +22,7 @@ uint64_t line_close_slots(const struct lot *l, const struct waiter *q);
 
 /* Into the list and out of it; the turn of the party is the caller's (Y1). */
 void line_enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before);
-void line_dequeue(struct lot_bucket *b, struct waiter *q);
+void line_dequeue(struct lot *l, struct lot_bucket *b, struct waiter *q);
 
 /* Those who came before `q` and go ahead of it all the same (Q7); true: the line is to be planned. */
 bool line_let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan);
@@ -30,5 +30,9 @@ bool line_let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan);
 /* Make the plan for the line of `r` the word, on top of a change of the caller's own hold. */
 void line_replan(struct lot *l, struct lot_bucket *b, struct lk_resource *r, lk_mode from,
 		 lk_mode to, struct plan *plan);
+
+/* Who waits for `r` is planned for, or woken to look. */
+void line_pass_on_locked(struct lot *l, struct lot_bucket *b, struct lk_resource *r,
+			 struct plan *plan);
 
 #endif /* LK_WAIT_INSIDE_H */

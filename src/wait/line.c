@@ -4,6 +4,7 @@
 #include "wait/line.h"
 #include "wait/composite.h"
 #include "wait/inside.h"
+#include "wait/units.h"
 #include "wait/watch.h"
 
 bool
@@ -18,6 +19,7 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 	l->strict = strict;
 	l->gate = gate;
 	l->spread = NULL;
+	l->semaphores = NULL;
 	latch_init(&l->age);
 	CDS_INIT_LIST_HEAD(&l->composites);
 	CDS_INIT_LIST_HEAD(&l->unused);
@@ -29,6 +31,7 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 		latch_init(&l->bucket[i].latch);
 		CDS_INIT_LIST_HEAD(&l->bucket[i].waiters);
 		CDS_INIT_LIST_HEAD(&l->bucket[i].watchers);
+		CDS_INIT_LIST_HEAD(&l->bucket[i].semaphores);
 	}
 	return true;
 }
@@ -82,7 +85,7 @@ static bool
 may_pass(const struct waiter *q, const struct waiter *other)
 {
 	return q->priority > other->priority && RD(other->passed) < PASSED_BY_PRIORITY &&
-	       (mode_conflicts(q->want) & MODE_BIT(other->held)) == 0;
+	       !waiter_must_wait(q, other->held, other->units.has);
 }
 
 /* The node that `q` stands before by its priority; then by arrival.  (Q7) */
@@ -114,10 +117,10 @@ line_place(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 
 		if (other->r != q->r)
 			continue;
-		if ((mode_conflicts(other->want) & MODE_BIT(q->held)) != 0)
+		if (waiter_must_wait(other, q->held, q->units.has))
 			return node;
 		if (waiter_holds_back(other))
-			*ahead |= mode_conflicts(other->want);
+			*ahead |= waiter_keeps_back(other);
 	}
 	return place;
 }
@@ -135,22 +138,22 @@ note_passed(struct lot_bucket *b, const struct waiter *q, const struct cds_list_
 
 /*
  * Does a waiting conversion wait for us, while we would wait for it?  Then neither can ever be
- * granted, and the one that comes second learns it at once.
+ * granted, and the one that comes second learns it at once.  Of what waits abroad the store says that.
  */
 static bool
 conversion_deadlock(struct lot_bucket *b, const struct waiter *q)
 {
 	struct cds_list_head *node;
 
-	if (q->held == LK_NL)
+	if (q->held == LK_NL || q->is_abroad)
 		return false;
 	cds_list_for_each(node, &b->waiters)
 	{
 		const struct waiter *p = entry(node);
 
-		if (p->r == q->r && p->held != LK_NL &&
-		    (mode_conflicts(q->want) & MODE_BIT(p->held)) != 0 &&
-		    (mode_conflicts(p->want) & MODE_BIT(q->held)) != 0)
+		if (p->r == q->r && p->held != LK_NL && !p->is_abroad &&
+		    waiter_must_wait(q, p->held, p->units.has) &&
+		    waiter_must_wait(p, q->held, q->units.has))
 			return true;
 	}
 	return false;
@@ -161,10 +164,9 @@ enum line_outcome
 line_judge(const struct lot *l, struct lot_bucket *b, const struct waiter *q, uint64_t w,
 	   mode_set ahead)
 {
-	const bool in_turn = (w & WORD_CLOSED) == 0 || (ahead & MODE_BIT(q->want)) == 0;
 	const struct others others = plan_others(l, q, w);
 
-	if (in_turn && others_admit(others, q->want))
+	if (waiter_in_turn(q, w, ahead) && others_admit(others, q->want) && units_fit(q, 0))
 		return LINE_GRANTED;
 	if (others_at_limit(others, q->want))
 		return LINE_LIMIT;
@@ -177,12 +179,18 @@ take_now(struct lot *l, struct lot_bucket *b, struct waiter *q, uint64_t w, stru
 {
 	const uint64_t after = word_change(w, waiter_in_word(q), q->want);
 
+	bool taken;
+
+	units_take(q); /* the plan counts them (SU2) */
 	if ((w & WORD_SPREAD) == 0 && mode_covers(q->want, q->held))
-		return shim_cas(&q->r->word, &w, after, SHIM_ACQ_REL);
-	if (!plan_try(plan, l, b, q->r, w, after))
-		return false;
-	plan_unseat(plan, q);
-	return true;
+		taken = shim_cas(&q->r->word, &w, after, SHIM_ACQ_REL);
+	else
+		taken = plan_try(plan, l, b, q->r, w, after);
+	if (taken)
+		plan_unseat(plan, q);
+	else
+		units_untake(q);
+	return taken;
 }
 
 /*
@@ -214,18 +222,21 @@ line_enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *befor
 {
 	shim_init(&q->state, (uint32_t)WAITER_WAITING);
 	shim_init(&q->disturbed, 0u);
+	shim_init(&q->fits, 0u);
 	WR(q->passed, 0);
 	cds_list_add_tail(&q->node, before);
 	if (q->held == LK_NL)
 		note_passed(b, q, NULL);
 	WR(b->conversions, RD(b->conversions) + waiter_converts(q));
+	units_wait(q);
 }
 
 void
-line_dequeue(struct lot_bucket *b, struct waiter *q)
+line_dequeue(struct lot *l, struct lot_bucket *b, struct waiter *q)
 {
 	cds_list_del(&q->node);
 	WR(b->conversions, RD(b->conversions) - waiter_converts(q));
+	units_leave(l, q);
 }
 
 /*
@@ -257,7 +268,7 @@ line_let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan)
 		struct waiter *p = entry(node);
 
 		node = node->next;
-		if (p->r != q->r || (mode_conflicts(q->want) & MODE_BIT(p->held)) == 0)
+		if (p->r != q->r || !waiter_must_wait(q, p->held, p->units.has))
 			continue;
 		cds_list_del(&p->node);
 		cds_list_add_tail(&p->node, &q->node);
@@ -275,20 +286,24 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 {
 	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	enum line_outcome outcome;
+	enum line_outcome found;
 	struct plan plan = PLAN_INIT;
 
 	if (patient)
 		latch_lock(&b->latch);
 	else if (!latch_lock_awake(&b->latch))
-		return LINE_BUSY;
+		return units_not_asked(l, q);
+	found = units_find(l, b, q);
 	for (;;) {
 		mode_set ahead;
 		struct cds_list_head *before = line_place(b, q, &ahead);
 		uint64_t w = line_close_slots(l, q);
 		uint64_t flags = WORD_WAITERS;
 
-		outcome = shim_load(l->gate, SHIM_ACQUIRE) != 0 ? LINE_SHUT
-								: line_judge(l, b, q, w, ahead);
+		if (shim_load(l->gate, SHIM_ACQUIRE) != 0)
+			outcome = LINE_SHUT;
+		else
+			outcome = found == LINE_GRANTED ? line_judge(l, b, q, w, ahead) : found;
 		if (outcome == LINE_JOINED && !patient)
 			outcome = LINE_BUSY;
 		if (outcome == LINE_GRANTED && !take_now(l, b, q, w, &plan))
@@ -310,6 +325,36 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 		*head = head_of(b, q->r) == q;
 		break;
 	}
+	if (outcome != LINE_JOINED && outcome != LINE_GRANTED)
+		units_forget(l, q);
+	latch_unlock(&b->latch);
+	plan_finish(&plan, l, b, q->r, t);
+	return outcome;
+}
+
+enum line_outcome
+line_claim(struct lot *l, struct waiter *q, const struct line_tally *t)
+{
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
+	struct plan plan = PLAN_INIT;
+	enum line_outcome outcome;
+	bool done;
+
+	latch_lock(&b->latch);
+	do {
+		const uint64_t w = line_close_slots(l, q);
+		const struct others others = plan_others(l, q, w);
+
+		outcome = LINE_BUSY;
+		if (others_admit(others, q->want))
+			outcome = LINE_GRANTED; /* (Q11) */
+		else if (others_at_limit(others, q->want))
+			outcome = LINE_LIMIT;
+		if (outcome == LINE_GRANTED)
+			done = take_now(l, b, q, w, &plan);
+		else
+			done = (w & WORD_SPREAD) == 0 || plan_try(&plan, l, b, q->r, w, w);
+	} while (!done);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, q->r, t);
 	return outcome;
@@ -381,8 +426,8 @@ wake_head(struct lot_bucket *b, struct lk_resource *r, uint64_t w, struct plan *
 }
 
 /* Under the latch: who waits for `r` is planned for, or woken to look. */
-static void
-pass_on_locked(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct plan *plan)
+void
+line_pass_on_locked(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct plan *plan)
 {
 	bool done;
 
@@ -405,7 +450,7 @@ line_pass_on(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 	struct plan plan = PLAN_INIT;
 
 	latch_lock(&b->latch);
-	pass_on_locked(l, b, r, &plan);
+	line_pass_on_locked(l, b, r, &plan);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, t);
 }
@@ -421,7 +466,7 @@ line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct line
 	latch_lock(&b->latch);
 	last = RD(b->last_watcher);
 	more = watch_stir(b, r, last, &plan); /* (CW3) */
-	pass_on_locked(l, b, r, &plan);
+	line_pass_on_locked(l, b, r, &plan);
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, r, t);
 	while (more) {
@@ -494,7 +539,7 @@ line_leave(struct lot *l, struct waiter *q, enum waiter_state state, const struc
 	latch_lock(&b->latch);
 	waiting = waiter_state(q) == WAITER_WAITING; /* (Q1) */
 	if (waiting) {
-		line_dequeue(b, q);
+		line_dequeue(l, b, q);
 		party_turns(q->party);
 		shim_store(&q->state, (uint32_t)state, SHIM_RELAXED);
 		line_replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q5) */
@@ -513,7 +558,7 @@ close_line(struct lot *l, struct lot_bucket *b, struct lk_resource *r, struct pl
 	while (!plan_full(plan) && (q = head_of(b, r)) != NULL) {
 		struct parker *p = &q->party->parker;
 
-		line_dequeue(b, q);
+		line_dequeue(l, b, q);
 		party_turns(q->party);
 		shim_store(&q->state, (uint32_t)WAITER_CLOSED, SHIM_RELEASE); /* (Q2) */
 		plan_add_wake(plan, p);
@@ -719,7 +764,7 @@ line_expel(struct lot *l, struct lk_resource *r, struct sighting who, uint64_t v
 	if (q != NULL)
 		c = composite_pin_of(q);
 	if (q != NULL && c == NULL) {
-		line_dequeue(b, q);
+		line_dequeue(l, b, q);
 		party_turns(q->party);
 		WR(who.party->verdict, verdict);
 		shim_store(&q->state, (uint32_t)WAITER_DEADLOCK, SHIM_RELEASE); /* (Q1, Q2) */

@@ -37,6 +37,9 @@
  *     waits any more, or the entry is another name's.  It then plans, or wakes, what it finds, which is
  *     never wrong: plans are made of the word and the line alone (S1, Q8).
  *
+ * Q11 a claim goes past all who wait, as they wait for its owner anyway: he holds an ancestor in a mode that keeps
+ *     from `r` whoever could be in the way there.  Nobody is in the way of it but who tries in vain (R3, C1).
+ *
  * The caller keeps `r` from being retired, but for Q10: by its hold, by a pin, or by its waiter in the
  * line.
  */
@@ -56,6 +59,10 @@ enum waiter_state {
 	WAITER_CANCELED,
 	WAITER_DEADLOCK,
 	WAITER_CLOSED,
+	WAITER_REFUSED,    /* a conversion, and what it holds is in the way of one abroad (AB5) */
+	WAITER_LOST,       /* a conversion, and what it holds was lost (AB4) */
+	WAITER_MOVED,      /* the locks are in another store now */
+	WAITER_MISFIT,     /* others say another number of permits (units.h) */
 	WAITER_INTERRUPTED /* its request begins anew */
 };
 
@@ -73,6 +80,16 @@ struct waiter_face {
 	size_t tag_len;
 };
 
+struct semaphore;
+
+/* What it takes of a counting semaphore.  (units.h) */
+struct units {
+	uint32_t n;           /* 0: nothing */
+	uint32_t permits;     /* how many there are, as it says */
+	uint32_t has;         /* what its owner has there, also of a request that takes none */
+	struct semaphore *of; /* when it comes: one that may be used; then the one of its name */
+};
+
 /* A request in a line.  Lives in the frame of the thread that waits. */
 struct waiter {
 	struct cds_list_head node;
@@ -80,14 +97,17 @@ struct waiter {
 	struct party *party;
 	a32 state;     /* enum waiter_state */
 	a32 disturbed; /* it was moved, so it may be in a ring that nobody has looked for */
+	a32 fits; /* of a part: when its line was planned last it would have been granted (AB6) */
 	lk_mode held;
 	lk_mode want;
 	int32_t priority;
 	struct composite
 		*together; /* of which it is a part (composite.h); NULL: it waits for `r` alone */
+	struct units units;
 	a64 *seat;         /* where `held` is counted; NULL: in the word (C5) */
 	uint64_t since_ns; /* when it joined */
 	uint32_t passed;   /* under the latch: how often others went past it */
+	bool is_abroad;    /* it stands for other processes (abroad.h) */
 	bool overdue;      /* under the latch: as the head it has waited long enough */
 	bool chosen;       /* under the latch: by the plan being made */
 	struct waiter_face face;
@@ -97,8 +117,9 @@ struct lot_bucket {
 	struct latch latch;
 	uint32_t conversions; /* waiting here */
 	struct cds_list_head waiters;
-	struct cds_list_head watchers; /* watch.h */
-	uint64_t last_watcher;         /* its number */
+	struct cds_list_head watchers;   /* watch.h */
+	uint64_t last_watcher;           /* its number */
+	struct cds_list_head semaphores; /* units.h */
 } LK_ALIGNED;
 
 /* Counters of whoever calls. */
@@ -113,15 +134,25 @@ struct lot {
 	struct lot_bucket *bucket;
 	uint32_t mask;
 	bool strict;
+	bool is_shared;                  /* with other processes (abroad.h) */
 	const a32 *gate;                 /* not 0: nobody joins any more */
 	struct spread *spread;           /* NULL: nothing is ever spread */
+	struct slab *semaphores;         /* NULL: nobody asks for units */
 	struct latch age;                /* of what follows; taken last, below buckets */
 	struct cds_list_head composites; /* that wait, the oldest first */
 	struct cds_list_head unused;     /* composites whose memory may go (K6) */
 	uint64_t last_number;            /* of a composite */
 };
 
-enum line_outcome { LINE_GRANTED, LINE_JOINED, LINE_BUSY, LINE_LIMIT, LINE_DEADLOCK, LINE_SHUT };
+enum line_outcome {
+	LINE_GRANTED,
+	LINE_JOINED,
+	LINE_BUSY,
+	LINE_LIMIT,
+	LINE_PERMITS,
+	LINE_DEADLOCK,
+	LINE_SHUT
+};
 
 bool lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a32 *gate);
 void lot_fini(struct lot *l);
@@ -132,6 +163,12 @@ void lot_fini(struct lot *l);
  */
 enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool *head,
 			    const struct line_tally *t);
+
+/*
+ * The same past all who wait, for an owner whose hold on an ancestor keeps others out.  LINE_GRANTED, LINE_LIMIT; or
+ * LINE_BUSY: somebody tries in vain at this moment.  (Q11)
+ */
+enum line_outcome line_claim(struct lot *l, struct waiter *q, const struct line_tally *t);
 
 /* Would line_join() grant?  LINE_JOINED: it would have to wait. */
 enum line_outcome line_probe(struct lot *l, const struct waiter *q);

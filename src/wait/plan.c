@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Deciding who is next, and telling them. */
 #include "wait/plan.h"
-#include "wait/composite.h"
+#include "wait/units.h"
 #include "wait/watch.h"
 
 static struct waiter *
@@ -80,6 +80,7 @@ note_fold(const struct lot *l, const struct lk_resource *r)
 
 struct choice {
 	uint64_t word;
+	uint64_t units; /* that it takes */
 	unsigned n;
 	bool more;
 	bool ripe;
@@ -95,7 +96,7 @@ leave_in_line(struct left *left, const struct waiter *q, mode_set *blocked)
 	if (!waiter_holds_back(q))
 		return;
 	left->held_back |= q->together != NULL;
-	*blocked |= mode_conflicts(q->want);
+	*blocked |= waiter_keeps_back(q);
 }
 
 /* Choose whom to grant, from the head to the end.  (Q8)  Marks the waiters, changes nothing else. */
@@ -117,19 +118,22 @@ choose(struct lot *l, struct lot_bucket *b, const struct lk_resource *r, uint64_
 
 		if (q->r != r)
 			continue;
-		fits = (blocked & MODE_BIT(q->want)) == 0 &&
-		       others_admit(plan_others(l, q, c.word), q->want);
+		fits = (blocked & waiter_asks(q)) == 0 &&
+		       others_admit(plan_others(l, q, c.word), q->want) && units_fit(q, c.units);
 		WR(q->chosen, fits && q->together == NULL && c.n < room);
 		c.ripe |= fits && q->together != NULL; /* (K2) */
+		if (q->together != NULL)
+			shim_store(&q->fits, (uint32_t)fits, SHIM_RELAXED);
 		c.more |= fits && q->together == NULL && !RD(q->chosen);
 		if (RD(q->chosen)) {
 			c.word = word_change(c.word, waiter_in_word(q), q->want);
+			c.units += q->units.n;
 			conversions -= waiter_converts(q);
 			c.n++;
 			continue;
 		}
 		leave_in_line(&left, q, &blocked);
-		if (blocked == MODE_ALL)
+		if ((blocked & MODE_ALL) == MODE_ALL)
 			break; /* nobody further back can be granted */
 	}
 	c.word |= flags_of(l, &left, conversions, c.word);
@@ -156,6 +160,7 @@ grant_chosen(struct plan *p, struct lot_bucket *b, const struct lk_resource *r, 
 		cds_list_del(node);
 		party_turns(q->party);
 		plan_unseat(p, q);
+		units_granted(q);
 		shim_store(&q->state, (uint32_t)WAITER_GRANTED, SHIM_RELEASE);
 	}
 }

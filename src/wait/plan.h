@@ -50,7 +50,7 @@ LK_HOT bool
 others_admit(struct others o, lk_mode want)
 {
 	return ((o.word | o.slots) & word_row[want].conflict) == 0 &&
-	       (o.word & word_row[want].guard) == 0;
+	       (o.word & (word_row[want].guard | WORD_FREEZE)) == 0;
 }
 
 /* Is it only the limit that stands in the way? */

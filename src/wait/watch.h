@@ -13,6 +13,7 @@
  *     each other for ever.
  * CW5  others touch a watcher only in its list, under the latch of its bucket.  watch_leave() takes all these
  *     latches once more, so after it the memory is its thread's alone.
+ * CW6  with other processes (abroad.h), whose writers nobody here sees leave, a request asks again from time to time.
  */
 #ifndef LK_WAIT_WATCH_H
 #define LK_WAIT_WATCH_H

@@ -12,7 +12,7 @@
  *   AWAKE    a waiter was woken and is on its way; it will look at the line
  *   WAITERS  the line is not empty, or somebody watches for writers to leave
  *   SPREAD   shared holds are counted beside the word too; FAMILY says which modes (spread.h)
- *   FREEZE   not used yet; it keeps everybody off the fast path
+ *   FREEZE   of a manager with a store: other processes may hold it in any mode, so nobody is granted here
  *
  * The top bit of each count is its guard: it is set when the count is at its limit, and sends
  * the next request to the slow path while there is still room for what must not fail.
@@ -30,6 +30,8 @@
  * W7  no count overflows: a request minds its own guard and those of all modes below it, so that
  *     every weakening finds room; weakening and release mind no guard.
  *     (S: 2^13 held, each of which may become one IS more, on top of 2^15: below 2^16.)
+ * W9  FREEZE set => nobody is granted, in the line or past it, until it is cleared.  What is counted then was lost
+ *     to other processes, and its holders have not given it back yet.  (wait/abroad.h)
  * W8  all changes are read-modify-writes of this one word.  A grant is an acquire and a release
  *     a release, so a holder sees what earlier conflicting holders did.
  */
@@ -139,11 +141,14 @@ word_blank(uint64_t w)
 	return (w & ~WORD_GEN_MASK) == 0;
 }
 
-/* Nothing held, nobody waiting, not retired: but for the generation, and for what slots may have (C6). */
+/*
+ * Nothing held, nobody waiting, not retired: but for the generation, for what slots may have (C6), and for what
+ * others may hold elsewhere (W9).
+ */
 LK_HOT bool
 word_idle(uint64_t w)
 {
-	return (w & ~(WORD_GEN_MASK | WORD_SPREAD | WORD_FAMILY)) == 0;
+	return (w & ~(WORD_GEN_MASK | WORD_SPREAD | WORD_FAMILY | WORD_FREEZE)) == 0;
 }
 
 /*

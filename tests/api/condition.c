@@ -372,7 +372,7 @@ static void
 ask_many(void *arg, unsigned index)
 {
 	struct batch_asker *a = arg;
-	char name[MANY][8];
+	char name[MANY][24];
 	struct lk_request r[MANY];
 
 	(void)index;

@@ -182,7 +182,7 @@ Test(config, urls_that_are_not)
 
 Test(config, stores_that_there_are_not)
 {
-	static const char *const urls[] = { "redis://localhost", "file:/tmp/x", "memoryx:" };
+	static const char *const urls[] = { "nosuch://localhost", "filex:/tmp/x", "memoryx:" };
 
 	for (size_t i = 0; i < countof(urls); i++) {
 		struct lk_config cfg = LK_CONFIG_INIT;

@@ -170,7 +170,7 @@ Test(config_each, tells_all)
 #undef COUNT
 	ok(lk_config_each(m, compare, &seen));
 	cr_expect_eq(seen.n, rows + 6);
-	cr_expect_eq(seen.changeable, 10);
+	cr_expect_eq(seen.changeable, 14);
 	is(lk_config_each(m, stop_at_third, &n), 42);
 	cr_expect_eq(n, 3);
 	is(lk_config_each(NULL, stop_at_third, &n), LK_E_INVAL);
@@ -251,6 +251,16 @@ Test(config_set, refuses_what_the_manager_was_built_with)
 	refused(m, "events", "off", LK_E_UNSUPPORTED, "events");
 	set(m, "victim", "youngest");
 	set(m, "victim", "most");
+	ok(lk_close(m));
+}
+
+/* What others have elsewhere stands in the word, and so must all that is held here. */
+Test(config_set, names_of_a_store_are_not_spread)
+{
+	struct lk_manager *m = open_manager("test:spread");
+
+	refused(m, "spread_after", "1", LK_E_UNSUPPORTED, "store");
+	refused(m, "spread_after", "off", LK_E_UNSUPPORTED, "store");
 	ok(lk_close(m));
 }
 

@@ -3,6 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <latchkey/store.h>
+#include <latchkey/test_store.h>
+
 #include "support.h"
 
 /* ------------------------------------------------- one way to each code, in LK_ERROR_LIST */
@@ -100,10 +103,9 @@ provoke_NOMEM(struct lk_manager *m, struct lk_owner **w)
 static int
 provoke_UNSUPPORTED(struct lk_manager *m, struct lk_owner **w)
 {
-	struct lk_options o = { .size = sizeof(o), .max_retries = 1 };
-
 	(void)m;
-	return lk_acquire(w[0], "n", LK_S, &o, NULL);
+	(void)w;
+	return lk_open("nosuchstore:", NULL, &m);
 }
 
 static int
@@ -228,11 +230,106 @@ provoke_VERSION(struct lk_manager *m, struct lk_owner **w)
 	return lk_acquire(w[0], "n", LK_S, &o.known, NULL);
 }
 
+/* A store from which the locks went to another one. */
+static int
+provoke_MOVED(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_store *keeps[2]; /* stores for tests are gone with the last who has them open */
+	int rc;
+
+	(void)w;
+	ok(lk_store_open("test:old", NULL, &keeps[0]));
+	ok(lk_store_open("test:new", NULL, &keeps[1]));
+	ok(lk_migrate("test:old", "test:new", NULL));
+	rc = lk_open("test:old", NULL, &m);
+	lk_store_close(keeps[0]);
+	lk_store_close(keeps[1]);
+	return rc;
+}
+
 static int
 provoke_NAME(struct lk_manager *m, struct lk_owner **w)
 {
 	(void)m;
 	return lk_acquire(w[0], "", LK_S, NULL, NULL);
+}
+
+/* A store that fails whenever it is asked. */
+static int
+provoke_with(struct lk_test_faults faults)
+{
+	struct lk_manager *m;
+	int rc;
+
+	faults.size = sizeof(faults);
+	ok(lk_open("test:errors", NULL, &m));
+	ok(lk_test_store_faults("errors", NULL, &faults));
+	rc = lk_acquire(lk_self(m), "n", LK_S, NULL, NULL);
+	faults = (struct lk_test_faults){ .size = sizeof(faults) };
+	ok(lk_test_store_faults("errors", NULL, &faults));
+	ok(lk_close(m));
+	return rc;
+}
+
+static int
+provoke_STORE(struct lk_manager *m, struct lk_owner **w)
+{
+	(void)m;
+	(void)w;
+	return provoke_with((struct lk_test_faults){ .flags = LK_TEST_PARTITIONED });
+}
+
+/* … has failed for as often as it is asked. */
+static int
+provoke_BREAKER(struct lk_manager *m, struct lk_owner **w)
+{
+	const struct lk_test_faults cut = { .size = sizeof(cut), .flags = LK_TEST_PARTITIONED };
+	int rc;
+
+	(void)w;
+	ok(lk_open("test:breaker?breaker_threshold=1&breaker_reset_ns=3600s", NULL, &m));
+	ok(lk_test_store_faults("breaker", NULL, &cut));
+	(void)!lk_acquire(lk_self(m), "n", LK_S, NULL, NULL);
+	rc = lk_acquire(lk_self(m), "n", LK_S, NULL, NULL);
+	ok(lk_close(m));
+	return rc;
+}
+
+static int
+provoke_UNKNOWN(struct lk_manager *m, struct lk_owner **w)
+{
+	(void)m;
+	(void)w;
+	return provoke_with((struct lk_test_faults){ .lose_before = 1000 });
+}
+
+/* Bytes that are no record. */
+static int
+scribble(void *arg, struct lk_store_record *r, size_t n)
+{
+	(void)arg;
+	(void)n;
+	r->fresh = "no record";
+	r->fresh_len = 9;
+	r->changed = 1;
+	return 0;
+}
+
+static int
+provoke_CORRUPT(struct lk_manager *m, struct lk_owner **w)
+{
+	struct lk_store_record r = { .name = "nn", .len = 2 };
+	struct lk_store *store;
+	int rc;
+
+	(void)w;
+	ok(lk_open("test:damaged", NULL, &m));
+	ok(lk_store_open("test:damaged", NULL, &store));
+	ok(store->ops->update(store, &r, 1, scribble, NULL, UINT64_MAX));
+	lk_store_close(store);
+	rc = lk_acquire(lk_self(m), "n", LK_S, NULL, NULL);
+	ok(lk_close(m));
+	return rc;
 }
 
 static int
@@ -439,31 +536,6 @@ Test(errors, numbers_that_are_no_mode)
 }
 
 /* ------------------------------------------------------------------------------ options */
-
-Test(errors, options_that_this_version_lacks)
-{
-	struct lk_options o[] = {
-		{ .max_retries = 1 },
-		{ .retry = (const struct lk_retry *)&o },
-	};
-	struct lk_manager *m = open_manager(NULL);
-	struct lk_owner *w;
-	lk_grant g;
-
-	open_owners(m, &w, 1);
-	g = take(w, "held", LK_S);
-	for (size_t i = 0; i < countof(o); i++) {
-		o[i].size = sizeof(o[i]);
-		is(lk_acquire(w, "n", LK_S, &o[i], NULL), LK_E_UNSUPPORTED);
-		is(lk_acquire(w, "held", LK_S, &o[i], NULL), LK_E_UNSUPPORTED);
-		is(lk_acquire_id(w, 1, LK_S, &o[i], NULL), LK_E_UNSUPPORTED);
-		is(lk_convert(w, g, LK_X, &o[i]), LK_E_UNSUPPORTED);
-		is(lk_shutdown(m, &o[i]), LK_E_UNSUPPORTED);
-	}
-	cr_expect_eq(grant_info(w, g).effective, LK_S);
-	take(w, "n", LK_S); /* not shut down */
-	close_all(m, &w, 1);
-}
 
 Test(errors, options_that_are_wrong)
 {

@@ -542,12 +542,18 @@ Test(events, kinds_by_name)
 		const char *url;
 		int rc;
 	} rows[] = {
-		{ "memory:?events=wait", 0 },           { "memory:?events=wait+grant+order", 0 },
-		{ "memory:?events=slow+busy", 0 },      { "memory:?events=2047", 0 },
-		{ "memory:?events=4096", LK_E_INVAL },  { "memory:?events=wait+", LK_E_INVAL },
-		{ "memory:?events=+wait", LK_E_INVAL }, { "memory:?events=waits", LK_E_INVAL },
-		{ "memory:?log_level=warn", 0 },        { "memory:?log_level=4", 0 },
-		{ "memory:?log_level=5", LK_E_INVAL },  { "memory:?log_level=loud", LK_E_INVAL },
+		{ "memory:?events=wait", 0 },
+		{ "memory:?events=wait+grant+order", 0 },
+		{ "memory:?events=slow+busy+transfer", 0 },
+		{ "memory:?events=2047", 0 },
+		{ "memory:?events=1073741824", LK_E_INVAL },
+		{ "memory:?events=wait+", LK_E_INVAL },
+		{ "memory:?events=+wait", LK_E_INVAL },
+		{ "memory:?events=waits", LK_E_INVAL },
+		{ "memory:?log_level=warn", 0 },
+		{ "memory:?log_level=4", 0 },
+		{ "memory:?log_level=5", LK_E_INVAL },
+		{ "memory:?log_level=loud", LK_E_INVAL },
 	};
 
 	for (size_t i = 0; i < countof(rows); i++) {

@@ -300,7 +300,7 @@ Test(queue, lines_of_different_names_are_apart)
 	struct lk_manager *m = open_manager("memory:?strict=1&lot_buckets=1&index_buckets=1");
 	struct lk_owner *w[2 * N];
 	struct asker a[N];
-	char name[N][8];
+	char name[N][16];
 
 	open_owners(m, w, 2 * N);
 	for (int i = 0; i < N; i++) {

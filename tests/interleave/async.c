@@ -32,7 +32,7 @@ is_granted(struct lk_owner *w, lk_grant g)
 	bool is;
 
 	world.quiet = true;
-	is = grant_find(w, g, &slot) != NULL;
+	is = grant_find(family_holder(w), g, &slot) != NULL;
 	world.quiet = false;
 	return is;
 }
@@ -502,6 +502,8 @@ check_joined(struct lk_owner *w, const struct pending *s)
 	if (((s->party.sequence.v & 1) != 0) != waiting)
 		fail("a request without a thread %s, and its sequence is %llu (Y1)",
 		     waiting ? "waits" : "does not wait", (unsigned long long)s->party.sequence.v);
+	if (s->sleeper.v != NULL)
+		return; /* its thread sees to it */
 	if (waiting && !s->timer.is_set &&
 	    (s->deadline_ns != NEVER || s->watch_at != NEVER ||
 	     (s->fair_at != NEVER && s->fair_at > world.now)))
@@ -525,6 +527,8 @@ async_check_owner(struct lk_owner *w)
 		n += s->phase == PENDING_WAITS;
 		if (!s->is_listed || s->owner.v != w || s->phase == PENDING_FREE)
 			fail("what is in an owner's list is no request of its (U1)");
+		if (s->sleeper.v != NULL)
+			family_check_request(s);
 		if (s->phase == PENDING_DONE && s->post.place != POST_READY)
 			fail("a request is done, and its completion is not ready");
 		if (s->phase != PENDING_WAITS)

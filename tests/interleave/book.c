@@ -28,6 +28,25 @@ book_conflict(lk_mode a, lk_mode b)
 	return !together[a][b];
 }
 
+/* The least that is both. */
+static lk_mode
+supremum(lk_mode a, lk_mode b)
+{
+	static const lk_mode by_strength[] = { LK_NL, LK_IS, LK_IX, LK_S, LK_U, LK_SIX };
+
+	for (unsigned i = 0; i < sizeof(by_strength) / sizeof(by_strength[0]); i++) {
+		if (covers[by_strength[i]][a] && covers[by_strength[i]][b])
+			return by_strength[i];
+	}
+	return LK_X;
+}
+
+bool
+book_covers(lk_mode a, lk_mode b)
+{
+	return covers[a][b];
+}
+
 static bool
 writes(lk_mode m)
 {
@@ -56,12 +75,38 @@ seen_from(const struct entry_of_book *e, const struct entry_of_book *at)
 	return e->mode == LK_S || e->mode == LK_IS ? LK_IS : LK_IX;
 }
 
+lk_mode
+book_seen(const struct entry_of_book *e, unsigned name)
+{
+	const struct entry_of_book at = { .name = name };
+
+	return seen_from(e, &at);
+}
+
+lk_mode
+book_held(unsigned fiber, unsigned name)
+{
+	lk_mode all = LK_NL;
+
+	for (unsigned i = 0; i < BOOK_MAX; i++) {
+		const struct entry_of_book *e = &play.book[i];
+
+		if (e->held && e->fiber == fiber && !e->is_detached && !e->is_implied &&
+		    !e->is_doubtful && !leased_is_over(e))
+			all = supremum(all, book_seen(e, name));
+	}
+	return all;
+}
+
 static void
 check_pair(const struct entry_of_book *a, const struct entry_of_book *b)
 {
 	const struct script *s = play_script;
 
-	if (!b->held || a->fiber == b->fiber || leased_is_free(a) || leased_is_free(b) ||
+	if (!b->held || a == b ||
+	    (!a->is_detached && !b->is_detached &&
+	     (family_is_one(a->fiber, b->fiber) || handed_together(a, b))) ||
+	    leased_is_free(a) || leased_is_free(b) ||
 	    (together[seen_from(a, b)][b->mode] && together[seen_from(b, a)][a->mode]))
 		return;
 	fail("two at once: %s has %s in %s, %s has %s in %s", s->fiber[a->fiber], s->name[a->name],
@@ -73,6 +118,7 @@ book_check(const struct entry_of_book *e)
 {
 	for (unsigned i = 0; i < BOOK_MAX; i++)
 		check_pair(e, &play.book[i]);
+	units_check_book(e);
 }
 
 struct entry_of_book *
@@ -130,7 +176,7 @@ void
 book_remove_all(unsigned fiber)
 {
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
-		if (play.book[i].fiber == fiber)
+		if (play.book[i].fiber == fiber || play.book[i].also == fiber + 1)
 			play.book[i].held = false;
 	}
 }
@@ -152,7 +198,8 @@ book_writes(unsigned fiber, unsigned name)
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		const struct entry_of_book *e = &play.book[i];
 
-		if (e->held && e->fiber == fiber && e->name == name && writes(e->mode))
+		if (e->held && family_is_one(e->fiber, fiber) && !e->is_detached &&
+		    e->name == name && writes(e->mode))
 			most = e->mode;
 	}
 	return most;
@@ -164,9 +211,10 @@ book_check_fence(unsigned fiber, unsigned name, lk_mode before, lk_mode now, uin
 	if (!writes(now) || before != LK_NL)
 		return;
 	/* what is given back before its completion is seen may have been seen by itself */
+	/* … and what one member had, another may have had as well */
 	if (fence < play.fence[name] ||
-	    (fence == play.fence[name] &&
-	     (play.async.queue == NULL || play.fence_of[name] != fiber)))
+	    (fence == play.fence[name] && ((play.async.queue == NULL && play.family[fiber] == 0) ||
+					   !family_is_one(play.fence_of[name], fiber))))
 		fail("the fence of %s is %llx for %s, and %llx was given out before",
 		     play_script->name[name], (unsigned long long)fence, play_script->fiber[fiber],
 		     (unsigned long long)play.fence[name]);

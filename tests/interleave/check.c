@@ -14,7 +14,8 @@ enum { ENTRIES_MAX = 128 };
 /* What the owners' slots say of one entry. */
 struct account {
 	struct lk_resource *r;
-	uint64_t holds;                   /* as the word should count them */
+	uint64_t holds;                   /* as the word should count them, … */
+	uint64_t others;                  /* … with those of other processes */
 	uint64_t seated[LK_SPREAD_SEATS]; /* … and the slots */
 	uint32_t pins;                    /* of children, handles and implied holds */
 };
@@ -164,6 +165,8 @@ add_owner(struct lk_owner *w, void *arg)
 	need_open(&w->latch, "an owner");
 	shared_check(w);
 	leased_check(w);
+	family_check(w);
+	tokens_check(w);
 	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++)
 		add_slot(w, i);
 	async_each_level(w, add_level);
@@ -182,6 +185,16 @@ add_pin_of_lease(void *object, void *arg)
 	return true;
 }
 
+/* What stands in a word for other processes.  (AB1, AB3) */
+static void
+add_phantom(struct lk_resource *r, uint64_t others)
+{
+	struct account *a = account_of(r);
+
+	a->pins++;
+	a->others += others;
+}
+
 static void
 add_pins(void)
 {
@@ -197,10 +210,11 @@ add_pins(void)
 			fail("%s has a parent that is not in the index", name_of(account[i].r));
 	}
 	for (unsigned i = 0; i < LABELS_MAX; i++) {
-		if (play.handle[i] != NULL)
+		if (play.handle[i] != NULL && slab_home(play.handle[i]) == play.m)
 			account_of(play.handle[i])->pins++;
 	}
 	slab_each(&play.m->leases, add_pin_of_lease, NULL);
+	abroad_each_phantom(add_phantom);
 	if (n_accounts != n)
 		fail("a handle is, or a loss was, of an entry that is not in the index");
 }
@@ -231,7 +245,9 @@ fits(const struct waiter *q, uint64_t word)
 {
 	uint64_t others = (word & counts) + seats_sum(q->r) - word_row[q->held].add;
 
-	return (others & word_row[q->want].conflict) == 0;
+	if ((word & WORD_FREEZE) != 0) /* (W9) */
+		return false;
+	return (others & word_row[q->want].conflict) == 0 && units_are_there(q);
 }
 
 /* Parts that fit in their places, of each composite. */
@@ -257,16 +273,21 @@ check_line(struct lot_bucket *b, struct account *a)
 {
 	uint64_t word = shim_load(&a->r->word, SHIM_RELAXED);
 	mode_set ahead = 0;
+	bool units_ahead = false; /* somebody waits for some (SU4) */
 	unsigned n = 0;
 	struct cds_list_head *node;
 
-	if ((word & counts) != a->holds)
-		fail("the word of %s counts %llx, its holders are %llx (H2)", name_of(a->r),
-		     (unsigned long long)(word & counts), (unsigned long long)a->holds);
+	if ((word & counts) != a->holds + a->others)
+		fail("the word of %s counts %llx, its holders are %llx, and others %llx (H2)",
+		     name_of(a->r), (unsigned long long)(word & counts),
+		     (unsigned long long)a->holds, (unsigned long long)a->others);
 	seats_check(a->r, a->seated, name_of(a->r));
+	units_check(a->r);
+	abroad_check_entry(a->r);
 	cds_list_for_each(node, &b->waiters)
 	{
 		const struct waiter *q = container_of(node, struct waiter, node);
+		bool kept_back;
 
 		if (q->r != a->r)
 			continue;
@@ -274,14 +295,20 @@ check_line(struct lot_bucket *b, struct account *a)
 		if (waiter_state(q) != WAITER_WAITING)
 			fail("who waits for %s is told otherwise, and in the line (Q3)",
 			     name_of(a->r));
-		if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word) && q->together != NULL)
+		kept_back = (ahead & MODE_BIT(q->want)) != 0 || (units_ahead && q->units.n != 0);
+		if (!kept_back && fits(q, word) && q->together != NULL)
 			note_ripe(q->together);
-		else if ((ahead & MODE_BIT(q->want)) == 0 && fits(q, word))
+		else if (!kept_back && fits(q, word))
 			fail("a lost wake-up: everybody sleeps, and waiter %u of %s could have its "
 			     "%s",
 			     n, name_of(a->r), lk_modename(q->want));
-		if (waiter_holds_back(q))
-			ahead |= mode_conflicts(q->want);
+		if (!waiter_holds_back(q))
+			continue;
+		if (q->together != NULL && q->together->is_shared && (word & WORD_CLOSED) == 0)
+			fail("a batch keeps back others from %s, and its line is open (AB6)",
+			     name_of(a->r));
+		ahead |= mode_conflicts(q->want);
+		units_ahead |= q->units.n != 0;
 	}
 	if ((n > 0 || watch_is_on(b, a->r)) != ((word & WORD_WAITERS) != 0))
 		fail("%s has %u waiters, and WAITERS says otherwise (W4)", name_of(a->r), n);
@@ -313,11 +340,19 @@ check_lines(void)
 void
 check_quiescent(void)
 {
+	if (play.abroad.n_away != 0) /* they can go on */
+		return;
 	world.quiet = true;
-	take_accounts();
-	check_lines();
-	shared_check_timers();
+	for (unsigned i = 0; i < abroad_managers(); i++) {
+		abroad_look_at(i);
+		take_accounts();
+		check_lines();
+		abroad_check();
+		shared_check_timers();
+	}
+	abroad_look_at(0);
 	async_check();
+	pooled_check();
 	graph_check();
 	world.quiet = false;
 }
@@ -332,8 +367,8 @@ check_free(const struct account *a)
 	}
 }
 
-void
-check_end(void)
+static void
+check_end_of_manager(void)
 {
 	take_accounts();
 	check_lines();
@@ -348,9 +383,18 @@ check_end(void)
 	}
 }
 
+void
+check_end(void)
+{
+	for (unsigned i = 0; i < abroad_managers(); i++) {
+		abroad_look_at(i);
+		check_end_of_manager();
+	}
+}
+
 /* Is it the word of an entry? */
-static bool
-is_entry_word(uintptr_t at)
+bool
+check_is_entry(uintptr_t at)
 {
 	const struct slab *s = &play.m->index.entries;
 	const struct slab_chunk *c;
@@ -449,7 +493,7 @@ check_word_written(uintptr_t at, uint64_t was, uint64_t is)
 	const struct lk_resource *r = (const struct lk_resource *)at;
 	const char *broken;
 
-	if (!is_entry_word(at))
+	if (!check_is_entry(at))
 		return;
 	broken = check_counts_broken(is);
 	if (broken == NULL)

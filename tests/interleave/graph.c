@@ -133,13 +133,10 @@ add_late(int fiber, const struct waiter *q)
 
 /* Who stands in which line behind whom. */
 static void
-take_lines(void)
+take_lines_of(const struct lot *l)
 {
-	const struct lot *l = &play.m->lot;
 	struct cds_list_head *node;
 
-	for (unsigned i = 0; i < FIBERS_MAX; i++)
-		rings.node[i].n_parts = rings.node[i].n_late = 0;
 	for (uint32_t i = 0; i <= l->mask; i++) {
 		cds_list_for_each(node, &l->bucket[i].waiters)
 		{
@@ -152,6 +149,20 @@ take_lines(void)
 				add_late(owner_of(q->party), q);
 		}
 	}
+}
+
+static void
+take_lines(void)
+{
+	const struct lk_manager *m = play.m;
+
+	for (unsigned i = 0; i < FIBERS_MAX; i++)
+		rings.node[i].n_parts = rings.node[i].n_late = 0;
+	for (unsigned i = 0; i < abroad_managers(); i++) {
+		abroad_look_at(i);
+		take_lines_of(&play.m->lot);
+	}
+	abroad_look_at(abroad_number(m));
 }
 
 /* For whose owner does this one wait outside?  NOBODY: it does not. */
@@ -200,7 +211,8 @@ keeps_back(int p, const struct part *part)
 		return false;
 	other = part_of(&rings.node[p], part->r)->q;
 	return (other->together == NULL || other->together->holds_back.v != 0) &&
-	       book_conflict(other->want, part->q->want);
+	       (book_conflict(other->want, part->q->want) ||
+		(other->units.n != 0 && part->q->units.n != 0));
 }
 
 static void
@@ -209,6 +221,7 @@ take_edges_of_part(struct node *n, const struct part *part, int p)
 	const bool behind = keeps_back(p, part);
 
 	if (is_in_the_way(play.owner[p], part->r, part->q->want) ||
+	    units_in_the_way(play.owner[p], part->q) ||
 	    (behind && part_of(&rings.node[p], part->r)->q->passed >= PASSED_MOST))
 		n->waits_for |= bit(p);
 	n->is_behind |= behind ? bit(p) : 0;
@@ -223,7 +236,8 @@ take_edges_of_late(int fiber)
 	for (unsigned i = 0; i < n->n_late; i++) {
 		for (int p = 0; p < (int)world.n_fibers; p++) {
 			if (p != fiber && play.owner[p] != NULL && waits(p) &&
-			    is_in_the_way(play.owner[p], n->late[i]->r, n->late[i]->want))
+			    (is_in_the_way(play.owner[p], n->late[i]->r, n->late[i]->want) ||
+			     units_in_the_way(play.owner[p], n->late[i])))
 				n->waits_for |= bit(p);
 		}
 	}
@@ -390,15 +404,27 @@ fiber_of_state(const char *by, uintptr_t at)
 }
 
 static bool
-all_lines_open(void)
+lines_are_open(const struct lot *l)
 {
-	const struct lot *l = &play.m->lot;
-
 	for (uint32_t i = 0; i <= l->mask; i++) {
 		if (l->bucket[i].latch.word.v != LATCH_FREE)
 			return false;
 	}
 	return true;
+}
+
+static bool
+all_lines_open(void)
+{
+	const struct lk_manager *m = play.m;
+	bool open = true;
+
+	for (unsigned i = 0; i < abroad_managers(); i++) {
+		abroad_look_at(i);
+		open &= lines_are_open(&play.m->lot);
+	}
+	abroad_look_at(abroad_number(m));
+	return open;
 }
 
 /* One that was ahead of another is behind it now, and neither has begun to wait since.  (Y2) */

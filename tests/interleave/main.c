@@ -10,6 +10,8 @@
  *     --replay TEXT  run this one schedule, and show it;  --weak if it is one of the weak model
  *     --sc, --weak   only that model
  *     --quiet        print only failures
+ *     --short        no more schedules of an exhaustive search than the script says, if it does
+ *     --ways         print which ways there are for covers, and nothing else
  */
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +28,7 @@ struct settings_of_run {
 	bool sc;
 	bool weak;
 	bool quiet;
+	bool is_short;
 };
 
 static struct settings_of_run run = {
@@ -51,6 +54,7 @@ run_schedule(void)
 	play = kept;
 	graph_begin();
 	shared_begin();
+	abroad_begin();
 	if (setjmp(verdict_jump) != 0)
 		return verdict;
 	sched_run(play_fiber);
@@ -88,7 +92,8 @@ run_one(void)
 static bool
 search_all(unsigned bound, bool *complete)
 {
-	uint64_t last = search.schedules + run.cap;
+	const bool few = run.is_short && script.cap != 0 && script.cap < run.cap;
+	const uint64_t last = search.schedules + (few ? script.cap : run.cap);
 
 	search.mode = SEARCH_ALL;
 	search.bound = bound;
@@ -215,12 +220,14 @@ run_script(const char *path)
 	unsigned weak = 0;
 	bool ok = (!run.sc || search_model(false, &sc)) && (!run.weak || search_model(true, &weak));
 
+	ok = ok && abroad_drove_all();
 	if (!ok || run.quiet)
 		return ok;
 	printf("ok   %-44s %9llu schedules, %llu cut short, %llu steps, bounds %u and %u, %.1f s\n",
 	       path, (unsigned long long)search.schedules, (unsigned long long)search.pruned,
 	       (unsigned long long)search.steps, sc, weak, seconds() - start);
 	tell_unseen();
+	abroad_tell_ways(false);
 	return true;
 }
 
@@ -245,6 +252,8 @@ read_option(int argc, char **argv, int i)
 		return run.sc = false, i;
 	else if (strcmp(argv[i], "--quiet") == 0)
 		return run.quiet = true, i;
+	else if (strcmp(argv[i], "--short") == 0)
+		return run.is_short = true, i;
 	else {
 		(void)fprintf(stderr, "interleave: %s: no such option\n", argv[i]);
 		exit(2);
@@ -259,7 +268,7 @@ main(int argc, char **argv)
 	const char *path = NULL;
 
 	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-')
+		if (argv[i][0] == '-' && strcmp(argv[i], "--ways") != 0)
 			i = read_option(argc, argv, i);
 		else
 			path = argv[i];
@@ -269,6 +278,10 @@ main(int argc, char **argv)
 		return 2;
 	}
 	region_open();
+	if (strcmp(path, "--ways") == 0) {
+		abroad_tell_ways(true);
+		return 0;
+	}
 	if (!set_up(path))
 		return 1;
 	if (run.replay != NULL) {

@@ -237,6 +237,8 @@ publish(struct place *p, const struct model_call *c, uint64_t x, bool rmw)
 	graph_written(c->by, (uintptr_t)c->at, before.value, x);
 	shared_written(c->by, (uintptr_t)c->at, x);
 	async_written(c->by, (uintptr_t)c->at, before.value, x);
+	units_written((uintptr_t)c->at, x);
+	abroad_written((uintptr_t)c->at);
 }
 
 static unsigned
@@ -449,5 +451,6 @@ model_write(void *at, unsigned size, const char *by)
 	p->writer = me() + 1;
 	p->written = my_view()->clock[me()];
 	shared_plain_written(by, (uintptr_t)at);
+	abroad_plain_written(by, (uintptr_t)at);
 	return at;
 }

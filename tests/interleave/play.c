@@ -81,6 +81,8 @@ play_options(const struct step *t)
 	o.priority = t->priority;
 	o.lease_ns = t->lease_ns;
 	o.max_hold_ns = t->max_hold_ns;
+	o.units = t->units;
+	o.permits = t->permits;
 	if (t->when != 0) {
 		o.condition = var_is_set;
 		o.condition_arg = play.var[t->when - 1];
@@ -92,7 +94,7 @@ bool
 play_has_options(const struct step *t)
 {
 	return t->flags != 0 || t->within_ns != 0 || t->priority != 0 || t->when != 0 ||
-	       t->lease_ns != 0 || t->max_hold_ns != 0;
+	       t->lease_ns != 0 || t->max_hold_ns != 0 || t->units != 0;
 }
 
 /* The fence of a grant as it is written down, without a step. */
@@ -104,6 +106,7 @@ fence_of(struct lk_owner *w, lk_grant g)
 	uint32_t slot;
 
 	world.quiet = true;
+	w = family_holder(w);
 	s = grant_find(w, g, &slot);
 	if (s != NULL) {
 		s = grant_hold(w, s);
@@ -126,11 +129,14 @@ play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, 
 	lk_mode before = book_writes(t->fiber, name);
 	struct entry_of_book *e;
 
-	if (play.is_shut)
+	if (play.is_shut[play_script->process_of[t->fiber]])
 		fail("a grant after lk_shutdown() gave 0");
 	play.grant[t->fiber][label] = g;
 	e = book_add(t->fiber, label, name, mode, t->flags);
+	e->units = t->units;
+	e->permits = t->permits;
 	leased_granted(t, e, began_at);
+	abroad_granted(e, began_at);
 	book_check(e);
 	if (!leased_is_over(e))
 		book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
@@ -225,12 +231,14 @@ static int
 release(const struct step *t)
 {
 	const struct entry_of_book *e = book_find(t->fiber, t->label);
-	const struct entry_of_book was = e != NULL ? *e : (struct entry_of_book){ 0 };
-	const bool was_over = leased_was_over(e);
+	struct entry_of_book was = e != NULL ? *e : (struct entry_of_book){ 0 };
+	const bool was_over = leased_was_over(e) && abroad_stands_for(e);
+	const unsigned losses = play.abroad.losses[play_script->process_of[t->fiber]];
 	int rc;
 
 	book_remove(t->fiber, t->label);
 	rc = lk_release(play.owner[t->fiber], play.grant[t->fiber][t->label]);
+	was.is_forfeit |= play.abroad.losses[play_script->process_of[t->fiber]] != losses;
 	leased_said(t, e != NULL ? &was : NULL, was_over, rc);
 	return rc;
 }
@@ -275,6 +283,7 @@ open_owner(const struct step *t)
 		o.notice_arg = (void *)(uintptr_t)t->fiber;
 	}
 	async_opened(t, &o);
+	play.family[t->fiber] = 0;
 	return lk_owner_open(play.m, t->priority != 0 || o.on_notice != NULL ? &o : NULL,
 			     &play.owner[t->fiber]);
 }
@@ -282,6 +291,7 @@ open_owner(const struct step *t)
 static int
 thread_ends(const struct step *t)
 {
+	abroad_thread_ends(t->fiber);
 	book_remove_all(t->fiber);
 	play.owner[t->fiber] = NULL;
 	stand_in_thread_ends();
@@ -446,7 +456,7 @@ shut_down(const struct step *t)
 	    play.m->owners.latch.word.v == LATCH_FREE) /* or it would be waited for in vain */
 		manager_each_owner(play.m, need_nothing_held, NULL);
 	world.quiet = false;
-	play.is_shut |= rc == 0;
+	play.is_shut[play_script->process_of[t->fiber]] |= rc == 0;
 	return rc;
 }
 
@@ -561,6 +571,10 @@ step_alone(const struct step *t)
 		return leased_check_grant(t);
 	case VERB_RENEW:
 		return leased_renew(t);
+	case VERB_ESCALATES:
+		return escalated_after(t);
+	case VERB_DEESCALATE:
+		return escalated_back(t);
 	case VERB_SEIZE:
 		return shared_seize(t);
 	case VERB_ENDS:
@@ -600,7 +614,9 @@ do_step(const struct step *t)
 {
 	int rc;
 
-	if (async_step(t, &rc))
+	if (async_step(t, &rc) || pooled_step(t, &rc) || tokens_step(t, &rc) ||
+	    handed_step(t, &rc) || family_step(t, &rc) || abroad_step(t, &rc) ||
+	    valued_step(t, &rc) || apart_step(t, &rc) || upkept_step(t, &rc))
 		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:
@@ -656,7 +672,7 @@ play_step(const struct step *t, unsigned *seen)
 	if (world_verbose)
 		printf("%s %s -> %s\n", play_script->fiber[t->fiber], verb_name[t->verb],
 		       lk_errname(rc));
-	if (is_request(t->verb))
+	if (is_request(t->verb) || t->verb == VERB_DETACH)
 		play.refused[t->fiber] = rc != 0;
 	if (result == RESULTS || (t->expected & 1u << result) == 0)
 		fail("line %u: %s %s gave %s", t->line, play_script->fiber[t->fiber],
@@ -669,8 +685,11 @@ play_step(const struct step *t, unsigned *seen)
 static void
 play_steps(const struct steps *steps, unsigned *seen)
 {
-	for (unsigned i = 0; i < steps->n; i++)
+	for (unsigned i = 0; i < steps->n; i++) {
+		if (world.current == NULL)
+			abroad_turn(steps->step[i].fiber);
 		play_step(&steps->step[i], &seen[i]);
+	}
 }
 
 void
@@ -701,9 +720,9 @@ play_setup(const struct script *s)
 	config.report_cap = sizeof(report);
 	world.now = 1000000000;
 	world.n_fibers = s->n_fibers;
-	if (lk_open(s->url, &config, &play.m) != 0)
-		fail("the manager was not opened: %s", report);
+	abroad_open_all(&config);
 	for (unsigned i = 0; i < s->n_fibers; i++) {
+		abroad_turn(i);
 		world.fiber[i].name = s->fiber[i];
 		options.label = s->fiber[i];
 		options.on_notice = s->notice != 0 ? leased_notice : NULL;
@@ -718,6 +737,7 @@ play_setup(const struct script *s)
 		play.var[i] = region_alloc(sizeof(uint64_t), sizeof(uint64_t));
 		*play.var[i] = 0;
 	}
+	abroad_turn(0); /* the first process has the queue */
 	if (s->queue != 0 && async_open() != 0)
 		fail("the queue was not opened");
 	play_steps(&s->setup, seen);
@@ -745,19 +765,16 @@ play_end(void)
 void
 play_close(void)
 {
-	int rc;
-
 	for (unsigned i = 0; i < LABELS_MAX; i++)
 		lk_resource_close(play.handle[i]);
+	pooled_close();
+	family_close_all();
 	for (unsigned i = 0; i < play_script->n_fibers; i++) {
 		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)
 			fail("%s was not closed", play_script->fiber[i]);
 	}
 	async_close();
-	leased_check_closed();
-	rc = lk_close(play.m);
-	if (rc != 0)
-		fail("lk_close() gave %s", lk_errname(rc));
+	abroad_close_all();
 	if (world.live != play_script->n_vars)
 		fail("%u blocks of memory are left after lk_close()", world.live);
 }

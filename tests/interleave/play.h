@@ -4,6 +4,8 @@
 #define LK_INTERLEAVE_PLAY_H
 
 #include "core/levels.h"
+#include <latchkey/store.h>
+
 #include "core/manager.h"
 #include "lease/timer.h"
 #include "script.h"
@@ -20,8 +22,15 @@ struct entry_of_book {
 	lk_mode mode;
 	uint32_t flags;
 	uint64_t ends_at; /* as long as it is promised; NEVER: without end */
+	unsigned also;    /* one more than the fiber that it is on its way to; 0: none */
+	uint32_t units;   /* of a semaphore … */
+	uint32_t permits;
 	bool is_implied;
 	bool is_taken_over; /* it was lost, and its owner has the name again */
+	bool is_forfeit;    /* its process's session was over, or the lock was broken */
+	unsigned session;   /* one more than the number of that; 0: none */
+	bool is_doubtful;   /* it may be said to be lost */
+	bool is_detached;   /* it belongs to a token, and to no owner */
 };
 
 /* Of a shared owner's thread, from another: a grant is to end.  (shared.c) */
@@ -72,8 +81,110 @@ struct asynchronous {
 	unsigned gives_all[FIBERS_MAX];     /* a call gives back whatever the owner has */
 };
 
+/* A pool, and who has taken an owner.  (pooled.c) */
+struct pooling {
+	struct lk_pool *pool; /* NULL: there is none */
+	struct lk_owner
+		*own[FIBERS_MAX]; /* the fiber's, while it works with one of the pool; or NULL */
+	struct lk_owner *out;     /* for `give_again` */
+};
+
+enum { STORED_MAX = 12, STORED_BYTES = 1024, SESSIONS_MAX = 12, WORKERS_MAX = 12, HINTS_MAX = 4 };
+
+/* What the store does wrong. */
+enum fault {
+	FAULT_NONE,
+	FAULT_UNANSWERED, /* it is written, and nobody says so */
+	FAULT_UNMADE,     /* it is not written, and nobody says so */
+	FAULT_REFUSED     /* it is not written */
+};
+
+/* A record, and what is in it. */
+struct stored {
+	size_t len; /* of its name; 0: there is none */
+	char name[WORD_MAX];
+	size_t n;
+	_Alignas(8) unsigned char bytes[STORED_BYTES];
+};
+
+/* Managers that share a store.  (abroad.c) */
+struct abroad {
+	struct lk_manager *manager[PROCESSES_MAX];
+	struct stored record[STORED_MAX];
+	struct {
+		struct lk_session_id id;
+		unsigned process;
+		bool is_alive;
+		uint64_t ttl_ns;
+		uint64_t ends_at;
+	} session[SESSIONS_MAX];
+	unsigned n_sessions;
+	enum fault fault[PROCESSES_MAX];
+	unsigned n_faults[PROCESSES_MAX]; /* so often */
+	struct {
+		lk_store_hint_fn *fn;
+		void *arg;
+	} watch[PROCESSES_MAX];
+	enum {
+		MARK_NONE,
+		MARK_MAY, /* sessions are over that could write, or can once they are served: who did is not known */
+		MARK_MUST       /* a writer's thread has ended */
+	} mark[NAMES_MAX];      /* what the next who gets the name is to be told */
+	bool spoilt[NAMES_MAX]; /* nobody can read its record */
+	struct {
+		a32 *word; /* counts them; NULL: nobody hears */
+		unsigned n;
+		size_t len[HINTS_MAX];
+		char name[HINTS_MAX][WORD_MAX + 1];
+	} heard[PROCESSES_MAX]; /* hints on their way */
+	unsigned travels;
+	unsigned n_away; /* who sleeps until an answer of the store's comes */
+	unsigned losses[PROCESSES_MAX];
+	bool broken[PROCESSES_MAX][NAMES_MAX]; /* and its manager does not know it yet */
+	/* whose answer never came: what it asked, to be asked again (CO3) */
+	struct {
+		const struct stored *of; /* NULL: nothing */
+		uint64_t request;
+		unsigned place;
+		lk_mode want;
+		lk_mode has;
+	} unsure[PROCESSES_MAX];
+	struct {
+		const struct cover *of;
+		unsigned fiber;
+	} worker[WORKERS_MAX]; /* (CO1) */
+	a32 *word;             /* each step of the store's is one on this */
+	unsigned guest
+		[FIBERS_MAX]; /* one more than the process that it is in for a moment; 0: its own */
+};
+
+enum { VALUES_MAX = 16 };
+
+/* May what was written be gone?  Is it?  (valued.c) */
+enum trust { TRUST_ALL, TRUST_SOME, TRUST_NONE };
+
+/* The value of a name. */
+struct valued {
+	unsigned begun;               /* writes: each is the number of its value */
+	unsigned done;                /* the last that ended well */
+	bool is_void[VALUES_MAX];     /* written by who had lost the name */
+	bool is_dead[VALUES_MAX];     /* … and others have had it since */
+	uint64_t version[VALUES_MAX]; /* 0: nobody knows */
+	enum trust trust;
+	bool had_losses; /* sessions that wanted it were over */
+};
+
+/* What is done to the store.  (upkept.c) */
+struct upkept {
+	bool breaks[FIBERS_MAX]; /* it is in lk_break() */
+	uint64_t broken_fence[NAMES_MAX];
+	bool had_break[NAMES_MAX];
+	bool had_token[NAMES_MAX]; /* whose time may have come, as it wrote */
+};
+
 struct play {
-	struct lk_manager *m;
+	struct lk_manager *m; /* the fiber's that runs, or the one that is looked at */
+	struct abroad abroad;
 	struct lk_owner *owner[FIBERS_MAX];
 	lk_grant grant[FIBERS_MAX][LABELS_MAX];
 	struct lk_resource *handle[LABELS_MAX];
@@ -81,7 +192,8 @@ struct play {
 	bool refused[FIBERS_MAX]; /* the last request was not granted */
 	unsigned results[RESULTS];
 	uint64_t *var[VARS_MAX];
-	bool is_shut; /* lk_shutdown() gave 0 */
+	bool is_shut[PROCESSES_MAX]; /* lk_shutdown() gave 0 */
+	bool hands[FIBERS_MAX];      /* it is in lk_transfer() */
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
 	uint64_t fence[NAMES_MAX];    /* the largest that was given out, … */
@@ -97,6 +209,12 @@ struct play {
 		lk_grant grant;
 	} told[TOLD_MAX]; /* of losses */
 	unsigned n_told;
+	struct pooling pooled;
+	struct valued valued[NAMES_MAX];
+	struct upkept upkept;
+	char token[FIBERS_MAX][LABELS_MAX][LK_TOKEN_MAX]; /* of grants */
+	unsigned family[FIBERS_MAX]; /* one more than the fiber of its head; 0: it was in none */
+	unsigned parent[FIBERS_MAX];
 };
 
 extern struct play play;
@@ -140,6 +258,8 @@ void check_end(void);
 /* What counts holds, of a word or of all slots: which rule does it break?  NULL: none. */
 const char *check_counts_broken(uint64_t counts);
 struct lot_bucket *check_lot_bucket(const struct lk_resource *r);
+/* Is it (the word of) an entry of the manager that is looked at? */
+bool check_is_entry(uintptr_t at);
 /* Nobody holds this entry any more: nor then what is below it.  (H6) */
 void check_below(const struct lk_resource *r);
 
@@ -149,6 +269,16 @@ uint64_t seats_sum(const struct lk_resource *r);
 void seats_check(const struct lk_resource *r, const uint64_t *holds, const char *name);
 /* The number of a slot in its array. */
 unsigned seats_number(uint32_t offset);
+
+/* units.c: counting semaphores.  Are no more taken than there are, by the book; and by the library, of one entry? */
+void units_check_book(const struct entry_of_book *e);
+void units_check(const struct lk_resource *r);
+/* … and are the units of this process its own, by the record?  (SU9) */
+void units_check_reserve(const struct lk_resource *r);
+/* Are there enough for who waits, as far as units go? */
+bool units_are_there(const struct waiter *q);
+/* Can it never be granted before that owner gives its units back? */
+bool units_in_the_way(struct lk_owner *w, const struct waiter *q);
 
 /* graph.c: owners that wait for each other.  A step of the script has ended: somebody goes on. */
 void graph_step(void);
@@ -165,6 +295,10 @@ int shared_share(const struct step *t);
 int shared_seize(const struct step *t);
 int shared_ends(const struct step *t);
 int shared_serve(const struct step *t);
+
+/* escalated.c: one lock in place of many. */
+int escalated_after(const struct step *t);
+int escalated_back(const struct step *t);
 
 /* leased.c: grants that end by themselves. */
 void leased_granted(const struct step *t, struct entry_of_book *e, uint64_t began_at);
@@ -195,6 +329,81 @@ void async_check_owner(struct lk_owner *w);
 /* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
 void async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
 						       bool was_granted, bool was_seated));
+
+/* pooled.c: owners of a pool.  False: it is no such step. */
+bool pooled_step(const struct step *t, int *rc);
+int pooled_open(uint32_t max);
+void pooled_close(void);
+void pooled_written(uintptr_t at, uint64_t is);
+/* Nobody can go on by himself: does nobody wait for what can be had? */
+void pooled_check(void);
+
+/* tokens.c: grants by their tokens.  False: it is no such step. */
+bool tokens_step(const struct step *t, int *rc);
+void tokens_check(const struct lk_owner *w);
+/* handed.c: grants that change hands, or names.  False: it is no such step. */
+bool handed_step(const struct step *t, int *rc);
+/* Of one fiber, or one of them is on its way to the other. */
+bool handed_together(const struct entry_of_book *a, const struct entry_of_book *b);
+/* family.c: owners that are one.  False: it is no such step. */
+bool family_step(const struct step *t, int *rc);
+/* Have these two fibers owners that are one by the book? */
+bool family_is_one(unsigned a, unsigned b);
+/* Who has what this owner holds. */
+struct lk_owner *family_holder(struct lk_owner *w);
+/* All members, in an order in which they can be. */
+void family_close_all(void);
+/* Nobody can go on by himself: of an owner, and of a request with a thread of its own. */
+void family_check(struct lk_owner *w);
+struct pending;
+void family_check_request(const struct pending *s);
+
+/* abroad.c: processes.  False: it is no such step. */
+bool abroad_step(const struct step *t, int *rc);
+void abroad_open_all(const struct lk_config *config);
+void abroad_close_all(void);
+/* What comes next is about that manager; how many there are. */
+unsigned abroad_managers(void);
+void abroad_look_at(unsigned process);
+unsigned abroad_number(const struct lk_manager *m);
+/* What a fiber was granted: is it the truth? */
+void abroad_granted(struct entry_of_book *e, uint64_t began_at);
+/* Is its session over, known or not? */
+bool abroad_is_over(const struct entry_of_book *e);
+/* Of what was lost: does somebody stand in the line for it, and nobody else, so that a release has to say so?  (AB4) */
+bool abroad_stands_for(const struct entry_of_book *e);
+/* A thread ends, with all that it holds. */
+void abroad_thread_ends(unsigned fiber);
+/* Does its manager know that it was lost, so that the call has to say so?  (AB4) */
+bool abroad_is_known_lost(const struct entry_of_book *e);
+/* valued.c, apart.c, upkept.c: values, grants of tokens, and upkeep in a store.  False: it is no such step. */
+bool valued_step(const struct step *t, int *rc);
+void valued_ends(unsigned name, bool was_writing);
+bool apart_step(const struct step *t, int *rc);
+void apart_renewed(struct entry_of_book *e, uint64_t began_at, uint64_t lease_ns);
+void apart_released(const char *token);
+void apart_check(void);
+bool upkept_step(const struct step *t, int *rc);
+void upkept_mended(unsigned name);
+/* What stands in words for others, and whom it pins. */
+void abroad_each_phantom(void (*each)(struct lk_resource *r, uint64_t counts));
+/* Is there a cover, lost or not? */
+bool abroad_has_cover(const struct lk_resource *r);
+/* How many units the record gives the process that is looked at; false: it does not know that it has lost them. */
+bool abroad_has_units(const struct lk_resource *r, uint32_t *units);
+/* When nobody can go on by himself; and of one entry. */
+void abroad_check(void);
+void abroad_check_entry(const struct lk_resource *r);
+/* Of all schedules: did covers go all ways that the script says they must? */
+bool abroad_drove_all(void);
+/* Those that they went; or (`all`) that there are. */
+void abroad_tell_ways(bool all);
+/* book.c: all that a fiber has of a name, below it as well. */
+/* What a grant says on a name: its own, or one above it. */
+lk_mode book_seen(const struct entry_of_book *e, unsigned name);
+lk_mode book_held(unsigned fiber, unsigned name);
+/* … and is one in `b` no more than one in `a`? */
+bool book_covers(lk_mode a, lk_mode b);
 
 /* stand_ins.c */
 void stand_in_thread_ends(void);

@@ -189,6 +189,16 @@ read_options(struct reader *r, struct step *t)
 		} else if (strcmp(r->word, "max_hold") == 0) {
 			need_word(r, "a time in ms");
 			t->max_hold_ns = (uint64_t)number(r, r->word) * 1000000;
+		} else if (strcmp(r->word, "units") == 0) {
+			need_word(r, "how many");
+			t->units = number(r, r->word);
+			need_word(r, "of");
+			if (strcmp(r->word, "of") != 0)
+				refuse(r, "units N of M is wanted");
+			need_word(r, "how many there are");
+			t->permits = number(r, r->word);
+		} else if (strcmp(r->word, "forced") == 0) {
+			t->named = 1;
 		} else if (strcmp(r->word, "renewed") == 0) {
 			t->flags |= LK_RENEW;
 		} else if (strcmp(r->word, "priority") == 0) {
@@ -259,6 +269,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_ID:
 	case VERB_SPREAD:
 	case VERB_SUBMIT:
+	case VERB_DETACH:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
@@ -283,6 +294,9 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_RENEW:
 	case VERB_CHECK:
 	case VERB_UNHANDLE:
+	case VERB_TOKEN:
+	case VERB_VALUE_READ:
+	case VERB_VALUE_WRITE:
 	case VERB_ENDS:
 	case VERB_WITHDRAW:
 	case VERB_AWAIT:
@@ -290,8 +304,13 @@ read_arguments(struct reader *r, struct step *t)
 		break;
 	case VERB_RELEASE_NAME:
 	case VERB_HANDLE:
+	case VERB_BROKEN:
+	case VERB_BREAKS:
+	case VERB_DAMAGED:
+	case VERB_REPAIRS:
 	case VERB_INFO:
 	case VERB_FOLDS:
+	case VERB_DEESCALATE:
 		read_name(r, t);
 		break;
 	case VERB_PASS:
@@ -304,19 +323,36 @@ read_arguments(struct reader *r, struct step *t)
 		t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;
 	case VERB_FILL:
+	case VERB_POOL_OPEN:
 		need_word(r, "how many");
 		t->within_ns = number(r, r->word);
 		break;
+	case VERB_ESCALATES:
 	case VERB_TOLD:
 		need_word(r, "how many");
 		t->named = number(r, r->word);
 		break;
 	case VERB_CANCEL:
+	case VERB_CHILD:
 	case VERB_OUTSIDE:
 		need_word(r, "an owner");
 		t->name[0] = find_fiber(r, r->word);
 		break;
+	case VERB_TRANSFER:
+		read_label(r, t);
+		t->named = t->label;
+		need_word(r, "an owner");
+		t->name[0] = find_fiber(r, r->word);
+		break;
+	case VERB_MOVE:
+		read_label(r, t);
+		t->named = t->label;
+		read_name(r, t);
+		break;
 	case VERB_SEIZE:
+	case VERB_TOKEN_CHECK:
+	case VERB_TOKEN_RENEW:
+	case VERB_TOKEN_RELEASE:
 		need_word(r, "an owner");
 		t->name[0] = find_fiber(r, r->word);
 		read_label(r, t);
@@ -346,6 +382,20 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_QUEUE_OPEN:
 	case VERB_QUEUE_CLOSE:
 	case VERB_SERVING:
+	case VERB_POOL_CLOSE:
+	case VERB_TAKE:
+	case VERB_GIVE:
+	case VERB_NOTE_OWNER:
+	case VERB_GIVE_AGAIN:
+	case VERB_PASSES:
+	case VERB_TENDING:
+	case VERB_UNANSWERED:
+	case VERB_UNMADE:
+	case VERB_REFUSES:
+	case VERB_DIES:
+	case VERB_BEATS:
+	case VERB_POLLS:
+	case VERB_HEARING:
 	case VERB_YIELD:
 	case VERBS:
 		break;
@@ -417,6 +467,8 @@ search_field(struct script *s, const char *name)
 		return &s->bound;
 	if (strcmp(name, "random") == 0)
 		return &s->random;
+	if (strcmp(name, "cap") == 0)
+		return &s->cap;
 	if (strcmp(name, "cold") == 0)
 		return &s->cold;
 	if (strcmp(name, "hook") == 0)
@@ -427,6 +479,12 @@ search_field(struct script *s, const char *name)
 		return &s->queue;
 	if (strcmp(name, "ask") == 0)
 		return &s->ask;
+	if (strcmp(name, "hints") == 0)
+		return &s->hints;
+	if (strcmp(name, "mortal") == 0)
+		return &s->mortal;
+	if (strcmp(name, "polls") == 0)
+		return &s->polls;
 	for (unsigned i = 0; i < SURPRISES; i++) {
 		if (strcmp(name, kind[i]) == 0)
 			return &s->most[i];
@@ -442,13 +500,49 @@ read_search(struct reader *r)
 		unsigned *field = search_field(r->s, r->word);
 
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
-			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, ask=N, "
-				  "hook=1, notice=1, queue=1 or cold=1 is wanted");
+			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, cap=N, "
+				  "ask=N, "
+				  "hook=1, notice=1, queue=1, hints=N, polls=0, mortal=1 or cold=1 "
+				  "is wanted");
 		*field = number(r, r->word);
 	}
 }
 
-/* end: free NAME …; count RESULT LEAST MOST */
+/* process NAME: FIBER …: these are of a process of their own, with a manager over the store of all. */
+static void
+read_process(struct reader *r)
+{
+	struct script *s = r->s;
+
+	need_word(r, "a process");
+	if (s->n_processes == PROCESSES_MAX)
+		refuse(r, "more than %d processes", PROCESSES_MAX);
+	(void)snprintf(s->process[s->n_processes], WORD_MAX, "%s", r->word);
+	if (!next_is(r, ':'))
+		refuse(r, "':' is missing");
+	while (next_word(r)) {
+		const unsigned fiber = find_fiber(r, r->word);
+
+		s->process_of[fiber] = s->n_processes;
+	}
+	s->n_processes++;
+}
+
+/* end: edge FROM TO: a cover goes that way in some schedule. */
+static void
+read_edge(struct reader *r)
+{
+	int from;
+
+	need_word(r, "a state");
+	from = abroad_state(r->word);
+	need_word(r, "a state");
+	if (from < 0 || abroad_state(r->word) < 0)
+		refuse(r, "\"%s\" or the word before it is no state of a cover", r->word);
+	r->s->edges[from] |= 1u << abroad_state(r->word);
+}
+
+/* end: free NAME …; count RESULT LEAST MOST; edge STATE STATE */
 static void
 read_end(struct reader *r)
 {
@@ -460,6 +554,8 @@ read_end(struct reader *r)
 			while (next_word(r))
 				s->free_at_end[intern(r, s->name, &s->n_names, NAMES_MAX,
 						      r->word)] = true;
+		} else if (strcmp(r->word, "edge") == 0) {
+			read_edge(r);
 		} else if (strcmp(r->word, "count") == 0 && s->n_counts < RESULTS) {
 			need_word(r, "a result");
 			s->count[s->n_counts].result = result_named(r, r->word);
@@ -484,6 +580,8 @@ read_line(struct reader *r)
 		read_config(r);
 	} else if (strcmp(r->word, "search") == 0) {
 		read_search(r);
+	} else if (strcmp(r->word, "process") == 0) {
+		read_process(r);
 	} else if (strcmp(r->word, "end") == 0 && next_is(r, ':')) {
 		read_end(r);
 	} else if (strcmp(r->word, "setup") == 0 || strcmp(r->word, "after") == 0) {
@@ -504,6 +602,17 @@ read_line(struct reader *r)
 	}
 }
 
+/* The URL of a manager becomes that of a store. */
+static void
+over_a_store(struct script *s)
+{
+	char settings[sizeof(s->url)];
+
+	(void)snprintf(settings, sizeof(settings), "%s", s->url + strlen("memory:"));
+	if (snprintf(s->url, sizeof(s->url), "play:all%s", settings) >= (int)sizeof(s->url))
+		exit(2);
+}
+
 void
 script_read(struct script *s, const char *path)
 {
@@ -519,6 +628,8 @@ script_read(struct script *s, const char *path)
 	s->path = path;
 	s->bound = 2;
 	s->random = 2000;
+	s->hints = 1;
+	s->polls = 1;
 	s->most[SURPRISE_PREEMPTION] = 8;
 	s->most[SURPRISE_WAKE] = 1;
 	s->most[SURPRISE_TIME] = 1;
@@ -534,4 +645,6 @@ script_read(struct script *s, const char *path)
 		add_setting(s, "events", "off");
 	if (strstr(s->url, "manual=") == NULL)
 		add_setting(s, "manual", "1");
+	if (s->n_processes != 0)
+		over_a_store(s);
 }

@@ -14,63 +14,95 @@ enum {
 	NAMES_MAX = 16,
 	LABELS_MAX = 24,
 	VARS_MAX = 8,
+	PROCESSES_MAX = 3,
 	BATCH_MAX = 4,
 	WORD_MAX = 64,
 };
 
-#define VERB_LIST(X)                  \
-	X(ACQUIRE, acquire)           \
-	X(TRY, try)                   \
-	X(ID, id)                     \
-	X(ON, on)                     \
-	X(MANY, many)                 \
-	X(CONVERT, convert)           \
-	X(CAN, can)                   \
-	X(DOWNGRADE, downgrade)       \
-	X(RELEASE, release)           \
-	X(RELEASE_NAME, release_name) \
-	X(RELEASE_ALL, release_all)   \
-	X(CLOSE, close)               \
-	X(REOPEN, reopen)             \
-	X(SELF, self)                 \
-	X(EXIT, exit)                 \
-	X(CANCEL, cancel)             \
-	X(HANDLE, handle)             \
-	X(UNHANDLE, unhandle)         \
-	X(SWEEP, sweep)               \
-	X(SNAPSHOT, snapshot)         \
-	X(INFO, info)                 \
-	X(STATS, stats)               \
-	X(EVENTS, events)             \
-	X(SHUTDOWN, shutdown)         \
-	X(PASS, pass)                 \
-	X(FILL, fill)                 \
-	X(GROWS, grows)               \
-	X(SPREAD, spread)             \
-	X(FOLDS, folds)               \
-	X(READ, read)                 \
-	X(WRITE, write)               \
-	X(SET, set)                   \
-	X(OUTSIDE, outside)           \
-	X(INSIDE, inside)             \
-	X(SHARE, share)               \
-	X(SEIZE, seize)               \
-	X(ENDS, ends)                 \
-	X(SERVE, serve)               \
-	X(SUBMIT, submit)             \
-	X(SUBMIT_MANY, submit_many)   \
-	X(SUBMIT_CONVERT, converts)   \
-	X(WITHDRAW, withdraw)         \
-	X(AWAIT, await)               \
-	X(REAP, reap)                 \
-	X(REAPING, reaping)           \
-	X(QUEUE_OPEN, queue_open)     \
-	X(QUEUE_CLOSE, queue_close)   \
-	X(TOLD, told)                 \
-	X(ADVANCE, advance)           \
-	X(SERVING, serving)           \
-	X(CHECK, check)               \
-	X(RENEW, renew)               \
+#define VERB_LIST(X)                    \
+	X(ACQUIRE, acquire)             \
+	X(TRY, try)                     \
+	X(ID, id)                       \
+	X(ON, on)                       \
+	X(MANY, many)                   \
+	X(CONVERT, convert)             \
+	X(CAN, can)                     \
+	X(DOWNGRADE, downgrade)         \
+	X(RELEASE, release)             \
+	X(RELEASE_NAME, release_name)   \
+	X(RELEASE_ALL, release_all)     \
+	X(CLOSE, close)                 \
+	X(REOPEN, reopen)               \
+	X(SELF, self)                   \
+	X(EXIT, exit)                   \
+	X(CANCEL, cancel)               \
+	X(HANDLE, handle)               \
+	X(UNHANDLE, unhandle)           \
+	X(SWEEP, sweep)                 \
+	X(SNAPSHOT, snapshot)           \
+	X(INFO, info)                   \
+	X(STATS, stats)                 \
+	X(EVENTS, events)               \
+	X(SHUTDOWN, shutdown)           \
+	X(PASS, pass)                   \
+	X(FILL, fill)                   \
+	X(GROWS, grows)                 \
+	X(SPREAD, spread)               \
+	X(FOLDS, folds)                 \
+	X(READ, read)                   \
+	X(WRITE, write)                 \
+	X(SET, set)                     \
+	X(OUTSIDE, outside)             \
+	X(INSIDE, inside)               \
+	X(SHARE, share)                 \
+	X(SEIZE, seize)                 \
+	X(ENDS, ends)                   \
+	X(SERVE, serve)                 \
+	X(SUBMIT, submit)               \
+	X(SUBMIT_MANY, submit_many)     \
+	X(SUBMIT_CONVERT, converts)     \
+	X(WITHDRAW, withdraw)           \
+	X(AWAIT, await)                 \
+	X(REAP, reap)                   \
+	X(REAPING, reaping)             \
+	X(QUEUE_OPEN, queue_open)       \
+	X(QUEUE_CLOSE, queue_close)     \
+	X(TOLD, told)                   \
+	X(ADVANCE, advance)             \
+	X(SERVING, serving)             \
+	X(CHECK, check)                 \
+	X(RENEW, renew)                 \
+	X(POOL_OPEN, pool_open)         \
+	X(POOL_CLOSE, pool_close)       \
+	X(TAKE, take)                   \
+	X(GIVE, give)                   \
+	X(NOTE_OWNER, note_owner)       \
+	X(GIVE_AGAIN, give_again)       \
+	X(TOKEN, token)                 \
+	X(TOKEN_CHECK, token_check)     \
+	X(TOKEN_RENEW, token_renew)     \
+	X(TOKEN_RELEASE, token_release) \
+	X(ESCALATES, escalates)         \
+	X(DEESCALATE, deescalate)       \
+	X(TRANSFER, transfer)           \
+	X(MOVE, move)                   \
+	X(CHILD, child)                 \
+	X(PASSES, passes)               \
+	X(TENDING, tending)             \
+	X(UNANSWERED, unanswered)       \
+	X(UNMADE, unmade)               \
+	X(REFUSES, refuses)             \
+	X(DIES, dies)                   \
+	X(BEATS, beats)                 \
+	X(POLLS, polls)                 \
+	X(BROKEN, broken)               \
+	X(HEARING, hearing)             \
+	X(VALUE_READ, value_read)       \
+	X(VALUE_WRITE, value_write)     \
+	X(DETACH, detach)               \
+	X(BREAKS, breaks)               \
+	X(DAMAGED, damaged)             \
+	X(REPAIRS, repairs)             \
 	X(YIELD, yield)
 
 enum verb {
@@ -92,9 +124,14 @@ enum verb {
 	X(suspect, LK_E_SUSPECT)              \
 	X(deadlock, LK_E_CONVERSION_DEADLOCK) \
 	X(limit, LK_E_LIMIT)                  \
+	X(unsupported, LK_E_UNSUPPORTED)      \
 	X(ring, LK_E_DEADLOCK)                \
 	X(condition, LK_E_CONDITION)          \
-	X(closed, LK_E_CLOSED)
+	X(closed, LK_E_CLOSED)                \
+	X(noent, LK_E_NOENT)                  \
+	X(corrupt, LK_E_CORRUPT)              \
+	X(store, LK_E_STORE)                  \
+	X(unknown, LK_E_UNKNOWN)
 
 enum result {
 #define RESULT_ENUM(name, code) RESULT_##name,
@@ -115,6 +152,8 @@ struct step {
 	int64_t within_ns;
 	uint64_t lease_ns;
 	uint64_t max_hold_ns;
+	uint32_t units;
+	uint32_t permits;
 	int32_t priority;
 	unsigned when;      /* 0: always; else if variable `when - 1` is set */
 	unsigned expected;  /* one bit for each result */
@@ -137,6 +176,7 @@ struct script {
 	unsigned bound;
 	unsigned most[SURPRISES];
 	unsigned random; /* schedules at random in a short run */
+	unsigned cap;    /* … and exhaustively, at most; 0: as many as the run allows */
 	unsigned cold;   /* owners that have never had a grant */
 	unsigned hook;   /* events have a hook, in which others may go on */
 	unsigned notice; /* owners have a callback for notices, in which others may go on */
@@ -147,6 +187,15 @@ struct script {
 	struct steps body[FIBERS_MAX];
 	struct steps setup;
 	struct steps after;
+	/* managers that share a store, as processes do; 0: there is one, without a store */
+	unsigned n_processes;
+	char process[PROCESSES_MAX][WORD_MAX];
+	unsigned process_of[FIBERS_MAX];
+	unsigned
+		hints; /* 1: the store hints at what has changed; 2: a fiber of each process's hears them */
+	unsigned mortal;   /* sessions end by time */
+	unsigned polls;    /* 0: nobody looks from time to time */
+	unsigned edges[8]; /* of covers: those that some schedule must drive, from row to column */
 	/* names of locks; of grants and handles; of plain variables */
 	unsigned n_names;
 	char name[NAMES_MAX][WORD_MAX];
@@ -169,6 +218,9 @@ extern const char *const result_name[RESULTS];
 
 /* Exits with a message if the file is not a script. */
 void script_read(struct script *s, const char *path);
+
+/* The state of a cover that has this name, in small letters; less than 0: there is none.  (abroad.c) */
+int abroad_state(const char *name);
 
 /* RESULTS: none of those that a script can name. */
 enum result result_of(int rc);

@@ -5,15 +5,17 @@
  * never while one of its calls is away.
  */
 #include "core/call.h"
+#include "core/pool.h"
 #include "core/release.h"
 #include "play.h"
 #include "wait/composite.h"
 
-enum { NUMBERS_MAX = 64, NOBODY = -1 };
+enum { NUMBERS_MAX = 64, ALL_NUMBERS = NUMBERS_MAX * PROCESSES_MAX, NOBODY = -1 };
 
 /* Who has which latch. */
 static struct {
-	int owner[NUMBERS_MAX]; /* by number: the fiber that has its latch */
+	int owner[ALL_NUMBERS]; /* by number: the fiber that has its latch */
+	const struct lk_owner *at[ALL_NUMBERS];
 	unsigned others[FIBERS_MAX];
 } latched;
 
@@ -21,7 +23,7 @@ void
 shared_begin(void)
 {
 	memset(&latched, 0, sizeof(latched));
-	for (unsigned i = 0; i < NUMBERS_MAX; i++)
+	for (unsigned i = 0; i < ALL_NUMBERS; i++)
 		latched.owner[i] = NOBODY;
 }
 
@@ -55,7 +57,7 @@ holder_of(const struct lk_owner *w)
 
 	if (number >= NUMBERS_MAX)
 		fail("more owners than the tester can look at");
-	return &latched.owner[number];
+	return &latched.owner[number + abroad_number(play.m) * NUMBERS_MAX];
 }
 
 static bool
@@ -73,19 +75,25 @@ waits(const struct lk_owner *w)
 	return w->waits_for_all != NULL && w->waits_for_all->state.v == WAITER_WAITING;
 }
 
-/* Owners first, and one at a time.  (Z4) */
+/* Owners first, and one at a time, but for who hands something over: two, in the order of their addresses.  (Z4) */
 static void
 owner_latched(const struct lk_owner *w)
 {
-	for (unsigned i = 0; i < NUMBERS_MAX; i++) {
-		if (latched.owner[i] == me())
+	bool may = play.hands[me()];
+
+	for (unsigned i = 0; i < ALL_NUMBERS; i++) {
+		if (latched.owner[i] != me())
+			continue;
+		if (!may || (uintptr_t)latched.at[i] > (uintptr_t)w)
 			fail("%s takes the latch of an owner, and has another's (Z4)",
 			     world.current->name);
+		may = false;
 	}
 	if (latched.others[me()] != 0)
 		fail("%s takes the latch of an owner, and has that of a line (Z4)",
 		     world.current->name);
 	*holder_of(w) = me();
+	latched.at[holder_of(w) - latched.owner] = w;
 }
 
 /* What is due was done, or a call that is away will do it, and does not sleep until then.  (Z2, Z3) */
@@ -121,6 +129,8 @@ is_later_latch(uintptr_t at)
 
 	if (at == (uintptr_t)&play.m->detector.latch.word)
 		return true;
+	if (play.pooled.pool != NULL && at == (uintptr_t)&play.pooled.pool->latch.word)
+		return true;
 	return at >= first && at < first + (l->mask + (uintptr_t)1) * sizeof(*l->bucket) &&
 	       (at - first) % sizeof(*l->bucket) == offsetof(struct lot_bucket, latch.word);
 }
@@ -135,6 +145,8 @@ holds_written(const struct lk_owner *w, const char *by)
 		fail("%s() changes what a shared owner holds, without its latch (Z1)", by);
 	if (w->is_away)
 		fail("%s() changes what an owner holds, and a call of it is away (Z2)", by);
+	if ((w->moves.v & 1) == 0 && play.m->member.gate.v == 0) /* later nobody waits, or looks */
+		fail("%s() changes what a shared owner holds, and does not say so (Y3)", by);
 }
 
 void
@@ -148,6 +160,7 @@ shared_written(const char *by, uintptr_t at, uint64_t is)
 	if (w == NULL) {
 		if (is_later_latch(at))
 			latched.others[me()] += is == LATCH_FREE ? -1u : 1u;
+		pooled_written(at, is);
 	} else if (at == (uintptr_t)&w->latch.word) {
 		latch_of_owner_written(w, is);
 	} else if (at - (uintptr_t)&w->holds < sizeof(w->holds)) {
@@ -175,7 +188,7 @@ shared_check_timers(void)
 	for (unsigned i = 0; i < world.n_fibers; i++) {
 		const struct fiber *f = &world.fiber[i];
 
-		if (!f->serves || f->futex == (uintptr_t)play.async.bell)
+		if (!f->serves || f->is_endless || f->futex == (uintptr_t)play.async.bell)
 			continue;
 		served = true;
 		if (f->deadline < served_at)

@@ -72,7 +72,7 @@ stand_in_thread_ends(void)
 
 	*my_seat() = NULL;
 	if (owner != NULL && world.member != NULL)
-		world.member->thread_ends(world.member, owner);
+		play.m->member.thread_ends(&play.m->member, owner);
 }
 
 /* ------------------------------------------------------------------- no other threads */

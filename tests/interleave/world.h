@@ -15,7 +15,7 @@
 enum {
 	FIBERS_MAX = 6,
 	STACK_SIZE = 64 << 10,
-	ARENA_SIZE = 1 << 20,
+	ARENA_SIZE = 4 << 20,
 	REGION_SIZE = ARENA_SIZE + FIBERS_MAX * STACK_SIZE,
 	GRAINS = REGION_SIZE / 4, /* a shared word is four bytes or more */
 	PLACES_MAX = 2048,        /* words that one schedule touches */
@@ -45,6 +45,7 @@ struct fiber {
 	uintptr_t futex;
 	uint64_t deadline;
 	bool serves;       /* it has nothing to do but what timers ask for */
+	bool is_endless;   /* … and those never end: it ends when all others have ended */
 	bool may_be_early; /* its sleep may end before everybody sleeps */
 	unsigned n_watched;
 	uintptr_t watched[WATCHED_MAX]; /* read since it last paused */
@@ -76,6 +77,8 @@ struct world {
 	struct member *member;
 	uint64_t serials;
 	uint64_t highest;
+	uint64_t draws; /* of what is drawn by lot, each is larger by that than the one before */
+	uint64_t drawn;
 	void *seat[FIBERS_MAX + 1]; /* a fiber's own owner; the last is nobody's */
 };
 
@@ -126,6 +129,8 @@ bool sched_sleep(uintptr_t at, uint32_t value, uint64_t deadline, bool may_be_ea
 void sched_wake(uintptr_t at);
 /* Sleep as one that serves.  False: all others have ended, and there is no deadline. */
 bool sched_serve(uintptr_t at, uint32_t value, uint64_t deadline);
+/* … of one who has something to do from time to time, for ever.  False: all others have ended. */
+bool sched_tend(uintptr_t at, uint32_t value, uint64_t deadline);
 
 static inline bool
 sched_in_fiber(void)
@@ -148,8 +153,19 @@ void shared_begin(void);
 void shared_written(const char *by, uintptr_t at, uint64_t is);
 void shared_plain_written(const char *by, uintptr_t at);
 
+/* units.c */
+void units_written(uintptr_t at, uint64_t is);
+
 /* async.c */
 void async_written(const char *by, uintptr_t at, uint64_t was, uint64_t is);
+
+/* abroad.c */
+void abroad_begin(void);
+/* From now on that fiber runs, and the manager that is looked at is its. */
+void abroad_turn(unsigned fiber);
+void abroad_written(uintptr_t at);
+void abroad_plain_written(const char *by, uintptr_t at);
+void abroad_ended(void);
 
 /* graph.c */
 void graph_begin(void);

@@ -26,4 +26,7 @@ done
 for h in src/*/*.h; do
 	[ -e "$h" ] && try "${h#src/}" gcc -x c -std=gnu11 -Isrc
 done
+for h in adapters/*/*.h; do
+	[ -e "$h" ] && try "${h#adapters/}" gcc -x c -std=gnu11 -Iadapters
+done
 exit $failed

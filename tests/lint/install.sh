@@ -76,6 +76,14 @@ try 'shared, run' "$stage/shared"
 try 'C++, run' "$stage/cpp"
 unset LD_LIBRARY_PATH
 try 'static, run' "$stage/static"
+try 'command line, run' "$there/bin/latchkey" run a --store "file:$stage/locks" -- true
+try 'command line, its page' man -M "$there/share/man" 1 latchkey
+if [ -e "$there/lib/liblatchkey-sqlite.so.0" ]; then # it is found without the system's help
+	try 'command line, a store that is loaded' \
+		"$there/bin/latchkey" run a --store "sqlite:$stage/locks.db" -- true
+fi
+try 'a store, checked' "$there/bin/latchkey-store-check" -c 'modes against each other' test:installed
+try 'its page' man -M "$there/share/man" latchkey-store-check
 try 'a page of the manual' man -M "$there/share/man" lk_try_acquire
 try uninstall make_at uninstall
 try 'nothing is left' nothing_left

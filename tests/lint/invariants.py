@@ -15,7 +15,7 @@ CITED = re.compile(rf"\(((?:{ID})(?:(?:, ?| ?[-–] ?| and )(?:{ID}))*)\)")
 found = tree.Findings()
 defined = {}
 
-for path in tree.files("src", "tests", ends=(".c", ".h")):
+for path in tree.files("src", "adapters", "tests", ends=(".c", ".h")):
     text = tree.comments(tree.read(path))
     for m in DEFINED_IN_C.finditer(text):
         name = m.group(1)
@@ -26,7 +26,7 @@ if tree.exists("src/README.md"):
     for m in DEFINED_IN_README.finditer(tree.read("src/README.md")):
         defined.setdefault(m.group(1), "src/README.md")
 
-cited_in = tree.files("src", "tests", ends=(".c", ".h"))
+cited_in = tree.files("src", "adapters", "tests", ends=(".c", ".h"))
 cited_in += tree.files("docs", "src", "README.md", "CONTRIBUTING.md", ends=".md")
 for path in cited_in:
     text = tree.read(path)

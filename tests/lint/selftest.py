@@ -10,12 +10,13 @@ import tempfile
 
 import tree
 
-FOLDERS = ["src", "include", "docs", "tests"]
+FOLDERS = ["src", "adapters", "include", "docs", "tests"]
 # script, file that is appended to, what is appended, a word of the finding
 PLANTED = [
     ("layers.py", "src/base/planted.h", '#include "core/planted.h"\n', "a layer above it"),
     ("layers.py", "src/mode/planted.h", "#include <urcu-bp.h>\n", "only src/base"),
     ("layers.py", "tests/api/planted.c", '#include "word/word.h"\n', "is internal"),
+    ("layers.py", "adapters/file/planted.h", '#include "base/env.h"\n', "not for the store"),
     ("shim.py", "src/wait/planted.h", "pthread_mutex_t latch;\n", "`pthread_mutex_t`"),
     ("shim.py", "src/core/planted.h", "volatile int seen;\n", "`volatile`"),
     ("invariants.py", "src/wait/planted.h", "/* kept by (ZZ7) */\n", "(ZZ7) is cited"),
@@ -25,6 +26,8 @@ PLANTED = [
     ("text.py", "docs/planted.md", "see /" + "root/notes\n", "a path of one machine"),
     ("text.py", "src/core/planted.h", "int x;\n", "no SPDX"),
     ("text.py", "src/core/planted.h", "\n" * 801, "more than 800"),
+    ("mutations.py", "tests/interleave/mutations/planted.mut",
+     "what: x\nfile: mode/mode.h\nscripts: batch\n--- old\nnot there\n--- new\n--- end\n", "0 times"),
     ("symbols.py --man", "include/latchkey.h", "LK_API int lk_planted(void);\n", "lk_planted"),
 ]
 

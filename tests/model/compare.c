@@ -113,6 +113,9 @@ compare_holder(struct look *l, const struct lk_snapshot_row *row, int owner, uns
 	if (row->grants != grants)
 		return differ(t, "owner %d has %u grants on %s, but should have %u", owner,
 			      row->grants, script_names[name], grants);
+	if (row->units != ref_units_of(m, owner, script_names[name]))
+		return differ(t, "owner %d has %u units of %s", owner, row->units,
+			      script_names[name]);
 	return compare_fence(t, owner, name, h->fence, row->fence);
 }
 
@@ -133,7 +136,8 @@ compare_waiter(struct look *l, const struct lk_snapshot_row *row, int owner, uns
 	const struct ref_waiter *w = waiter_at(&l->t->ref, script_names[name], row->position);
 
 	l->waiters++;
-	if (w == NULL || w->owner != owner || w->held != row->held || w->want != row->wanted)
+	if (w == NULL || w->owner != owner || w->held != row->held || w->want != row->wanted ||
+	    w->units != row->units)
 		return differ(l->t,
 			      "place %u in the line of %s: owner %d, holds %s, wants %s; should be "
 			      "owner %d, %s, %s",
@@ -200,6 +204,35 @@ compare_info(struct stage *t, unsigned name)
 	return true;
 }
 
+/* The units of a name, as a semaphore. */
+static bool
+compare_semaphore(struct stage *t, unsigned name)
+{
+	const char *text = script_names[name];
+	struct lk_semaphore_info info = { .size = sizeof(info) };
+	uint32_t waiting = 0;
+	uint64_t wanted = 0;
+
+	for (size_t i = 0; i < t->ref.n_waiters; i++) {
+		const struct ref_waiter *w = &t->ref.waiter[i];
+
+		waiting += w->name == text && w->units != 0;
+		wanted += w->name == text ? w->units : 0;
+	}
+	if (lk_semaphore_info(t->m, text, strlen(text), &info) != 0)
+		return differ(t, "lk_semaphore_info failed");
+	if (info.permits != ref_permits(&t->ref, text) ||
+	    info.used != ref_units_used(&t->ref, text) || info.waiting != waiting ||
+	    info.wanted != wanted)
+		return differ(t,
+			      "%u of %u units of %s are taken, %u requests want %llu; should be %u "
+			      "of %u, %u, %llu",
+			      info.used, info.permits, text, info.waiting,
+			      (unsigned long long)info.wanted, ref_units_used(&t->ref, text),
+			      ref_permits(&t->ref, text), waiting, (unsigned long long)wanted);
+	return true;
+}
+
 static bool
 compare_stats(struct stage *t)
 {
@@ -222,6 +255,16 @@ compare_stats(struct stage *t)
 		return differ(t, "%llu conversions, but there were %llu",
 			      (unsigned long long)s.conversions,
 			      (unsigned long long)t->conversions);
+	if (s.transfers != t->ref.transfers || s.escalations != t->ref.escalated ||
+	    s.escalations_refused != t->ref.not_escalated)
+		return differ(t,
+			      "%llu transfers, %llu escalations, %llu in vain; should be %llu, "
+			      "%llu, %llu",
+			      (unsigned long long)s.transfers, (unsigned long long)s.escalations,
+			      (unsigned long long)s.escalations_refused,
+			      (unsigned long long)t->ref.transfers,
+			      (unsigned long long)t->ref.escalated,
+			      (unsigned long long)t->ref.not_escalated);
 	return true;
 }
 
@@ -261,6 +304,9 @@ compare_grant(struct actor *a, const struct lk_grant_info *info)
 		return differ(t, "a grant of owner %d on %s is %s of %s; should be %s of %s",
 			      a->index, g->name, mode_of(info->mode), mode_of(info->effective),
 			      mode_of(g->mode), mode_of(effective));
+	if (info->units != g->units)
+		return differ(t, "a grant of owner %d on %s has %u units, but should have %u",
+			      a->index, g->name, info->units, g->units);
 	if (info->flags != (h->cover != NULL ? LK_IMPLIED : 0))
 		return differ(t, "a grant of owner %d on %s has flags %x", a->index, g->name,
 			      info->flags);
@@ -293,7 +339,7 @@ compare_owner(struct actor *a)
 	if (tour.n != a->n_pairs)
 		return differ(t, "owner %d has %zu grants, but should have %zu", a->index, tour.n,
 			      a->n_pairs);
-	for (unsigned i = 0; i < SCRIPT_NAMES; i++) {
+	for (unsigned i = 0; i < t->names; i++) {
 		int mode = lk_holds(a->lk, script_names[i], strlen(script_names[i]));
 		lk_mode should = ref_holds(&t->ref, a->index, script_names[i]);
 
@@ -337,8 +383,8 @@ compare_all(struct stage *t)
 {
 	if (!compare_snapshot(t) || !compare_stats(t))
 		return false;
-	for (unsigned i = 0; i < SCRIPT_NAMES; i++) {
-		if (!compare_info(t, i) || !check_exclusion(t, i))
+	for (unsigned i = 0; i < t->names; i++) {
+		if (!compare_info(t, i) || !compare_semaphore(t, i) || !check_exclusion(t, i))
 			return false;
 	}
 	for (int i = 0; i < t->script->owners; i++) {
@@ -357,7 +403,7 @@ is_used(const struct stage *t, const char *name)
 		if (ref_hold_of(&t->ref, i, name) != NULL)
 			return true;
 	}
-	for (unsigned i = 0; i < SCRIPT_NAMES; i++) {
+	for (unsigned i = 0; i < t->names; i++) {
 		if (t->handle[i] != NULL && strcmp(script_names[i], name) == 0)
 			return true;
 	}
@@ -368,7 +414,7 @@ is_used(const struct stage *t, const char *name)
 static bool
 must_stay(const struct stage *t, const char *name)
 {
-	for (unsigned i = 0; i < SCRIPT_NAMES; i++) {
+	for (unsigned i = 0; i < t->names; i++) {
 		if ((strcmp(script_names[i], name) == 0 || ref_is_below(script_names[i], name)) &&
 		    is_used(t, script_names[i]))
 			return true;
@@ -388,7 +434,7 @@ compare_sweep(struct stage *t)
 	if (removed != before.names - after.names)
 		return differ(t, "lk_sweep says %zu, but it were %llu", removed,
 			      (unsigned long long)(before.names - after.names));
-	for (unsigned i = 0; i < SCRIPT_NAMES; i++)
+	for (unsigned i = 0; i < t->names; i++)
 		stay += must_stay(t, script_names[i]);
 	/* what a waiting request has under way is its own affair */
 	if (t->ref.n_waiters == 0 ? after.names != stay : after.names < stay)

@@ -6,7 +6,7 @@
 #include "reference.h"
 
 /* The names of a path, root first; the last is the name itself. */
-size_t ref_path(const char *name, const char *all[REF_NAMES]);
+size_t ref_path(const char *name, const char *all[REF_DEPTH]);
 
 /* `name` in `mode` or more, whatever its ancestors: 0, or the code to return. */
 int ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q);
@@ -33,6 +33,34 @@ void ref_remove_grant(struct ref *m, int owner, lk_grant id);
 
 /* The lists have changed: holds end, fences begin, others come in. */
 void ref_settle(struct ref *m, int owner);
+
+/* As long as that one holds `held` and has so many units: can it not be granted? */
+bool ref_must_wait(const struct ref *m, const struct ref_waiter *w, lk_mode held, uint32_t has);
+
+/* 0, or what it is refused with that could never be granted. */
+int ref_units_check(const struct ref *m, const struct ref_waiter *w);
+
+/* Are there enough? */
+bool ref_units_fit(const struct ref *m, const struct ref_waiter *w);
+
+bool ref_conflict(const struct ref *m, lk_mode a, lk_mode b);
+
+/* The owner has something on `name` from now on, if it had not; `cover`: what implies it, or NULL. */
+void ref_ensure_hold(struct ref *m, int owner, const char *name, const char *cover);
+
+void ref_add_claim(struct ref *m, int owner, const char *name, lk_mode mode);
+
+/* Would a request of the owner for that mode have to wait? */
+bool ref_would_fit(const struct ref *m, int owner, const char *name, lk_mode want);
+
+/* An implied hold becomes one like others, in `want`: its intents first. */
+int ref_make_real(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q);
+
+/* What the call made real is implied again, if nothing is for it now but what its cover gives. */
+void ref_put_back(struct ref *m, int owner, const char *name);
+
+/* Does the owner have this name for something else than grants on it? */
+bool ref_is_needed_below(const struct ref *m, int owner, const char *name);
 
 /* ref_acquire() as a part of a call: what it made real stays so, also if it fails. */
 int ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Playing a script: the stage's environment, the calls of both sides, the order of events. */
+/* Playing a script: the calls of both sides, the order of events. */
 #include "play.h"
-#include "sanitizers.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,114 +20,6 @@ differ(struct stage *t, const char *format, ...)
 	return false;
 }
 
-/* -------------------------------------------------------------- environment */
-
-static uint64_t
-stage_now(void *state)
-{
-	const struct stage *t = state;
-
-	return t->now;
-}
-
-static struct actor *
-actor_on(struct stage *t, const struct fiber *f)
-{
-	for (int i = 0; i < t->script->owners; i++) {
-		if (&t->actor[i].fiber == f)
-			return &t->actor[i];
-	}
-	return NULL;
-}
-
-/* May come back early: so where there is no fiber (a shutdown's nap), at once. */
-static void
-stage_wait(void *state, const uint32_t *word, uint32_t value, uint64_t deadline)
-{
-	struct actor *a = actor_on(state, fiber_current());
-
-	if (a == NULL || *word != value)
-		return;
-	a->word = word;
-	a->until = deadline;
-	a->woken = false;
-	fiber_sleep();
-	a->word = NULL;
-}
-
-static void
-stage_wake(void *state, const uint32_t *word)
-{
-	struct stage *t = state;
-
-	for (int i = 0; i < t->script->owners; i++) {
-		if (t->actor[i].word == word)
-			t->actor[i].woken = true;
-	}
-}
-
-static uint64_t
-stage_random(void *state)
-{
-	(void)state;
-	return 4; /* chosen by a fair die */
-}
-
-/* Memory that comes back is kept for the next script: so a script costs no page faults. */
-struct spare {
-	struct spare *next;
-	size_t size;
-};
-
-static struct spare *spares;
-
-static void *
-take_spare(size_t size, size_t align)
-{
-	for (struct spare **s = &spares; *s != NULL; s = &(*s)->next) {
-		struct spare *found = *s;
-
-		if (found->size != size || (uintptr_t)found % align != 0)
-			continue;
-		*s = found->next;
-		return found;
-	}
-	return NULL;
-}
-
-static void *
-stage_alloc(void *state, size_t size, size_t align)
-{
-	struct stage *t = state;
-	size_t room = size > sizeof(struct spare) ? size : sizeof(struct spare);
-	void *memory = take_spare(room, align);
-
-	if (memory == NULL &&
-	    posix_memalign(&memory, align > sizeof(void *) ? align : sizeof(void *), room) != 0)
-		return NULL;
-	memset(memory, 0xa5, room < 4096 ? room : 4096); /* fresh memory is not zero */
-	t->blocks++;
-	return memory;
-}
-
-static void
-stage_free(void *state, void *memory, size_t size)
-{
-	struct stage *t = state;
-	struct spare *s = memory;
-
-	t->blocks--;
-#ifdef MODEL_ASAN
-	free(memory); /* so that a late look at it is found */
-	(void)s;
-	(void)size;
-#else
-	s->size = size > sizeof(*s) ? size : sizeof(*s);
-	s->next = spares;
-	spares = s;
-#endif
-}
-
 /* ------------------------------------------------------- calls that may sleep */
 
 static struct lk_options
@@ -139,6 +30,8 @@ options_of(const struct op *op)
 	o.flags = (op->nowait ? LK_NOWAIT : 0) | (op->parents ? LK_PARENTS : 0);
 	o.timeout_ns = op->time;
 	o.priority = op->priority;
+	o.units = op->units;
+	o.permits = op->permits;
 	return o;
 }
 
@@ -151,19 +44,32 @@ handle_of(struct stage *t, unsigned name)
 	return t->handle[name];
 }
 
+/* The call that has its own name. */
+static int
+lk_call_units(struct actor *a, const struct lk_options *o)
+{
+	const char *name = script_names[a->op.name[0]];
+	struct lk_options rest = *o;
+
+	rest.units = rest.permits = 0;
+	return lk_acquire_units(a->lk, name, strlen(name), o->units, o->permits, &rest, a->out);
+}
+
 /* Without options where none are needed, by way of the other entries of the library. */
 static int
 lk_call_acquire(struct actor *a, const struct lk_options *o)
 {
 	const struct op *op = &a->op;
 	const char *name = script_names[op->name[0]];
-	lk_mode mode = (lk_mode)op->mode[0];
-	bool plain = o->flags == 0 && o->timeout_ns == 0 && o->priority == 0;
+	lk_mode mode = op->kind == OP_UNITS ? LK_IX : (lk_mode)op->mode[0];
+	bool plain = o->flags == 0 && o->timeout_ns == 0 && o->priority == 0 && o->units == 0;
 
 	if (op->handle)
 		return lk_acquire_on(a->lk, handle_of(a->stage, op->name[0]), mode,
 				     plain ? NULL : o, a->out);
-	if (o->flags == LK_NOWAIT && o->priority == 0)
+	if (op->kind == OP_UNITS && op->parents)
+		return lk_call_units(a, o);
+	if (o->flags == LK_NOWAIT && o->priority == 0 && o->units == 0)
 		return lk_try_acquire(a->lk, name, mode, a->out);
 	return lk_acquire(a->lk, name, mode, plain ? NULL : o, a->out);
 }
@@ -189,6 +95,7 @@ lk_call(void *arg)
 
 	switch (a->op.kind) {
 	case OP_ACQUIRE:
+	case OP_UNITS:
 		a->rc = lk_call_acquire(a, &o);
 		break;
 	case OP_BATCH:
@@ -196,6 +103,10 @@ lk_call(void *arg)
 		break;
 	case OP_CONVERT:
 		a->rc = lk_convert(a->lk, a->on.lk, (lk_mode)a->op.mode[0], &o);
+		break;
+	case OP_MOVE:
+		a->rc = lk_move(a->lk, a->on.lk, script_names[a->op.name[0]],
+				strlen(script_names[a->op.name[0]]), &o, a->out);
 		break;
 	default:
 		a->rc = lk_upgrade(a->lk, a->on.lk, &o);
@@ -208,7 +119,14 @@ ref_call(void *arg)
 	struct actor *a = arg;
 	struct ref *m = &a->stage->ref;
 	const struct op *op = &a->op;
-	struct ref_request q = { op->nowait, op->parents, op->time, op->priority, 0 };
+	struct ref_request q = {
+		.nowait = op->nowait,
+		.parents = op->parents,
+		.timeout = op->time,
+		.priority = op->priority,
+		.units = op->units,
+		.permits = op->permits,
+	};
 	struct ref_item item[REF_BATCH];
 
 	for (unsigned i = 0; i < op->n_items; i++)
@@ -217,15 +135,23 @@ ref_call(void *arg)
 	case OP_ACQUIRE:
 		a->ref_rc = ref_acquire(m, a->index, item[0].name, item[0].mode, &q, a->ref_out);
 		break;
+	case OP_UNITS:
+		a->ref_rc = ref_acquire_units(m, a->index, item[0].name, &q, a->ref_out);
+		break;
 	case OP_BATCH:
 		a->ref_rc = ref_acquire_many(m, a->index, item, op->n_items, &q, a->ref_out);
 		break;
 	case OP_CONVERT:
 		a->ref_rc = ref_convert(m, a->index, a->on.ref, item[0].mode, &q);
 		break;
+	case OP_MOVE:
+		a->ref_rc = ref_move(m, a->index, a->on.ref, item[0].name, &q, a->ref_out);
+		break;
 	default:
 		a->ref_rc = ref_convert(m, a->index, a->on.ref, LK_X, &q);
 	}
+	if (a->ref_rc == 0 && op->kind != OP_MOVE)
+		ref_escalate(m, a->index);
 }
 
 /* ---------------------------------------------------------- who can go on, does */
@@ -292,11 +218,11 @@ static bool
 compare_results(struct actor *a)
 {
 	struct stage *t = a->stage;
-	bool grants = a->op.kind == OP_ACQUIRE || a->op.kind == OP_BATCH;
+	bool grants = a->op.kind == OP_ACQUIRE || a->op.kind == OP_BATCH || a->op.kind == OP_MOVE ||
+		      a->op.kind == OP_UNITS;
 
 	count_result(t, a->rc);
 	t->conversions += !grants && a->rc == 0;
-
 	a->calls = false;
 	if (t->trace != NULL)
 		fprintf(t->trace, "\towner %d: %s\n", a->index, lk_errname(a->rc));
@@ -345,7 +271,7 @@ pick(const struct actor *a, const struct op *op)
 	return next->n_pairs > 0 ? next->pair[0] : none;
 }
 
-static bool
+bool
 compare_code(struct stage *t, int rc, int should)
 {
 	if (t->trace != NULL)
@@ -392,7 +318,9 @@ open_owner(struct actor *a)
 	struct lk_owner_options o = LK_OWNER_OPTIONS_INIT;
 	const char label[2] = { (char)('0' + a->index), '\0' };
 
+	a->opening++;
 	o.label = label;
+	o.flags = a->stage->script->shared ? LK_OWNER_SHARED : 0;
 	o.priority = rank_of(a->stage->script, a->index);
 	return lk_owner_open(a->stage->m, &o, &a->lk);
 }
@@ -447,7 +375,11 @@ downgrade(struct actor *a)
 	int rc = lk_downgrade(a->lk, a->on.lk);
 
 	a->stage->conversions += rc == 0;
-	return compare_code(a->stage, rc, ref_downgrade(&a->stage->ref, a->index, a->on.ref));
+	if (!compare_code(a->stage, rc, ref_downgrade(&a->stage->ref, a->index, a->on.ref)))
+		return false;
+	if (rc == 0)
+		ref_escalate(&a->stage->ref, a->index);
+	return true;
 }
 
 static bool
@@ -461,6 +393,8 @@ do_op(struct actor *a, const struct op *op)
 	case OP_BATCH:
 	case OP_CONVERT:
 	case OP_UPGRADE:
+	case OP_MOVE:
+	case OP_UNITS:
 		return start_call(a, op);
 	case OP_DOWNGRADE:
 		return downgrade(a);
@@ -484,21 +418,37 @@ do_op(struct actor *a, const struct op *op)
 		return true;
 	case OP_SWEEP:
 		return compare_sweep(t);
+	case OP_TRANSFER:
+		return play_transfer(a, op);
+	case OP_SAVEPOINT:
+		return play_savepoint(a, op);
+	case OP_ROLLBACK:
+		return play_rollback(a, op);
+	case OP_DEESCALATE:
+		return play_deescalate(a, op);
 	case OP_KINDS:
 		break;
 	}
 	return differ(t, "no such operation");
 }
 
+enum { GRANTS_MANY = 96 };
+
 /* Who waits does nothing else; others may do things to it. */
 static bool
 is_left_out(const struct actor *a, const struct op *op)
 {
+	const struct actor *to = &a->stage->actor[op->to];
+	const bool of_owner =
+		op->kind != OP_CANCEL && op->kind != OP_ADVANCE && op->kind != OP_SWEEP;
+
 	if (a->stage->batches_only && op->kind == OP_BATCH && a->n_pairs > 0)
 		return true;
-	bool of_owner = op->kind != OP_CANCEL && op->kind != OP_ADVANCE && op->kind != OP_SWEEP;
-
-	return (a->calls && of_owner) || a->n_pairs + REF_BATCH > REF_GRANTS;
+	if (op->kind == OP_TRANSFER && to->calls && !a->stage->script->shared)
+		return true; /* nobody may act for it */
+	if (a->n_pairs > GRANTS_MANY && op->kind == OP_BATCH)
+		return true; /* to compare them would take all the time */
+	return (a->calls && of_owner) || a->stage->ref.n_grants + REF_BATCH > REF_GRANTS;
 }
 
 /* Batches of owners that hold nothing else: somebody does not wait, and can let the others on. */
@@ -512,6 +462,17 @@ is_no_ring(struct stage *t)
 			return true;
 	}
 	return differ(t, "batches wait for each other in a ring");
+}
+
+/* What was asked in a call that has ended is done with. */
+static bool
+are_attempts_right(struct stage *t)
+{
+	for (int i = 0; i < t->script->owners; i++) {
+		if (t->ref.owner[i].n_asked != 0 && t->ref.wrong == NULL)
+			t->ref.wrong = "it tried to escalate where it should not";
+	}
+	return t->ref.wrong == NULL || differ(t, "%s", t->ref.wrong);
 }
 
 static bool
@@ -529,29 +490,30 @@ step(struct stage *t, const struct op *op)
 	good = do_op(a, op) && settle(t);
 	for (int i = 0; i < t->script->owners; i++)
 		prune(&t->actor[i]);
-	return good && compare_all(t) && is_no_ring(t);
+	return good && are_attempts_right(t) && compare_all(t) && is_no_ring(t);
 }
 
 /* ------------------------------------------------------------ begin and end */
 
-static const struct lk_environment world = {
-	stage_now, stage_wait, stage_wake, stage_random, NULL,
-};
-
 static bool
 set_up(struct stage *t)
 {
-	struct lk_environment environment = world;
-	struct lk_allocator allocator = { stage_alloc, stage_free, t };
+	struct lk_environment environment;
+	struct lk_allocator allocator;
 	struct lk_config cfg = LK_CONFIG_INIT;
 	char report[128];
 
-	environment.state = t;
+	play_world(t, &environment, &allocator);
 	cfg.flags = LK_STRICT;
 	cfg.deadlock_delay_ns = LK_OFF; /* the reference looks for no rings */
 	cfg.spin_ns = LK_OFF;
 	cfg.max_reentry = t->script->reentry;
 	cfg.max_idle = t->script->idle;
+	if (t->script->escalate != 0) {
+		cfg.escalate_after = t->script->escalate;
+		cfg.on_escalate = play_asked;
+		cfg.on_escalate_arg = t;
+	}
 	cfg.index_buckets = 1;
 	cfg.lot_buckets = 2;
 	cfg.allocator = &allocator;
@@ -670,6 +632,7 @@ get_stage(void)
 		a->word = NULL;
 		a->n_pairs = 0;
 		a->old = (struct pair){ 0, 0 };
+		memset(a->mark, 0, sizeof(a->mark));
 	}
 	has_fibers = true;
 	memset(stage.handle, 0, sizeof(stage.handle));
@@ -677,6 +640,7 @@ get_stage(void)
 	stage.m = NULL;
 	memset(stage.results, 0, sizeof(stage.results));
 	stage.conversions = stage.blocks = 0;
+	stage.n_asked = 0;
 	stage.now = 1000000;
 	return &stage;
 }
@@ -710,11 +674,15 @@ run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct ver
 
 	*v = (struct verdict){ .agree = true };
 	t->script = s;
+	t->names = script_names_used(s);
 	t->batches_only = has_batches_only(s);
 	t->trace = trace;
 	t->verdict = v;
+	ref_names(script_names, SCRIPT_NAMES);
 	ref_init(&t->ref, s->reentry != 0 ? s->reentry : UINT64_MAX, fault, fiber_sleep);
 	t->ref.now = t->now;
+	t->ref.escalate_after = s->escalate;
+	t->ref.barriers = s->barrier != 0;
 	good = set_up(t);
 	for (v->step = 0; good && v->step < s->n; v->step += good) {
 		if (run_between != NULL)
@@ -723,6 +691,9 @@ run_script(const struct script *s, enum ref_fault fault, FILE *trace, struct ver
 	}
 	if (good)
 		play_end(t);
+	v->met.transfers = t->ref.transfers;
+	v->met.escalated = t->ref.escalated;
+	v->met.in_vain = t->ref.not_escalated;
 	take_down(t);
 	return v->agree;
 }

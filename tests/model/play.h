@@ -59,6 +59,12 @@ struct actor {
 	size_t n_pairs;
 	struct pair pair[REF_GRANTS];
 	struct pair old; /* one that it had */
+	struct {
+		lk_mark lk; /* 0: none */
+		lk_grant ref;
+		uint64_t opening; /* of the owner */
+	} mark[SCRIPT_MARKS];
+	uint64_t opening;
 };
 
 enum { FENCES_KNOWN = 64 };
@@ -82,6 +88,8 @@ struct stage {
 	struct lk_resource *handle[SCRIPT_NAMES];
 	struct actor actor[REF_OWNERS];
 	struct seen_fences fences[SCRIPT_NAMES];
+	unsigned names;    /* of script_names[], that are looked at */
+	unsigned n_asked;  /* attempts to escalate */
 	bool batches_only; /* nobody asks for more while holding something */
 	uint64_t now;
 	uint64_t blocks; /* of memory, live */
@@ -93,6 +101,21 @@ struct stage {
 
 /* Note a difference, once.  Always false. */
 __attribute__((format(printf, 2, 3))) bool differ(struct stage *t, const char *format, ...);
+
+/* The environment and the memory of its library.  (play_world.c) */
+void play_world(struct stage *t, struct lk_environment *e, struct lk_allocator *a);
+
+/* What an operation said on both sides. */
+bool compare_code(struct stage *t, int rc, int should);
+
+/* An operation on what an owner has altogether, or between owners.  (play_hands.c) */
+bool play_transfer(struct actor *a, const struct op *op);
+bool play_savepoint(struct actor *a, const struct op *op);
+bool play_rollback(struct actor *a, const struct op *op);
+bool play_deescalate(struct actor *a, const struct op *op);
+
+/* lk_config.on_escalate: what is asked is noted for the reference. */
+int play_asked(void *stage, const struct lk_escalation *e);
 
 /* All that can be seen of the library is as the reference says. */
 bool compare_all(struct stage *t);

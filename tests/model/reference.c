@@ -9,14 +9,8 @@
 
 enum { PASSED_MOST = 16 }; /* how often a waiter lets a higher priority past */
 
-static bool
-same(const char *a, const char *b)
-{
-	return a == b || strcmp(a, b) == 0;
-}
-
-static bool
-conflict(const struct ref *m, lk_mode a, lk_mode b)
+bool
+ref_conflict(const struct ref *m, lk_mode a, lk_mode b)
 {
 	if (m->fault == REF_S_WITH_IX && ((a == LK_S && b == LK_IX) || (a == LK_IX && b == LK_S)))
 		return false;
@@ -46,7 +40,7 @@ next_fence(struct ref *m, const char *name)
 {
 	size_t i = 0;
 
-	while (i < m->n_fences && !same(m->fence[i].name, name))
+	while (i < m->n_fences && m->fence[i].name != name)
 		i++;
 	if (i == m->n_fences) {
 		assert(i < REF_NAMES);
@@ -68,20 +62,23 @@ holds_back(const struct ref *m, const struct ref_waiter *w)
 	return true;
 }
 
-/* May the owner have `want`, with the first `ahead` waiters before it? */
+/* May it be granted, with the first `ahead` waiters before it? */
 static bool
-fits(const struct ref *m, int owner, const char *name, lk_mode want, size_t ahead)
+fits(const struct ref *m, const struct ref_waiter *w, size_t ahead)
 {
 	for (int other = 0; other < REF_OWNERS; other++) {
-		if (other != owner && conflict(m, ref_in_word(m, other, name), want))
+		if (other != w->owner && ref_conflict(m, ref_in_word(m, other, w->name), w->want))
 			return false;
 	}
 	for (size_t i = 0; i < ahead && m->fault != REF_OVERTAKES; i++) {
-		if (same(m->waiter[i].name, name) && conflict(m, m->waiter[i].want, want) &&
-		    holds_back(m, &m->waiter[i]))
+		const struct ref_waiter *p = &m->waiter[i];
+		const bool both = p->units != 0 && w->units != 0 && m->fault != REF_FEW_FIRST;
+
+		if (p->name == w->name && (both || ref_conflict(m, p->want, w->want)) &&
+		    holds_back(m, p))
 			return false;
 	}
-	return true;
+	return ref_units_fit(m, w);
 }
 
 static void
@@ -103,15 +100,17 @@ take_out(struct ref *m, size_t at)
 }
 
 static void
-give(struct ref *m, int owner, const char *name, lk_mode mode)
+give(struct ref *m, const struct ref_waiter *w)
 {
-	m->owner[owner].given = name;
-	m->owner[owner].mode = mode;
-	m->owner[owner].outcome = 0;
+	struct ref_owner *o = &m->owner[w->owner];
+
+	o->given = w->name;
+	o->mode = covers(w->held, w->want) ? w->held : w->want;
+	o->given_units = w->units;
+	o->given_permits = w->permits;
+	o->outcome = 0;
 }
 
-static void ensure_hold(struct ref *m, int owner, const char *name, const char *cover);
-static void add_claim(struct ref *m, int owner, const char *name, lk_mode mode);
 static void update_holds(struct ref *m);
 
 /* All parts of a batch are granted: their claims are there at once, and only then what was implied is not. */
@@ -119,8 +118,8 @@ static void
 give_parts(struct ref *m, const struct ref_waiter *part, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		add_claim(m, part[i].owner, part[i].name, part[i].need);
-		ensure_hold(m, part[i].owner, part[i].name, NULL);
+		ref_add_claim(m, part[i].owner, part[i].name, part[i].need);
+		ref_ensure_hold(m, part[i].owner, part[i].name, NULL);
 		m->owner[part[i].owner].outcome = 0;
 	}
 	update_holds(m);
@@ -135,7 +134,7 @@ batch_fits(const struct ref *m, uint64_t age)
 	for (size_t i = 0; i < m->n_waiters; i++) {
 		const struct ref_waiter *w = &m->waiter[i];
 
-		if (w->age == age && !fits(m, w->owner, w->name, w->want, i))
+		if (w->age == age && !fits(m, w, i))
 			return false;
 	}
 	return true;
@@ -180,13 +179,13 @@ scan_singles(struct ref *m)
 
 		if (w.age != 0)
 			continue;
-		if (!fits(m, w.owner, w.name, w.want, i)) {
+		if (!fits(m, &w, i)) {
 			if (m->fault == REF_STOPS)
 				return;
 			continue;
 		}
 		(void)take_out(m, i);
-		give(m, w.owner, w.name, w.want);
+		give(m, &w);
 		i = (size_t)-1; /* from the head again */
 	}
 }
@@ -209,10 +208,10 @@ place_by_priority(const struct ref *m, const struct ref_waiter *q)
 	for (size_t i = m->n_waiters; i-- > 0 && m->fault != REF_NO_PRIORITY;) {
 		const struct ref_waiter *p = &m->waiter[i];
 
-		if (!same(p->name, q->name))
+		if (p->name != q->name)
 			continue;
 		if (q->priority <= p->priority || p->passed >= PASSED_MOST ||
-		    conflict(m, q->want, p->held))
+		    ref_must_wait(m, q, p->held, p->has))
 			break;
 		at = i;
 	}
@@ -223,10 +222,11 @@ place_by_priority(const struct ref *m, const struct ref_waiter *q)
 static size_t
 place_of(const struct ref *m, const struct ref_waiter *q)
 {
+	const uint32_t has = m->fault != REF_MORE_WAITS ? q->has : 0;
 	size_t end = place_by_priority(m, q), i = 0;
 
-	while (i < end && (m->fault == REF_TAIL || !same(m->waiter[i].name, q->name) ||
-			   !conflict(m, m->waiter[i].want, q->held)))
+	while (i < end && (m->fault == REF_TAIL || m->waiter[i].name != q->name ||
+			   !ref_must_wait(m, &m->waiter[i], q->held, has)))
 		i++;
 	return i;
 }
@@ -238,8 +238,8 @@ is_deadlock(const struct ref *m, const struct ref_waiter *q)
 	for (size_t i = 0; i < m->n_waiters && m->fault != REF_NO_DEADLOCK; i++) {
 		const struct ref_waiter *p = &m->waiter[i];
 
-		if (same(p->name, q->name) && conflict(m, q->want, p->held) &&
-		    conflict(m, p->want, q->held))
+		if (p->name == q->name && ref_must_wait(m, q, p->held, p->has) &&
+		    ref_must_wait(m, p, q->held, q->has))
 			return true;
 	}
 	return false;
@@ -250,11 +250,12 @@ join_line(struct ref *m, size_t at, struct ref_waiter q)
 {
 	insert(m, at, q);
 	for (size_t i = at + 1; i < m->n_waiters && q.held == LK_NL; i++)
-		m->waiter[i].passed += same(m->waiter[i].name, q.name);
+		m->waiter[i].passed += m->waiter[i].name == q.name;
 	for (size_t i = at + 1; i < m->n_waiters; i++) { /* their holds are in its way */
 		const struct ref_waiter *p = &m->waiter[i];
 
-		if (same(p->name, q.name) && conflict(m, q.want, p->held) && m->fault != REF_STAY)
+		if (p->name == q.name && ref_must_wait(m, &q, p->held, p->has) &&
+		    m->fault != REF_STAY)
 			insert(m, at++, take_out(m, i));
 	}
 }
@@ -305,6 +306,19 @@ begin_wait(struct ref *m, int owner, struct ref_request *q)
 	m->owner[owner].deadline = q->deadline;
 }
 
+static struct ref_waiter
+waiter_for(const struct ref *m, int owner, const char *name, lk_mode want)
+{
+	return (struct ref_waiter){
+		.owner = owner,
+		.name = name,
+		.held = ref_in_word(m, owner, name),
+		.want = want,
+		.need = LK_NL,
+		.has = ref_units_of(m, owner, name),
+	};
+}
+
 /*
  * From what the owner holds on `name` to `want`: at once, after a wait, or not at all.  After 0 the name
  * is given; the caller writes down for what, and calls ref_settle().
@@ -312,14 +326,21 @@ begin_wait(struct ref *m, int owner, struct ref_request *q)
 static int
 change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
 {
-	struct ref_waiter w = { owner, name, ref_in_word(m, owner, name), want, 0, 0, 0, LK_NL };
+	struct ref_waiter w = waiter_for(m, owner, name, want);
 	size_t at;
+	int rc;
 
 	w.priority = q->priority != 0 ? q->priority : m->owner[owner].priority;
+	if (q->units_of == name) {
+		w.units = q->units;
+		w.permits = q->permits;
+	}
+	rc = ref_units_check(m, &w);
+	if (rc != 0)
+		return rc;
 	at = place_of(m, &w);
-
-	if (covers(w.held, want) || fits(m, owner, name, want, at)) {
-		give(m, owner, name, covers(w.held, want) ? w.held : want);
+	if ((covers(w.held, want) && w.units == 0) || fits(m, &w, q->claims ? 0 : at)) {
+		give(m, &w);
 		return 0;
 	}
 	if (is_deadlock(m, &w))
@@ -330,6 +351,15 @@ change(struct ref *m, int owner, const char *name, lk_mode want, struct ref_requ
 	join_line(m, at, w);
 	scan(m);
 	return wait_for_turn(m, owner);
+}
+
+bool
+ref_would_fit(const struct ref *m, int owner, const char *name, lk_mode want)
+{
+	struct ref_waiter w = waiter_for(m, owner, name, want);
+
+	w.priority = m->owner[owner].priority;
+	return covers(w.held, want) || fits(m, &w, place_of(m, &w));
 }
 
 int
@@ -343,7 +373,7 @@ ref_wait_for_all(struct ref *m, struct ref_waiter *part, size_t n, struct ref_re
 		w->priority = q->priority != 0 ? q->priority : m->owner[w->owner].priority;
 		if (is_deadlock(m, w))
 			return LK_E_CONVERSION_DEADLOCK;
-		all &= fits(m, w->owner, w->name, w->want, place_of(m, w));
+		all &= fits(m, w, place_of(m, w));
 	}
 	m->last_age++;
 	for (size_t i = 0; i < n; i++) {
@@ -390,20 +420,20 @@ ref_settle(struct ref *m, int owner)
 	scan(m);
 }
 
-static void
-ensure_hold(struct ref *m, int owner, const char *name, const char *cover)
+void
+ref_ensure_hold(struct ref *m, int owner, const char *name, const char *cover)
 {
 	if (ref_hold_of(m, owner, name) != NULL)
 		return;
 	assert(m->n_holds < REF_OWNERS * REF_NAMES);
-	m->hold[m->n_holds++] = (struct ref_hold){ owner, name, cover, 0, false };
+	m->hold[m->n_holds++] = (struct ref_hold){ .owner = owner, .name = name, .cover = cover };
 }
 
-static void
-add_claim(struct ref *m, int owner, const char *name, lk_mode mode)
+void
+ref_add_claim(struct ref *m, int owner, const char *name, lk_mode mode)
 {
 	assert(m->n_claims < REF_CLAIMS);
-	m->claim[m->n_claims++] = (struct ref_claim){ owner, name, mode };
+	m->claim[m->n_claims++] = (struct ref_claim){ .owner = owner, .name = name, .mode = mode };
 }
 
 /* One claim less; ref_settle() is the caller's. */
@@ -413,7 +443,7 @@ ref_drop_claim(struct ref *m, int owner, const char *name, lk_mode mode)
 	for (size_t i = m->n_claims; i-- > 0;) {
 		struct ref_claim *c = &m->claim[i];
 
-		if (c->owner == owner && c->mode == mode && same(c->name, name)) {
+		if (c->owner == owner && c->mode == mode && c->name == name) {
 			*c = m->claim[--m->n_claims];
 			return;
 		}
@@ -422,37 +452,7 @@ ref_drop_claim(struct ref *m, int owner, const char *name, lk_mode mode)
 }
 
 void
-ref_remember(struct ref *m, int owner)
-{
-	struct ref_before *b = &m->before[owner];
-
-	b->n = 0;
-	for (size_t i = 0; i < m->n_holds; i++) {
-		if (m->hold[i].owner == owner && m->hold[i].cover != NULL)
-			b->hold[b->n++] = m->hold[i];
-	}
-}
-
-/* Does the owner have this name for something else than grants on it? */
-static bool
-is_needed_below(const struct ref *m, int owner, const char *name)
-{
-	for (size_t i = 0; i < m->n_grants; i++) {
-		const struct ref_grant *g = &m->grant[i];
-
-		if (g->owner == owner && !same(g->name, name) && ref_need_of(m, g, name) != LK_NL)
-			return true;
-	}
-	for (size_t i = 0; i < m->n_claims; i++) {
-		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-/* What the call made real is implied again, if nothing is for it now but what its cover gives. */
-static void
-put_back(struct ref *m, int owner, const char *name)
+ref_put_back(struct ref *m, int owner, const char *name)
 {
 	struct ref_hold *h = hold_of(m, owner, name);
 	const struct ref_before *b = &m->before[owner];
@@ -460,7 +460,7 @@ put_back(struct ref *m, int owner, const char *name)
 	for (size_t i = 0; i < b->n && h != NULL; i++) {
 		const struct ref_hold *was = &b->hold[i];
 
-		if (same(was->name, name) && h->cover == NULL && !is_needed_below(m, owner, name) &&
+		if (was->name == name && h->cover == NULL && !ref_is_needed_below(m, owner, name) &&
 		    covers(below(ref_in_word(m, owner, was->cover)), ref_effective(m, owner, name)))
 			*h = *was;
 	}
@@ -470,7 +470,7 @@ void
 ref_undo_claim(struct ref *m, int owner, const char *name, lk_mode mode)
 {
 	ref_drop_claim(m, owner, name, mode);
-	put_back(m, owner, name);
+	ref_put_back(m, owner, name);
 	ref_settle(m, owner);
 }
 
@@ -505,11 +505,10 @@ drop_path(struct ref *m, int owner, const char **path, size_t n, lk_mode mode)
 		ref_drop_claim(m, owner, path[n], mode);
 }
 
-/* An implied hold becomes one like others, in `want`: its intents first. */
-static int
-make_real(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
+int
+ref_make_real(struct ref *m, int owner, const char *name, lk_mode want, struct ref_request *q)
 {
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t above = ref_path(name, path) - 1;
 	lk_mode mode = intent(ref_effective(m, owner, name));
 	int rc = claim_path(m, owner, path, above, mode, q);
@@ -535,13 +534,17 @@ ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_r
 	int rc;
 
 	if (ref_is_implied(m, owner, name))
-		rc = make_real(m, owner, name, want, q);
+		rc = ref_make_real(m, owner, name, want, q);
 	else
 		rc = change(m, owner, name, want, q);
 	if (rc != 0)
 		return rc;
-	add_claim(m, owner, name, mode);
-	ensure_hold(m, owner, name, NULL);
+	ref_add_claim(m, owner, name, mode);
+	if (q->units_of == name) {
+		m->claim[m->n_claims - 1].units = q->units;
+		m->claim[m->n_claims - 1].permits = q->permits;
+	}
+	ref_ensure_hold(m, owner, name, NULL);
 	ref_settle(m, owner);
 	return 0;
 }
@@ -549,9 +552,15 @@ ref_claim(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_r
 static void
 add_grant(struct ref *m, int owner, const char *name, lk_mode mode, bool parents, lk_grant *out)
 {
-	assert(m->n_grants < REF_GRANTS);
+	struct ref_grant *g = &m->grant[m->n_grants++];
+
+	assert(m->n_grants <= REF_GRANTS);
+	m->owner[owner].has_parents |= parents;
 	*out = ++m->last_id;
-	m->grant[m->n_grants++] = (struct ref_grant){ owner, name, mode, parents, *out };
+	*g = (struct ref_grant){
+		.owner = owner, .name = name, .mode = mode, .parents = parents, .id = *out
+	};
+	g->above[ref_path(name, g->above) - 1] = NULL;
 }
 
 /* The hold that would cover a new grant: the nearest ancestor's that is real and says as much. */
@@ -559,7 +568,7 @@ const char *
 ref_cover_of(const struct ref *m, int owner, const char *name, lk_mode mode)
 {
 	const struct ref_hold *h = ref_hold_of(m, owner, name);
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t n = ref_path(name, path) - 1;
 
 	if (m->fault == REF_NO_COVER)
@@ -575,6 +584,17 @@ ref_cover_of(const struct ref *m, int owner, const char *name, lk_mode mode)
 	return NULL;
 }
 
+/* The latest grant has them. */
+static void
+note_units(struct ref *m, const struct ref_request *q)
+{
+	struct ref_grant *g = &m->grant[m->n_grants - 1];
+
+	g->units = q->units;
+	g->permits = q->permits;
+	m->owner[g->owner].has_parents = true; /* what stays where it is, as those do */
+}
+
 int
 ref_acquire(struct ref *m, int owner, const char *name, lk_mode mode, struct ref_request *q,
 	    lk_grant *out)
@@ -588,7 +608,7 @@ ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct
 		lk_grant *out)
 {
 	const lk_mode need = q->parents ? mode : intent(mode);
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t above = ref_path(name, path) - 1;
 	const char *cover;
 	int rc;
@@ -597,10 +617,12 @@ ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct
 		return LK_E_CLOSED;
 	if (ref_grants_on(m, owner, name) >= m->max_reentry)
 		return LK_E_LIMIT;
-	cover = q->parents ? NULL : ref_cover_of(m, owner, name, mode);
+	cover = q->parents || (q->units_of != NULL && m->fault != REF_UNITS_OF_NONE)
+			? NULL
+			: ref_cover_of(m, owner, name, mode);
 	if (cover != NULL) {
 		add_grant(m, owner, name, mode, false, out);
-		ensure_hold(m, owner, name, cover);
+		ref_ensure_hold(m, owner, name, cover);
 		ref_settle(m, owner);
 		return 0;
 	}
@@ -610,6 +632,8 @@ ref_acquire_one(struct ref *m, int owner, const char *name, lk_mode mode, struct
 	rc = ref_claim(m, owner, name, mode, q);
 	if (rc == 0) {
 		add_grant(m, owner, name, mode, q->parents, out);
+		if (q->units_of != NULL)
+			note_units(m, q);
 		ref_drop_claim(m, owner, name, mode);
 		drop_path(m, owner, path, above, need);
 	} else {
@@ -624,7 +648,7 @@ static size_t
 keep_above(struct ref *m, const struct ref_grant *g, struct ref_claim kept[REF_NAMES])
 {
 	const char *cover = ref_hold_of(m, g->owner, g->name)->cover;
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t n = 0;
 
 	for (size_t above = ref_path(g->name, path) - 1; above > 0; above--) {
@@ -632,10 +656,12 @@ keep_above(struct ref *m, const struct ref_grant *g, struct ref_claim kept[REF_N
 
 		if (cover != NULL && ref_is_below(path[above - 1], cover))
 			continue;
-		kept[n++] = (struct ref_claim){ g->owner, path[above - 1], need };
+		kept[n++] = (struct ref_claim){ .owner = g->owner,
+						.name = path[above - 1],
+						.mode = need };
 	}
 	for (size_t i = 0; i < n; i++)
-		add_claim(m, kept[i].owner, kept[i].name, kept[i].mode);
+		ref_add_claim(m, kept[i].owner, kept[i].name, kept[i].mode);
 	return n;
 }
 
@@ -653,7 +679,7 @@ static int
 convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q)
 {
 	struct ref_grant *g = grant_of(m, owner, id);
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	struct ref_claim kept[REF_NAMES];
 	const char *name, *cover;
 	lk_mode was, is, need;
@@ -662,6 +688,8 @@ convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q
 
 	if (g == NULL)
 		return LK_E_STALE;
+	if (g->units != 0)
+		return LK_E_UNSUPPORTED;
 	name = g->name;
 	above = ref_path(name, path) - 1;
 	cover = ref_hold_of(m, owner, name)->cover;
@@ -682,7 +710,7 @@ convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_request *q
 	if (rc != 0)
 		return rc;
 	if (ref_is_implied(m, owner, name))
-		rc = make_real(m, owner, name, is, q);
+		rc = ref_make_real(m, owner, name, is, q);
 	else
 		rc = change(m, owner, name, is, q);
 	if (rc == 0) {
@@ -705,28 +733,6 @@ ref_convert(struct ref *m, int owner, lk_grant id, lk_mode to, struct ref_reques
 	return convert(m, owner, id, to, q);
 }
 
-int
-ref_downgrade(struct ref *m, int owner, lk_grant id)
-{
-	const struct ref_grant *g = ref_grant_of(m, owner, id);
-	struct ref_request q = { .nowait = false };
-
-	if (g == NULL)
-		return LK_E_STALE;
-	return covers(g->mode, LK_S) ? ref_convert(m, owner, id, LK_S, &q) : LK_E_INVAL;
-}
-
-/* Try it, on a copy. */
-int
-ref_can_convert(const struct ref *m, int owner, lk_grant id, lk_mode to)
-{
-	static struct ref copy;
-	struct ref_request q = { .nowait = true };
-
-	memcpy(&copy, m, offsetof(struct ref, grant) + m->n_grants * sizeof(m->grant[0]));
-	return ref_convert(&copy, owner, id, to, &q);
-}
-
 void
 ref_remove_grant(struct ref *m, int owner, lk_grant id)
 {
@@ -741,13 +747,13 @@ ref_undo_grant(struct ref *m, int owner, lk_grant id)
 {
 	const struct ref_grant g = *ref_grant_of(m, owner, id);
 	const lk_mode need = g.parents ? g.mode : intent(g.mode);
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t above = ref_is_implied(m, owner, g.name) ? 0 : ref_path(g.name, path) - 1;
 
 	for (size_t i = 0; i < above; i++)
-		add_claim(m, owner, path[i], need);
+		ref_add_claim(m, owner, path[i], need);
 	ref_remove_grant(m, owner, id);
-	put_back(m, owner, g.name);
+	ref_put_back(m, owner, g.name);
 	undo_path(m, owner, path, above, need);
 	ref_settle(m, owner);
 }

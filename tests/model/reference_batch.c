@@ -34,7 +34,7 @@ batch_need(const struct ref_item *item, size_t n, const char *name, bool parents
 		bool is_below = ref_is_below(item[i].name, name);
 		lk_mode mode = is_below && !parents ? intent(item[i].mode) : item[i].mode;
 
-		if (!is_below && strcmp(item[i].name, name) != 0)
+		if (!is_below && item[i].name != name)
 			continue;
 		need = supremum[need][mode];
 		++*users;
@@ -47,7 +47,7 @@ static int
 take_element(struct ref *m, int owner, const struct ref_item *item, size_t n, size_t i,
 	     struct ref_request *q, struct ref_claim *kept, size_t *n_kept, lk_grant *out)
 {
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t levels = ref_path(item[i].name, path);
 
 	for (size_t k = 0; k < levels; k++) {
@@ -63,7 +63,8 @@ take_element(struct ref *m, int owner, const struct ref_item *item, size_t n, si
 		rc = ref_claim(m, owner, path[k], need, q);
 		if (rc != 0)
 			return rc;
-		kept[(*n_kept)++] = (struct ref_claim){ owner, path[k], need };
+		kept[(*n_kept)++] =
+			(struct ref_claim){ .owner = owner, .name = path[k], .mode = need };
 	}
 	return ref_acquire_one(m, owner, item[i].name, item[i].mode, q, out);
 }
@@ -102,7 +103,7 @@ struct ref_level {
 static size_t
 levels_of(const struct ref_item *item, size_t n, bool parents, struct ref_level *level)
 {
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	size_t n_levels = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -132,7 +133,7 @@ level_covered(const struct ref *m, int owner, const struct ref_level *all,
 	if (m->fault == REF_NO_COVER || (h != NULL && h->cover == NULL))
 		return false;
 	for (const struct ref_level *a = all; a < l; a++) {
-		bool asked = h != NULL ? strcmp(a->name, h->cover) == 0
+		bool asked = h != NULL ? a->name == h->cover
 				       : !a->covered && ref_is_below(l->name, a->name);
 
 		if (asked && covers(below(a->want), l->need))
@@ -172,9 +173,13 @@ wait_together(struct ref *m, int owner, const struct ref_item *item, size_t n,
 
 		if (l->covered || l->want == held)
 			continue;
-		part[*n_claims] =
-			(struct ref_waiter){ owner, l->name, held, l->want, 0, 0, 0, l->need };
-		claim[(*n_claims)++] = (struct ref_claim){ owner, l->name, l->need };
+		part[*n_claims] = (struct ref_waiter){ .owner = owner,
+						       .name = l->name,
+						       .held = held,
+						       .want = l->want,
+						       .need = l->need };
+		claim[(*n_claims)++] =
+			(struct ref_claim){ .owner = owner, .name = l->name, .mode = l->need };
 	}
 	rc = ref_wait_for_all(m, part, *n_claims, q);
 	ref_settle(m, owner);

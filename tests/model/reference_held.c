@@ -4,46 +4,76 @@
 #include "matrix.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
-static bool
-same(const char *a, const char *b)
+/* ------------------------------------------------------------------- names */
+
+/* A name, and the names of its path, root first; the last is the name itself. */
+struct known {
+	const char *name;
+	size_t levels;
+	const char *path[REF_DEPTH];
+};
+
+/* All names are known in advance, so they are told apart by their addresses. */
+static struct known known[REF_NAMES];
+static size_t n_known;
+
+static const char *
+known_as(const char *bytes, size_t len)
 {
-	return a == b || strcmp(a, b) == 0;
+	for (size_t i = 0; i < n_known; i++) {
+		if (strlen(known[i].name) == len && memcmp(known[i].name, bytes, len) == 0)
+			return known[i].name;
+	}
+	abort(); /* what is above a name is a name, too */
 }
 
-/* ------------------------------------------------------------------- names */
+void
+ref_names(const char *const *name, size_t n)
+{
+	assert(n <= REF_NAMES);
+	n_known = n;
+	for (size_t i = 0; i < n; i++)
+		known[i] = (struct known){ .name = name[i], .levels = 0 };
+	for (struct known *k = known; k < known + n; k++) {
+		for (size_t i = 1; i <= strlen(k->name); i++) {
+			if (k->name[i] == '/' || k->name[i] == '\0')
+				k->path[k->levels++] = known_as(k->name, i);
+		}
+	}
+}
+
+static const struct known *
+find_known(const char *name)
+{
+	for (size_t i = 0; i < n_known; i++) {
+		if (known[i].name == name)
+			return &known[i];
+	}
+	abort();
+}
 
 bool
 ref_is_below(const char *name, const char *above)
 {
-	size_t len = strlen(above);
+	const struct known *k = find_known(name);
 
-	return strncmp(name, above, len) == 0 && name[len] == '/';
+	for (size_t i = 0; i + 1 < k->levels; i++) {
+		if (k->path[i] == above)
+			return true;
+	}
+	return false;
 }
 
-/* The names of a path, root first; the last is the name itself.  All names are known in advance. */
 size_t
-ref_path(const char *name, const char *all[REF_NAMES])
+ref_path(const char *name, const char *all[REF_DEPTH])
 {
-	static char part[REF_NAMES][32]; /* names are compared by bytes, so a copy will do */
-	static size_t n_parts;
-	size_t n = 0;
+	const struct known *k = find_known(name);
 
-	for (size_t i = 1; i <= strlen(name); i++) {
-		size_t k = 0;
-
-		if (name[i] != '/' && name[i] != '\0')
-			continue;
-		while (k < n_parts && (strlen(part[k]) != i || strncmp(part[k], name, i) != 0))
-			k++;
-		if (k == n_parts) {
-			assert(n_parts < REF_NAMES && i < sizeof(part[0]));
-			memcpy(part[n_parts++], name, i);
-		}
-		all[n++] = part[k];
-	}
-	return n;
+	memcpy(all, k->path, sizeof(k->path));
+	return k->levels;
 }
 
 /* ------------------------------------------------------------ what is held */
@@ -52,7 +82,7 @@ const struct ref_hold *
 ref_hold_of(const struct ref *m, int owner, const char *name)
 {
 	for (size_t i = 0; i < m->n_holds; i++) {
-		if (m->hold[i].owner == owner && same(m->hold[i].name, name))
+		if (m->hold[i].owner == owner && m->hold[i].name == name)
 			return &m->hold[i];
 	}
 	return NULL;
@@ -66,15 +96,29 @@ ref_is_implied(const struct ref *m, int owner, const char *name)
 	return h != NULL && h->cover != NULL;
 }
 
+/* ref_is_below(), of a grant's name: that is asked all the time. */
+static bool
+is_above(const struct ref_grant *g, const char *name)
+{
+	size_t i = 0;
+
+	while (g->above[i] != NULL && g->above[i] != name)
+		i++;
+	return g->above[i] != NULL;
+}
+
 /* What one grant needs on `name`. */
 lk_mode
 ref_need_of(const struct ref *m, const struct ref_grant *g, const char *name)
 {
-	const struct ref_hold *h = ref_hold_of(m, g->owner, g->name);
+	const struct ref_hold *h;
 
-	if (same(g->name, name))
+	if (g->name == name)
 		return g->mode;
-	if (h->cover != NULL && same(h->cover, name))
+	if (!is_above(g, name))
+		return LK_NL;
+	h = ref_hold_of(m, g->owner, g->name);
+	if (h->cover == name)
 		return at_cover(g->mode);
 	if (!ref_is_below(h->cover != NULL ? h->cover : g->name, name))
 		return LK_NL;
@@ -93,7 +137,7 @@ ref_effective_with(const struct ref *m, int owner, const char *name, const struc
 			all = supremum[all][ref_need_of(m, &m->grant[i], name)];
 	}
 	for (size_t i = 0; i < m->n_claims; i++) {
-		if (m->claim[i].owner == owner && same(m->claim[i].name, name))
+		if (m->claim[i].owner == owner && m->claim[i].name == name)
 			all = supremum[all][m->claim[i].mode];
 	}
 	return all;
@@ -111,7 +155,7 @@ ref_in_word(const struct ref *m, int owner, const char *name)
 {
 	const struct ref_owner *o = &m->owner[owner];
 
-	if (o->given != NULL && same(o->given, name))
+	if (o->given != NULL && o->given == name)
 		return o->mode;
 	return ref_is_implied(m, owner, name) ? LK_NL : ref_effective(m, owner, name);
 }
@@ -119,7 +163,7 @@ ref_in_word(const struct ref *m, int owner, const char *name)
 lk_mode
 ref_holds(const struct ref *m, int owner, const char *name)
 {
-	const char *path[REF_NAMES];
+	const char *path[REF_DEPTH];
 	lk_mode mode = ref_effective(m, owner, name);
 
 	for (size_t n = ref_path(name, path) - 1; n > 0; n--)
@@ -143,7 +187,7 @@ ref_grants_on(const struct ref *m, int owner, const char *name)
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < m->n_grants; i++)
-		n += m->grant[i].owner == owner && same(m->grant[i].name, name);
+		n += m->grant[i].owner == owner && m->grant[i].name == name;
 	return n;
 }
 
@@ -172,7 +216,7 @@ int
 ref_release_name(struct ref *m, int owner, const char *name)
 {
 	for (size_t i = m->n_grants; i-- > 0;) {
-		if (m->grant[i].owner == owner && same(m->grant[i].name, name))
+		if (m->grant[i].owner == owner && m->grant[i].name == name)
 			return ref_release(m, owner, m->grant[i].id);
 	}
 	return LK_E_STALE;
@@ -183,4 +227,54 @@ ref_release_all(struct ref *m, int owner, const lk_grant *id, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		(void)ref_release(m, owner, id[i]);
+}
+
+void
+ref_remember(struct ref *m, int owner)
+{
+	struct ref_before *b = &m->before[owner];
+
+	b->n = 0;
+	for (size_t i = 0; i < m->n_holds; i++) {
+		if (m->hold[i].owner == owner && m->hold[i].cover != NULL)
+			b->hold[b->n++] = m->hold[i];
+	}
+}
+
+bool
+ref_is_needed_below(const struct ref *m, int owner, const char *name)
+{
+	for (size_t i = 0; i < m->n_grants; i++) {
+		const struct ref_grant *g = &m->grant[i];
+
+		if (g->owner == owner && g->name != name && ref_need_of(m, g, name) != LK_NL)
+			return true;
+	}
+	for (size_t i = 0; i < m->n_claims; i++) {
+		if (m->claim[i].owner == owner && m->claim[i].name == name)
+			return true;
+	}
+	return false;
+}
+
+int
+ref_downgrade(struct ref *m, int owner, lk_grant id)
+{
+	const struct ref_grant *g = ref_grant_of(m, owner, id);
+	struct ref_request q = { .nowait = false };
+
+	if (g == NULL)
+		return LK_E_STALE;
+	return covers(g->mode, LK_S) ? ref_convert(m, owner, id, LK_S, &q) : LK_E_INVAL;
+}
+
+/* Try it, on a copy. */
+int
+ref_can_convert(const struct ref *m, int owner, lk_grant id, lk_mode to)
+{
+	static struct ref copy;
+	struct ref_request q = { .nowait = true };
+
+	memcpy(&copy, m, offsetof(struct ref, grant) + m->n_grants * sizeof(m->grant[0]));
+	return ref_convert(&copy, owner, id, to, &q);
 }

@@ -5,11 +5,21 @@
 
 #include "script.h"
 
+/* What happened of what is rare, so that it cannot be nothing. */
+struct rarities {
+	uint64_t transfers; /* grants that went to another owner */
+	uint64_t rolled_back;
+	uint64_t escalated; /* attempts that worked … */
+	uint64_t in_vain;   /* … and did not */
+	uint64_t deescalated;
+};
+
 /* How it went. */
 struct verdict {
 	bool agree;
 	size_t step;    /* where not: the operation; script.n is the end of the script */
 	char what[256]; /* in words */
+	struct rarities met;
 };
 
 /*

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { WAYS_BUT_MODES = 8 }; /* to make an operation simpler */
+
 struct shrinking {
 	struct script *s;
 	enum ref_fault fault;
@@ -78,8 +80,12 @@ simplify(struct op *op, unsigned n)
 		if (op->owner > 0)
 			op->owner--;
 		break;
+	case 7:
+		op->priority = 0;
+		break;
 	default:
-		op->mode[n - 7] = LK_X; /* for want of a simpler one */
+		if (n - WAYS_BUT_MODES < op->n_items) /* for want of a simpler one */
+			op->mode[n - WAYS_BUT_MODES] = LK_X;
 	}
 	return memcmp(&was, op, sizeof(was)) != 0;
 }
@@ -90,7 +96,7 @@ simplify_all(struct shrinking *x)
 	bool better = false;
 
 	for (size_t i = 0; i < x->s->n; i++) {
-		for (unsigned n = 0; n < 7 + REF_BATCH; n++) {
+		for (unsigned n = 0; n < WAYS_BUT_MODES + REF_BATCH; n++) {
 			struct script simpler = *x->s;
 
 			better |= simplify(&simpler.op[i], n) && keep(x, &simpler);
@@ -110,6 +116,15 @@ simplify_head(struct shrinking *x)
 	simpler = *x->s;
 	simpler.reentry = 0;
 	better |= x->s->reentry != 0 && keep(x, &simpler);
+	simpler = *x->s;
+	simpler.shared = simpler.ranks = false;
+	better |= (x->s->shared || x->s->ranks) && keep(x, &simpler);
+	simpler = *x->s;
+	simpler.barrier = 0;
+	better |= x->s->barrier != 0 && keep(x, &simpler);
+	simpler = *x->s;
+	simpler.escalate = 0;
+	better |= x->s->escalate != 0 && keep(x, &simpler);
 	simpler = *x->s;
 	simpler.idle = 1;
 	return (x->s->idle != 1 && keep(x, &simpler)) || better;

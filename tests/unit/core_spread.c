@@ -434,7 +434,7 @@ Test(core_spread, an_idle_spread_name_is_swept)
 	cr_expect_eq(removed, 1);
 	cr_expect_eq(stats_of(s.m).names, 0);
 	for (int i = 0; i < 50; i++) {
-		char other[16];
+		char other[24];
 
 		(void)snprintf(other, sizeof(other), "other/%d", i);
 		take(s.w[0], other, LK_S);

@@ -285,7 +285,7 @@ Test(path, a_pin_without_a_latch_is_of_that_name_or_none)
 	cr_expect(!glimpse_pin(&g)); /* retired */
 	cr_expect_eq(pins(r), 0);
 	for (int i = 0; i < 100; i++) { /* … and another name's */
-		char text[8];
+		char text[16];
 
 		(void)snprintf(text, sizeof(text), "%d", i);
 		resource_unpin(enter(text));

@@ -110,6 +110,23 @@ Test(timer, that_comes_first_wakes_who_sleeps)
 	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news);
 }
 
+/* He wakes up once for what was unset, and is not woken for each that comes in its place. */
+Test(timer, that_comes_after_he_wakes_wakes_nobody)
+{
+	struct scene *s = set_scene();
+	uint32_t news;
+
+	set(s, 0, 100);
+	cr_expect_eq(timers_run(&s->timers), 100u); /* he sleeps until then */
+	cr_expect(timer_unset(&s->timers, &s->alarm[0].timer));
+	news = shim_load(&s->timers.news, SHIM_RELAXED);
+	set(s, 0, 150);
+	cr_expect_eq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+	set(s, 1, 90);
+	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+	cr_expect_eq(timers_run(&s->timers), 90u);
+}
+
 /* Thousands, set, moved and unset at random. */
 Test(timer, keep_their_order)
 {

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing hints, and listening to them. */
+#define _GNU_SOURCE
+#include "file/hints.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "common/quiet.h"
+
+static uint64_t
+cell_at(uint32_t stripe, uint64_t number)
+{
+	return ((uint64_t)stripe * FILE_HINT_CELLS + (number - 1) % FILE_HINT_CELLS) *
+	       FILE_HINT_CELL;
+}
+
+void
+file_hint_write(struct file_store *s, uint32_t stripe, uint64_t number, const void *name,
+		size_t len)
+{
+	struct file_hint h = { .number = number, .len = UINT32_MAX };
+
+	if (s->hints < 0)
+		return;
+	if (len <= sizeof(h.name)) {
+		h.len = (uint32_t)len;
+		memcpy(h.name, name, len);
+	}
+	file_hint_seal(&h, stripe, s->key);
+	atomic_store(&s->stripes[stripe].own[(number - 1) % FILE_HINT_CELLS], number);
+	(void)io_write(s->hints, &h, sizeof(h), cell_at(stripe, number)); /* it may be lost */
+}
+
+/* So that it need not be read beyond its end. */
+void
+file_hints_set_up(const struct file_store *s)
+{
+	const uint64_t size = cell_at(FILE_STRIPES_ALL, 1);
+	struct stat is;
+
+	if (!s->is_read_only && s->hints >= 0 && io_stat(s->hints, &is) == 0 &&
+	    (uint64_t)is.st_size < size)
+		(void)io_truncate(s->hints, size);
+}
+
+/* ------------------------------------------------------------------------- reading */
+
+/* The highest number there is, if it is above `number`. */
+static uint64_t
+newest(const struct file_store *s, const struct file_hint *cells, uint32_t stripe, uint64_t number)
+{
+	for (int i = 0; i < FILE_HINT_CELLS; i++) {
+		if (cells[i].number > number && file_hint_is_sealed(&cells[i], stripe, s->key))
+			number = cells[i].number;
+	}
+	return number;
+}
+
+static bool
+tell_one(struct file_store *s, const struct file_hint *cells, uint32_t stripe, uint64_t number)
+{
+	const size_t cell = (number - 1) % FILE_HINT_CELLS;
+	const struct file_hint *h = &cells[cell];
+
+	if (atomic_load(&s->stripes[stripe].own[cell]) == number)
+		return true; /* who made it knows of it */
+	if (h->number != number || h->len > sizeof(h->name) ||
+	    !file_hint_is_sealed(h, stripe, s->key))
+		return false;
+	s->watch.fn(s->watch.arg, h->name, h->len);
+	return true;
+}
+
+/* The news of a stripe.  False: there are some whose names are not known. */
+static bool
+tell_stripe(struct file_store *s, const struct file_hint *cells, uint32_t stripe)
+{
+	uint64_t seen = s->watch.seen[stripe];
+	const uint64_t last = newest(s, cells, stripe, seen);
+	bool is_known = last - seen <= FILE_HINT_CELLS;
+
+	if (last <= seen)
+		return true;
+	if (!is_known)
+		seen = last - FILE_HINT_CELLS;
+	while (seen < last)
+		is_known &= tell_one(s, cells, stripe, ++seen);
+	s->watch.seen[stripe] = last;
+	return is_known;
+}
+
+enum { READ_AT_ONCE = FILE_STRIPES_STANDARD }; /* stripes, whose cells follow each other */
+
+struct cells {
+	struct file_hint of[READ_AT_ONCE][FILE_HINT_CELLS];
+};
+
+/* The cells of `n` stripes from `first` on: `fn` is called if `is_told`; else what is there is taken note of. */
+static bool
+read_stripes(struct file_store *s, uint32_t first, uint32_t n, struct cells *cells, bool is_told)
+{
+	const size_t len = n * sizeof(cells->of[0]);
+	bool is_known = true;
+	size_t got = 0;
+
+	if (io_read_some(s->hints, cells, len, cell_at(first, 1), &got) != 0)
+		return false; /* of a file that has its full length one call reads all of it */
+	memset((char *)cells + got, 0, len - got);
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_told)
+			is_known &= tell_stripe(s, cells->of[i], first + i);
+		else
+			s->watch.seen[first + i] = newest(s, cells->of[i], first + i, 0);
+	}
+	return is_known;
+}
+
+/* What is durable changes seldom, and comes last. */
+static bool
+read_all(struct file_store *s, bool is_told)
+{
+	struct cells cells;
+	bool is_known = true;
+
+	for (uint32_t i = 0; i < s->n_stripes; i += READ_AT_ONCE) {
+		const uint32_t left = s->n_stripes - i;
+
+		is_known &= read_stripes(s, i, left < READ_AT_ONCE ? left : READ_AT_ONCE, &cells,
+					 is_told);
+	}
+	return read_stripes(s, FILE_DURABLE, 1, &cells, is_told) && is_known;
+}
+
+/* ------------------------------------------------------------------------ the thread */
+
+/*
+ * What the kernel says does not matter but that it says something; if there is more, it will be heard next.  False: it will
+ * say no more.
+ */
+static bool
+drain(int fd)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	const ssize_t n = read(fd, buf, sizeof(buf));
+	bool goes_on = true;
+
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e =
+			(const struct inotify_event *)(const void *)(buf + at);
+
+		goes_on &= (e->mask & IN_IGNORED) == 0;
+		at += (ssize_t)(sizeof(*e) + e->len);
+	}
+	return goes_on;
+}
+
+static void *
+listen_to(void *arg)
+{
+	struct file_store *s = arg;
+	struct pollfd fds[2] = { { .fd = s->watch.stop, .events = POLLIN },
+				 { .fd = s->watch.notify, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return NULL;
+		if (fds[0].revents != 0)
+			return NULL;
+		if (fds[1].revents == 0)
+			continue;
+		if (!drain(s->watch.notify))
+			fds[1].fd = -1; /* the file is gone: who waits looks by himself */
+		if (!read_all(s, true) || fds[1].fd < 0)
+			s->watch.fn(s->watch.arg, NULL, 0);
+	}
+}
+
+static int
+start_thread(struct file_store *s)
+{
+	sigset_t all, before;
+	int error;
+
+	(void)sigfillset(&all); /* signals are for the threads of the program */
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&s->watch.thread, NULL, listen_to, s);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+static int
+open_watch(struct file_store *s)
+{
+	char path[40];
+
+	s->watch.notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	s->watch.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->watch.notify < 0 || s->watch.stop < 0)
+		return errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", s->hints);
+	return inotify_add_watch(s->watch.notify, path, IN_MODIFY | IN_DELETE_SELF) < 0 ? errno : 0;
+}
+
+static void
+close_watch(struct file_store *s)
+{
+	io_close(&s->watch.notify);
+	io_close(&s->watch.stop);
+	s->watch.fn = NULL;
+}
+
+static int
+watch(struct file_store *s, lk_store_hint_fn *fn, void *arg)
+{
+	int error;
+
+	if (fork_note_is_foreign(&s->fork))
+		return LK_E_FORKED;
+	if (fn == NULL || s->watch.fn != NULL)
+		return fn == NULL ? LK_E_INVAL : LK_E_BUSY;
+	if (s->hints < 0)
+		return LK_E_UNSUPPORTED;
+	error = open_watch(s);
+	if (error == 0) {
+		s->watch.fn = fn;
+		s->watch.arg = arg;
+		(void)read_all(s, false);
+		error = start_thread(s);
+	}
+	if (error == 0)
+		return 0;
+	close_watch(s);
+	return file_say(s,
+			error == EMFILE || error == ENFILE || error == ENOSPC ? LK_E_LIMIT
+									      : LK_E_STORE,
+			"hints, to watch it", error);
+}
+
+int
+file_watch(struct lk_store *base, lk_store_hint_fn *fn, void *arg)
+{
+	const struct quiet q = quiet_enter();
+
+	return quiet_leave(q, watch(file_store_of(base), fn, arg));
+}
+
+void
+file_unwatch(struct lk_store *base)
+{
+	struct file_store *s = file_store_of(base);
+	const struct quiet q = quiet_enter();
+	const uint64_t one = 1;
+
+	if (!fork_note_is_foreign(&s->fork) && s->watch.fn != NULL) {
+		while (write(s->watch.stop, &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+		(void)pthread_join(s->watch.thread, NULL);
+		close_watch(s);
+	}
+	(void)quiet_leave(q, 0);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* OpenSSL between two functions of ours, which send and receive without waiting.  (TL1, TL2) */
+#include "redis/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <latchkey.h>
+
+struct tls {
+	SSL_CTX *ctx;
+	BIO_METHOD *socket;
+	enum tls_verify verify;
+	char servername[256]; /* "": the host */
+};
+
+/* One wire. */
+struct stream {
+	SSL *ssl;
+	int error;      /* of the socket, the latest */
+	bool is_at_end; /* the other end has closed */
+};
+
+/* ------------------------------------------------------------------ below OpenSSL: (TL2) */
+
+static int
+finish(BIO *b, ssize_t n, int retry)
+{
+	const struct wire *w = BIO_get_data(b);
+	struct stream *s = w->inside;
+
+	BIO_clear_retry_flags(b);
+	s->error = n < 0 ? errno : 0;
+	if (n < 0 && (s->error == EAGAIN || s->error == EWOULDBLOCK || s->error == EINTR))
+		BIO_set_flags(b, retry | BIO_FLAGS_SHOULD_RETRY);
+	return (int)n;
+}
+
+static int
+write_socket(BIO *b, const char *bytes, int n)
+{
+	const struct wire *w = BIO_get_data(b);
+
+	return finish(b, send(w->fd, bytes, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT),
+		      BIO_FLAGS_WRITE);
+}
+
+static int
+read_socket(BIO *b, char *bytes, int n)
+{
+	const struct wire *w = BIO_get_data(b);
+	struct stream *s = w->inside;
+	const ssize_t got = recv(w->fd, bytes, (size_t)n, MSG_DONTWAIT);
+
+	s->is_at_end |= got == 0;
+	return finish(b, got, BIO_FLAGS_READ);
+}
+
+static long
+control_socket(BIO *b, int what, long number, void *pointer)
+{
+	const struct wire *w = BIO_get_data(b);
+	const struct stream *s = w != NULL ? w->inside : NULL;
+
+	(void)number;
+	(void)pointer;
+	if (what == BIO_CTRL_EOF)
+		return s != NULL && s->is_at_end;
+	return what == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *
+make_socket(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "latchkey");
+
+	if (m == NULL)
+		return NULL;
+	if (BIO_meth_set_write(m, write_socket) == 1 && BIO_meth_set_read(m, read_socket) == 1 &&
+	    BIO_meth_set_ctrl(m, control_socket) == 1)
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------ in words */
+
+/* Why OpenSSL refused: the certificate, or else its own words, of which none cites what it was given. */
+static void
+explain(struct wire *w, const struct stream *s)
+{
+	const long verdict = SSL_get_verify_result(s->ssl);
+	const unsigned long error = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (verdict != X509_V_OK && !SSL_is_init_finished(s->ssl))
+		(void)snprintf(w->why, sizeof(w->why), "the server's certificate: %s",
+			       X509_verify_cert_error_string(verdict));
+	else
+		(void)snprintf(w->why, sizeof(w->why), "TLS: %s%s",
+			       reason != NULL ? reason : "a failure",
+			       ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER
+				       ? " (does it speak TLS there?)"
+				       : "");
+}
+
+/* What a function of OpenSSL returned, as a wire says it. */
+static ssize_t
+result(struct wire *w, int rc)
+{
+	const struct stream *s = w->inside;
+
+	switch (SSL_get_error(s->ssl, rc)) {
+	case SSL_ERROR_NONE:
+		return rc;
+	case SSL_ERROR_WANT_READ:
+		w->wants = POLLIN;
+		return -EAGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		w->wants = POLLOUT;
+		return -EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	case SSL_ERROR_SYSCALL:
+		return -s->error;
+	default:
+		explain(w, s);
+		return -EPROTO;
+	}
+}
+
+/* ------------------------------------------------------------------- what a wire does */
+
+/* Which host has to be in the certificate.  An address is one too, but is not told to the server.  (TL1) */
+static bool
+expect_host(const struct tls *t, SSL *ssl, const char *host)
+{
+	struct in6_addr any;
+	const bool is_address =
+		inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+
+	if (host[0] == '\0')
+		return t->verify != TLS_VERIFY_FULL;
+	if (!is_address && SSL_set_tlsext_host_name(ssl, host) != 1)
+		return false;
+	if (t->verify != TLS_VERIFY_FULL)
+		return true;
+	return is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1
+			  : SSL_set1_host(ssl, host) == 1;
+}
+
+static int
+start(struct wire *w, const struct where *to)
+{
+	const struct tls *t = w->on->shared;
+	struct stream *s = OPENSSL_zalloc(sizeof(*s));
+	BIO *b;
+
+	if (s == NULL)
+		return ENOMEM;
+	w->inside = s;
+	s->ssl = SSL_new(t->ctx);
+	b = s->ssl != NULL ? BIO_new(t->socket) : NULL;
+	if (b == NULL)
+		return ENOMEM;
+	BIO_set_data(b, w);
+	BIO_set_init(b, 1);
+	SSL_set_bio(s->ssl, b, b);
+	return expect_host(t, s->ssl, t->servername[0] != '\0' ? t->servername : to->host) ? 0
+											   : EINVAL;
+}
+
+/* What is said if it goes no further: also if it is only time that is over. */
+static void
+explain_begin(struct wire *w, ssize_t rc)
+{
+	if (rc > 0)
+		w->why[0] = '\0';
+	else if (rc == -EAGAIN)
+		(void)snprintf(w->why, sizeof(w->why), "the TLS handshake is not answered in time");
+	else if (rc != -EPROTO)
+		(void)snprintf(w->why, sizeof(w->why),
+			       "it ended the TLS handshake (does it speak TLS there?)");
+}
+
+static int
+begin(struct wire *w, const struct where *to)
+{
+	struct stream *s;
+	ssize_t rc;
+	int error;
+
+	ERR_clear_error();
+	error = w->inside == NULL ? start(w, to) : 0;
+	if (error != 0)
+		return -error;
+	s = w->inside;
+	rc = result(w, SSL_connect(s->ssl));
+	explain_begin(w, rc);
+	return rc > 0 ? 0 : rc == 0 ? -ECONNRESET : (int)rc;
+}
+
+/* It may have said why before it closed: that a certificate of ours is missing, say. */
+static void
+hear_last_words(struct wire *w)
+{
+	const struct stream *s = w->inside;
+	char byte;
+
+	ERR_clear_error();
+	if (SSL_get_error(s->ssl, SSL_peek(s->ssl, &byte, 1)) == SSL_ERROR_SSL)
+		explain(w, s);
+}
+
+static int
+least(size_t n)
+{
+	return n > 16384 ? 16384 : (int)n;
+}
+
+static ssize_t
+send_tls(struct wire *w, const void *bytes, size_t n)
+{
+	const struct stream *s = w->inside;
+	ssize_t rc;
+
+	ERR_clear_error();
+	rc = result(w, SSL_write(s->ssl, bytes, least(n)));
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		hear_last_words(w);
+	return rc;
+}
+
+static ssize_t
+receive_tls(struct wire *w, void *bytes, size_t n)
+{
+	const struct stream *s = w->inside;
+
+	ERR_clear_error();
+	return result(w, SSL_read(s->ssl, bytes, least(n)));
+}
+
+/* What came may be for OpenSSL alone: tickets, new keys. */
+static bool
+has_news_tls(struct wire *w)
+{
+	const struct stream *s = w->inside;
+	char byte;
+
+	ERR_clear_error();
+	return result(w, SSL_peek(s->ssl, &byte, 1)) != -EAGAIN;
+}
+
+/* Without a farewell, which could wait: every answer says by itself where it ends. */
+static void
+end(struct wire *w)
+{
+	struct stream *s = w->inside;
+
+	if (s == NULL)
+		return;
+	SSL_free(s->ssl);
+	OPENSSL_free(s);
+	w->inside = NULL;
+	ERR_clear_error();
+}
+
+static const struct wire_kind tls_kind = { begin, send_tls, receive_tls, has_news_tls, end };
+
+/* ---------------------------------------------------------------- what they all share */
+
+static int
+refuse(char why[TLS_WHY], const char *what)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	(void)snprintf(why, TLS_WHY, "%s: %s", what, reason != NULL ? reason : "it cannot be used");
+	ERR_clear_error();
+	return LK_E_INVAL;
+}
+
+static int
+trust(SSL_CTX *ctx, const char *place, char why[TLS_WHY])
+{
+	struct stat is;
+
+	if (place == NULL)
+		return SSL_CTX_set_default_verify_paths(ctx) == 1
+			       ? 0
+			       : refuse(why, "the system's certificates");
+	if (stat(place, &is) == 0 && S_ISDIR(is.st_mode))
+		return SSL_CTX_load_verify_dir(ctx, place) == 1 ? 0 : refuse(why, "cacert");
+	return SSL_CTX_load_verify_file(ctx, place) == 1 ? 0 : refuse(why, "cacert");
+}
+
+/* A library asks nobody for a password. */
+static int
+no_password(char *buf, int size, int is_writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)is_writing;
+	(void)arg;
+	return -1;
+}
+
+static int
+identify(SSL_CTX *ctx, const struct tls_wishes *wishes, char why[TLS_WHY])
+{
+	const char *key = wishes->key != NULL ? wishes->key : wishes->cert;
+
+	if (wishes->cert == NULL) {
+		if (wishes->key == NULL)
+			return 0;
+		(void)snprintf(why, TLS_WHY, "key: there is no cert");
+		return LK_E_INVAL;
+	}
+	SSL_CTX_set_default_passwd_cb(ctx, no_password);
+	if (SSL_CTX_use_certificate_chain_file(ctx, wishes->cert) != 1)
+		return refuse(why, "cert");
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		return refuse(why, "key");
+	return SSL_CTX_check_private_key(ctx) == 1 ? 0 : refuse(why, "key");
+}
+
+static int
+set_up(struct tls *t, const struct tls_wishes *wishes, char why[TLS_WHY])
+{
+	int rc;
+
+	t->ctx = SSL_CTX_new(TLS_client_method());
+	t->socket = make_socket();
+	if (t->ctx == NULL || t->socket == NULL ||
+	    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1)
+		return LK_E_NOMEM;
+	(void)SSL_CTX_set_mode(t->ctx,
+			       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
+	t->verify = wishes->verify;
+	if (t->verify != TLS_VERIFY_NONE) {
+		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
+		rc = trust(t->ctx, wishes->cacert, why);
+		if (rc != 0)
+			return rc;
+	}
+	return identify(t->ctx, wishes, why);
+}
+
+static void
+drop(struct tls *t, const struct place *place)
+{
+	SSL_CTX_free(t->ctx);
+	BIO_meth_free(t->socket);
+	place_free(place, t, sizeof(*t));
+}
+
+int
+tls_make(struct transport *out, const struct place *place, const struct tls_wishes *wishes,
+	 char why[TLS_WHY])
+{
+	struct tls *t = place_zalloc(place, sizeof(*t));
+	int rc;
+
+	if (t == NULL)
+		return LK_E_NOMEM;
+	ERR_clear_error();
+	if (wishes->servername != NULL)
+		(void)snprintf(t->servername, sizeof(t->servername), "%s", wishes->servername);
+	rc = set_up(t, wishes, why);
+	ERR_clear_error();
+	if (rc != 0) {
+		drop(t, place);
+		return rc;
+	}
+	*out = (struct transport){ &tls_kind, t };
+	return 0;
+}
+
+void
+tls_free(struct transport *t, const struct place *place)
+{
+	if (t->kind == &tls_kind)
+		drop(t->shared, place);
+	*t = wire_plain;
+}
+
+bool
+tls_needs_host(const struct transport *t)
+{
+	const struct tls *tls = t->shared;
+
+	return t->kind == &tls_kind && tls->verify == TLS_VERIFY_FULL && tls->servername[0] == '\0';
+}

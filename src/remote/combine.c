@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Senders, and those who wait for them.  (CB1-CB5) */
+#include "remote/combine.h"
+#include "remote/inside.h"
+
+/* So many are away at a time: more would carry fewer questions each, and a store does one after the other. */
+enum { AWAY_MOST = 1, TOGETHER_MOST = 32 };
+
+#define ASKER_SENDS (1u << 31)
+
+void
+combine_init(struct combine *c)
+{
+	latch_init(&c->latch);
+	c->first = NULL;
+	c->last = &c->first;
+	c->n_away = 0;
+}
+
+bool
+combine_may(const struct remote *m)
+{
+	return (m->store->ops->capabilities & LK_STORE_CAN_MANY) != 0;
+}
+
+/* ------------------------------------------------------------------------- sending */
+
+static int
+ask_alone(struct remote *m, const struct lk_store_update *u)
+{
+	return m->store->ops->update(m->store, u->r, u->n, u->fn, u->arg, remote_patience(m));
+}
+
+static void
+ask_together(struct remote *m, struct errand *list)
+{
+	struct lk_store_update u[TOGETHER_MOST];
+	size_t n = 0;
+
+	for (const struct errand *e = list; e != NULL; e = e->next)
+		u[n++] = e->u;
+	m->store->ops->update_many(m->store, u, n, remote_patience(m));
+	n = 0;
+	for (struct errand *e = list; e != NULL; e = e->next)
+		e->u = u[n++];
+}
+
+/* His last answer: his frame may be gone as soon as he can see it.  (CB3) */
+static void
+answer(struct remote *m, struct errand *list)
+{
+	struct errand *next;
+
+	for (struct errand *e = list; e != NULL; e = next) {
+		struct asker *a = e->of;
+
+		next = e->next;
+		if (shim_sub(&a->word, 1u, SHIM_ACQ_REL) == 1)
+			env_wake(m->p.env, &a->word);
+	}
+}
+
+/* With the latch: some of the queue, from its head.  NULL: there is nothing in it. */
+static struct errand *
+take_some(struct combine *c)
+{
+	struct errand *list = c->first;
+	struct errand **end = &c->first;
+	size_t n_records = 0;
+
+	for (size_t n = 0; *end != NULL && n < TOGETHER_MOST; n++) {
+		n_records += (*end)->u.n;
+		if (n_records > LK_STORE_BATCH_MAX)
+			break;
+		end = &(*end)->next;
+	}
+	if (list == NULL)
+		return NULL;
+	c->first = *end;
+	if (c->first == NULL)
+		c->last = &c->first;
+	*end = NULL;
+	return list;
+}
+
+/* He is back: whoever has been longest in the queue goes in his place.  (CB2) */
+static void
+come_back(struct remote *m)
+{
+	struct combine *c = &m->combine;
+	struct asker *next = NULL;
+	struct errand *list;
+
+	latch_lock(&c->latch);
+	list = take_some(c);
+	if (list == NULL) {
+		c->n_away--;
+	} else {
+		next = list->of;
+		next->batch = list;
+	}
+	latch_unlock(&c->latch);
+	if (next == NULL)
+		return;
+	shim_or(&next->word, ASKER_SENDS, SHIM_RELEASE);
+	env_wake(m->p.env, &next->word);
+}
+
+static void
+send(struct remote *m, struct errand *list)
+{
+	if (list->next == NULL) {
+		list->u.rc = ask_alone(m, &list->u);
+		list->u.is_left = 0;
+	} else {
+		ask_together(m, list);
+	}
+	come_back(m); /* first of all, as others wait for that */
+	answer(m, list);
+}
+
+/* ------------------------------------------------------------------------- waiting */
+
+static void
+wait_for_answers(struct remote *m, struct asker *me)
+{
+	for (;;) {
+		const uint32_t word = shim_load(&me->word, SHIM_ACQUIRE);
+
+		if ((word & ASKER_SENDS) != 0) {
+			shim_and(&me->word, ~ASKER_SENDS, SHIM_RELAXED);
+			send(m, me->batch);
+		} else if (word == 0) {
+			return;
+		} else {
+			env_wait(m->p.env, &me->word, word, SHIM_NEVER);
+		}
+	}
+}
+
+/* In the queue; or NULL, or some of them to be sent: there is nobody in it then. */
+static struct errand *
+join(struct combine *c, struct errand *list)
+{
+	struct errand *out = NULL;
+
+	latch_lock(&c->latch);
+	*c->last = list;
+	while (*c->last != NULL)
+		c->last = &(*c->last)->next;
+	if (c->n_away < AWAY_MOST) {
+		c->n_away++;
+		out = take_some(c);
+	}
+	latch_unlock(&c->latch);
+	return out;
+}
+
+void
+combine_ask(struct remote *m, struct errand *list)
+{
+	struct asker me = { .batch = NULL };
+	struct errand *go;
+	uint32_t n = 0;
+
+	for (struct errand *e = list; e != NULL; e = e->next) {
+		n++;
+		e->of = &me;
+	}
+	shim_init(&me.word, n);
+	go = join(&m->combine, list);
+	if (go != NULL)
+		send(m, go);
+	wait_for_answers(m, &me);
+}
+
+int
+combine_answer(struct remote *m, struct errand *e)
+{
+	return e->u.is_left != 0 ? ask_alone(m, &e->u) : e->u.rc;
+}
+
+int
+combine_update(struct remote *m, struct lk_store_record *r, size_t n, lk_store_change_fn *fn,
+	       void *arg)
+{
+	struct errand e = { .u = { .r = r, .n = n, .fn = fn, .arg = arg } };
+
+	if (!combine_may(m))
+		return ask_alone(m, &e.u);
+	combine_ask(m, &e);
+	return combine_answer(m, &e);
+}

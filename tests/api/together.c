@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions of several threads to a store go together: over the test store, whose updates wait at a gate, and are counted.
+ */
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include <latchkey/store.h>
+
+#include "stores.h"
+
+enum { THREADS = 6, ROUNDS = 40 };
+
+static const struct lk_store_ops *plain;
+static struct lk_store_ops counted;
+
+static struct {
+	atomic_bool is_shut;
+	atomic_uint at_gate;
+	atomic_uint passed;
+	atomic_uint most; /* in one exchange */
+	atomic_uint alone;
+	atomic_int refuse; /* so many of each exchange, from its end, are left or fail */
+} gate;
+
+static void
+pass(void)
+{
+	atomic_fetch_add(&gate.at_gate, 1);
+	while (atomic_load(&gate.is_shut))
+		usleep(100);
+	atomic_fetch_sub(&gate.at_gate, 1);
+	atomic_fetch_add(&gate.passed, 1);
+}
+
+static int
+update(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_change_fn *fn, void *arg,
+       uint64_t deadline_ns)
+{
+	pass();
+	atomic_fetch_add(&gate.alone, 1);
+	return plain->update(s, r, n, fn, arg, deadline_ns);
+}
+
+static void
+update_many(struct lk_store *s, struct lk_store_update *u, size_t n, uint64_t deadline_ns)
+{
+	const int left = atomic_load(&gate.refuse);
+	const size_t made = left < (int)n ? n - (size_t)left : 0;
+
+	pass();
+	if (n > atomic_load(&gate.most))
+		atomic_store(&gate.most, (unsigned)n);
+	if (made > 0)
+		plain->update_many(s, u, made, deadline_ns);
+	for (size_t i = made; i < n; i++) {
+		u[i].is_left = i % 2 == 0;
+		u[i].rc = LK_E_UNKNOWN; /* of the others; nothing was written */
+	}
+}
+
+static struct lk_manager *
+open_counted(const char *parameters)
+{
+	static bool is_known;
+	char url[96];
+	struct lk_manager *m;
+	struct lk_store *s;
+
+	if (!is_known) {
+		ok(lk_store_open("test:together", NULL, &s));
+		plain = s->ops;
+		counted = *plain;
+		counted.scheme = "counted";
+		counted.update = update;
+		counted.update_many = update_many;
+		ok(lk_store_register(&counted));
+		lk_store_close(s);
+		is_known = true;
+	}
+	snprintf(url, sizeof(url), "counted:together?as=a%s", parameters);
+	ok(lk_open(url, NULL, &m));
+	return m;
+}
+
+/* ---------------------------------------------------------------------------- threads */
+
+struct crowd {
+	struct lk_manager *m;
+	atomic_bool ends;
+	struct member {
+		struct crowd *of;
+		pthread_t thread;
+		unsigned number;
+		unsigned n;
+		unsigned rounds; /* 0: until all end */
+	} member[THREADS];
+};
+
+/* A name of its own each time, of eight. */
+static void *
+lock_on(void *arg)
+{
+	struct member *q = arg;
+	struct lk_owner *w;
+
+	must(lk_owner_open(q->of->m, NULL, &w) == 0);
+	while (q->rounds != 0 ? q->n < q->rounds : !atomic_load(&q->of->ends)) {
+		char name[16];
+		lk_grant g;
+
+		snprintf(name, sizeof(name), "n%u.%u", q->number, q->n++ % 8);
+		must(lk_acquire(w, name, LK_X, NULL, &g) == 0);
+		must(lk_release(w, g) == 0);
+	}
+	must(lk_owner_close(w) == 0);
+	return NULL;
+}
+
+static void
+crowd_begin(struct crowd *c, const char *parameters, unsigned rounds)
+{
+	*c = (struct crowd){ .m = open_counted(parameters) };
+	for (unsigned i = 0; i < THREADS; i++) {
+		c->member[i] = (struct member){ .of = c, .number = i, .rounds = rounds };
+		cr_assert_eq(pthread_create(&c->member[i].thread, NULL, lock_on, &c->member[i]), 0);
+	}
+}
+
+static void
+crowd_end(struct crowd *c)
+{
+	atomic_store(&c->ends, true);
+	for (unsigned i = 0; i < THREADS; i++)
+		(void)pthread_join(c->member[i].thread, NULL);
+	ok(lk_close(c->m));
+}
+
+/* (CB1, CB2) */
+Test(together, go_those_who_come_while_others_are_away, .timeout = 200)
+{
+	static struct crowd c;
+	unsigned before;
+
+	crowd_begin(&c, "&linger_ns=off", 0);
+	while (atomic_load(&gate.most) < 3) { /* as soon as some come while one is at the gate */
+		atomic_store(&gate.is_shut, true);
+		wait_until(atomic_load(&gate.at_gate) > 0);
+		usleep(1000);
+		before = atomic_load(&gate.passed);
+		atomic_store(&gate.is_shut, false);
+		wait_until(atomic_load(&gate.passed) != before);
+	}
+	crowd_end(&c);
+}
+
+/* Some are left, of some the answer is lost: each is asked for again by itself.  (CB4) */
+Test(together, each_asks_again_for_himself, .timeout = 200)
+{
+	static struct crowd c;
+
+	atomic_store(&gate.refuse, 2);
+	crowd_begin(&c, "&linger_ns=off", ROUNDS);
+	crowd_end(&c);
+	cr_assert_gt(atomic_load(&gate.alone), 0u);
+	for (unsigned i = 0; i < THREADS; i++)
+		cr_assert_eq(c.member[i].n, ROUNDS);
+}
+
+/* What is kept is not asked for. */
+Test(together, need_not_go_at_all_for_what_is_kept, .timeout = 200)
+{
+	static struct crowd c;
+	unsigned alone, n;
+
+	crowd_begin(&c, "", 8);
+	for (unsigned i = 0; i < THREADS; i++)
+		(void)pthread_join(c.member[i].thread, NULL);
+	alone = atomic_load(&gate.alone);
+	n = atomic_load(&gate.most);
+	for (unsigned i = 0; i < THREADS; i++) {
+		c.member[i].n = 0;
+		(void)lock_on(&c.member[i]);
+	}
+	cr_assert_eq(atomic_load(&gate.alone), alone);
+	cr_assert_eq(atomic_load(&gate.most), n);
+	ok(lk_close(c.m));
+}
