@@ -146,7 +146,7 @@ borrow(struct remote *m, struct lk_resource *r, lk_mode mode)
 	return rc != 0 ? rc : LK_E_BUSY;
 }
 
-/* 0: it is in `out`; LK_E_BUSY: the record has it; LK_E_LOST: it is not ours. */
+/* 0: it is in `out`; LK_E_BUSY: the record has it, or lacks what is in `out`; LK_E_LOST: it is not ours. */
 static int
 look_at_home(struct remote *m, const struct lk_resource *r, struct lk_value *out)
 {
@@ -154,26 +154,49 @@ look_at_home(struct remote *m, const struct lk_resource *r, struct lk_value *out
 	int rc = LK_E_LOST;
 
 	latch_lock(&m->latch);
-	c = find_covered(m, r, LK_IS);
-	if (c != NULL)
-		rc = nobody_writes(c) ? 0 : LK_E_BUSY;
-	if (rc == 0)
+	c = cover_find(m, r);
+	if (c != NULL && !c->is_lost)
 		*out = c->value.is;
+	if (find_covered(m, r, LK_IS) != NULL)
+		rc = nobody_writes(c) ? 0 : LK_E_BUSY;
 	latch_unlock(&m->latch);
 	return rc;
+}
+
+/*
+ * What is on its way to the record is newer than what is found there: a writer here made room for a reader here as soon as
+ * `said` fell, and the store may have yet to hear of it.  (VC2)
+ */
+static void
+take_from_home(struct lk_value *out, const struct lk_value *home)
+{
+	if (home->version > out->version)
+		*out = *home;
+	else if (home->version == out->version)
+		out->flags |= home->flags;
 }
 
 int
 remote_value_read(struct remote *m, struct lk_resource *r, bool is_implied, struct lk_value *out)
 {
-	int rc = look_at_home(m, r, out);
+	struct lk_value home = { .version = 0 };
+	int rc = look_at_home(m, r, &home);
 
 	if (rc == LK_E_LOST && is_implied) {
 		rc = borrow(m, r, LK_IS);
-		if (rc == 0)
-			rc = LK_E_BUSY; /* or there by now; it is in the record in any case */
+		if (rc != 0)
+			return rc;
+		(void)look_at_home(m, r, &home);
+		rc = LK_E_BUSY; /* or it went back by now: it is in one of the two in any case */
 	}
-	return rc == LK_E_BUSY ? ask_for_value(m, r, out) : rc;
+	if (rc == 0)
+		*out = home;
+	if (rc != LK_E_BUSY)
+		return rc;
+	rc = ask_for_value(m, r, out);
+	if (rc == 0)
+		take_from_home(out, &home);
+	return rc;
 }
 
 /* With the latch. */

@@ -14,7 +14,8 @@
  *     less: it falls before the record is asked, and rises with the answer.  So as long as it says that nobody else can
  *     write (read), nobody can.
  * VC2  what the record does not have yet is sent with whatever is asked of it, the latest that there is when `said` falls:
- *     so it is there before others can see the name.  What is written after that finds `said` lower.
+ *     so it is there before others can see the name.  What is written after that finds `said` lower.  Until it is there it
+ *     is newer than the record: who reads that from here on takes the later of the two, and looks at ours first.
  * VC3  versions of ours are above all fences that were given out before this process began to write, and, as long as
  *     the record does not have them, not above the fences that are ours.  So when we are lost, and they with us, nobody
  *     ever gives them to something else: who comes next begins above our fences (DE5).

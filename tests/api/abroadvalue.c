@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values of names that processes share: they are the name's, whoever wrote them.  (VC1-VC4, VB4) */
+#include <latchkey/breaker.h>
+
 #include "pair.h"
 
 static struct lk_value
@@ -130,6 +132,46 @@ weaken(struct pair *p)
 Test(abroad_value, comes_with_what_the_writer_leaves, .timeout = 60)
 {
 	in_each("", weaken);
+}
+
+/* The store has yet to hear of it, as what it is asked gets lost: nobody abroad reads, and who does here reads the latest. */
+static void
+read_on_the_way(struct pair *p)
+{
+	struct lk_breaker b = { .size = sizeof(b) };
+	lk_grant g, r = get(p->w[0][1], "n", LK_IS);
+	struct lk_value v;
+	struct asker a;
+
+	write_in(p->w[0][0], "n", LK_SIX, "old");
+	g = get(p->w[0][0], "n", LK_SIX);
+	give(p->w[0][1], r);
+	ok(lk_convert(p->w[0][0], g, LK_X, NULL));
+	ok(lk_value_write(p->w[0][0], g, "new", 3));
+	pair_faults("a", (struct lk_test_faults){ .seed = 1, .lose_before = 1000 });
+	ok(lk_downgrade(p->w[0][0], g));
+	ask(p->m[1], &a, p->w[1][0], "n", LK_S);
+	do { /* and it has tried to make room */
+		ok(lk_breaker_status(p->m[0], "n", 1, &b));
+		v = value_of(p->w[0][0], g);
+		cr_assert(says(&v, "new"), "%.*s", (int)v.len, (const char *)v.bytes);
+	} while (b.failures < 6);
+	cr_expect(!is_answered(&a));
+	pair_faults("a", (struct lk_test_faults){ .seed = 1 });
+	r = granted(&a);
+	v = value_of(p->w[1][0], r);
+	cr_expect(says(&v, "new"));
+	give(p->w[1][0], r);
+	give(p->w[0][0], g);
+}
+
+Test(abroad_value, that_is_on_its_way_to_the_record_is_read_here, .timeout = 60)
+{
+	struct pair p;
+
+	pair_open(&p, 0, "&poll_max_ns=10ms&breaker_threshold=1000");
+	read_on_the_way(&p);
+	pair_close(&p);
 }
 
 /* What is held above gives as much. */
