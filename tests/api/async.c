@@ -257,7 +257,7 @@ Test(async, a_batch_is_granted_as_a_whole)
 	struct loop l;
 	struct lk_completion *c;
 
-	loop_open(&l, NULL, 3);
+	loop_open(&l, "memory:?fair_after_ns=3600s", 3);
 	(void)take(l.w[1], "x", LK_S);
 	(void)take(l.w[2], "db/b", LK_S);
 	ok(lk_submit_many(l.q, l.w[0], r, 3, NULL, g, NULL, NULL, &l.id));
