@@ -326,7 +326,7 @@ $(BENCH): $(BENCH_OBJ) $(BENCH_STORES) $O/peers.mk
 
 # Tests of the public API do not see src/; unit tests do.
 TEST_CFLAGS := -Itests/lib $(if $(filter mini,$(RUNNER)),-DLK_MINI_RUNNER)
-TEST_CFLAGS += $(if $(SAN),-DLK_TIMEOUT_FACTOR=3)
+TEST_CFLAGS += $(if $(SAN),-DLK_TIMEOUT_FACTOR=5)
 # clang's idea of -Wconversion wants a cast for every lk_mode that becomes an int
 TEST_CFLAGS += $(if $(findstring clang,$(CC)),-Wno-sign-conversion)
 TEST_LIBS   := $(LIBS) -lm $(if $(filter mini,$(RUNNER)),,-lcriterion)

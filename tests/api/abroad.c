@@ -46,7 +46,7 @@ stage_close(struct stage *s)
 static lk_grant
 get(struct lk_owner *w, const char *name, lk_mode mode)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	lk_grant g = 0;
 
 	ok(lk_acquire(w, name, mode, &o, &g));
@@ -124,7 +124,7 @@ Test(abroad, what_nobody_uses_is_given_back)
 
 Test(abroad, numbers_are_names_of_their_own)
 {
-	struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	const uint64_t id = 0x6e;
 	struct stage s;
 	lk_grant g;
@@ -145,7 +145,7 @@ Test(abroad, numbers_are_names_of_their_own)
 
 Test(abroad, long_and_odd_names)
 {
-	struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	struct lk_options now = { .size = sizeof(now), .flags = LK_NOWAIT };
 	static char name[LK_NAME_MAX];
 	struct stage s;
@@ -358,7 +358,7 @@ Test(abroad, a_batch_is_all_or_nothing)
 					  { "b/c", LK_S, 0, 0 },
 					  { "d", LK_X, 0, 0 } };
 	struct lk_options now = { .size = sizeof(now), .flags = LK_NOWAIT };
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	struct stage s;
 	lk_grant g[3];
 	lk_grant h;
@@ -540,7 +540,7 @@ Test(abroad, the_dead_are_cleared_away)
 static lk_grant
 get_again(struct lk_owner *w, const char *name, lk_mode mode)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	lk_grant g = 0;
 	int rc;
 

@@ -58,7 +58,7 @@ cut_off(const char *as, bool is_cut)
 static lk_grant
 get_units(struct lk_owner *w, const char *name, uint32_t units, uint32_t permits)
 {
-	struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	lk_grant g = 0;
 
 	ok(lk_acquire_units(w, name, strlen(name), units, permits, &o, &g));
@@ -277,7 +277,7 @@ Test(abroadunits, a_killed_process_gives_back_what_it_had)
 static bool
 has_all_again(struct lk_owner *w)
 {
-	struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	lk_grant g;
 	int rc = lk_acquire_units(w, "n", 1, 3, 3, &o, &g);
 

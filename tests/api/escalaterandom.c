@@ -294,7 +294,7 @@ work(void *arg, unsigned index)
 	struct lk_owner *w;
 
 	must(lk_owner_open(t->m, NULL, &w) == 0);
-	while (test_now() < end)
+	while (test_now() < end || escalations(t->m) == 0)
 		use_rows(t, w, &seed);
 	must(lk_owner_close(w) == 0);
 }

@@ -109,9 +109,9 @@ Test(health, of_one_whose_session_is_over)
 	struct lk_health h;
 	struct pair p;
 
-	pair_open(&p, "&manual=1&ttl_ns=1s");
+	pair_open(&p, "&manual=1&ttl_ns=3600s");
 	get(p.w[0], "n", LK_X);
-	ok(lk_test_store_step("pair", 2 * SECOND));
+	ok(lk_test_store_step("pair", 7200 * SECOND));
 	h = health_of(p.m[0]);
 	cr_expect_eq(h.part[LK_HEALTH_PART_session].status, LK_HEALTH_BAD);
 	cr_expect(strstr(h.part[LK_HEALTH_PART_session].words, "dead") != NULL);

@@ -51,7 +51,7 @@ cut_off(const char *as, bool is_cut)
 static inline lk_grant
 get(struct lk_owner *w, const char *name, lk_mode mode)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 20 * SECOND };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 120 * SECOND };
 	lk_grant g = 0;
 
 	ok(lk_acquire(w, name, mode, &o, &g));

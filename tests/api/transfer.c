@@ -646,7 +646,7 @@ hand_without_memory(uint64_t nth, uint64_t others, uint32_t flags, bool leased)
 		.tag = "why",
 		.tag_len = 3,
 		.flags = flags,
-		.lease_ns = leased ? 1000000000 : 0,
+		.lease_ns = leased ? UINT64_C(3600000000000) : 0,
 	};
 	struct lk_owner *w[3];
 	struct test_heap heap;

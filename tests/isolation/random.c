@@ -727,7 +727,7 @@ Test(isolation, every_ring_is_found_and_nobody_else_ends, .timeout = 100000)
 		if (!run(g, first + total.runs, trace, &total))
 			cr_assert_fail("seed %llu", (unsigned long long)(first + total.runs));
 		trace = NULL;
-	} while (test_now() < end || total.free_runs < free_runs);
+	} while (test_now() < end || total.free_runs < free_runs || total.victims == 0);
 	fprintf(stderr,
 		"isolation: seeds from %llu, %llu runs, %llu without a ring, %llu victims, "
 		"%llu reorders, %llu conversion deadlocks\n",

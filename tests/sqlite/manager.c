@@ -43,7 +43,7 @@ pair_close(struct pair *p)
 static lk_grant
 get_lock(struct lk_owner *w, const char *name, lk_mode mode)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 20000000000 };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 120000000000 };
 	lk_grant g = 0;
 
 	ok(lk_acquire(w, name, mode, &o, &g));

@@ -66,7 +66,7 @@ work(void *arg, unsigned index)
 	struct churn *churn = arg;
 	uint64_t seed = index + 1, done = 0;
 
-	while (test_now() < churn->end) {
+	while (test_now() < churn->end || done == 0) {
 		struct lk_owner *w;
 
 		must(lk_owner_open(churn->m, NULL, &w) == 0);

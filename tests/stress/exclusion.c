@@ -269,7 +269,7 @@ play(void *arg, unsigned index)
 	struct script *script = arg;
 	struct actor a = { .script = script, .owner = script->owners[index], .seed = index + 1 };
 
-	while (test_now() < script->end) {
+	while (test_now() < script->end || a.grants == 0) {
 		for (int i = 0; i < 50; i++)
 			act(&a);
 		drop_all(&a);

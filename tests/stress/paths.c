@@ -235,7 +235,7 @@ play(void *arg, unsigned index)
 	struct script *script = arg;
 	struct actor a = { .script = script, .owner = script->owners[index], .seed = index + 1 };
 
-	while (test_now() < script->end) {
+	while (test_now() < script->end || a.implied == 0) {
 		for (int i = 0; i < 50; i++)
 			act(&a);
 		drop_all(&a);
@@ -351,7 +351,7 @@ churn_body(void *arg, unsigned index)
 	uint64_t seed = index + 1, done = 0;
 	struct lk_owner *w;
 
-	while (test_now() < churn->end) {
+	while (test_now() < churn->end || done == 0) {
 		must(lk_owner_open(churn->m, NULL, &w) == 0);
 		for (int i = 0; i < 30; i++) {
 			unsigned number = (unsigned)(test_random(&seed) % CHURN_NAMES);
