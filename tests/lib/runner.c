@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #ifndef LK_TIMEOUT_FACTOR
-#define LK_TIMEOUT_FACTOR 2 /* for a busy machine; sanitizer builds are slower, the Makefile says by how much */
+#define LK_TIMEOUT_FACTOR 2 /* sanitizer builds are slower; the Makefile says by how much */
 #endif
-#define STANDARD_TIMEOUT 100.0
+#define LEAST_TIMEOUT 100.0 /* a busy machine is no reason to fail */
 
 /* What the sanitizers are told, unless the environment says more. */
 const char *__asan_default_options(void);
@@ -102,9 +102,10 @@ run_body(const struct runner_test *t, const sigset_t *mask)
 static double
 time_limit(const struct runner_test *t)
 {
-	double limit = (t->timeout > 0 ? t->timeout : STANDARD_TIMEOUT) * LK_TIMEOUT_FACTOR;
+	double limit = t->timeout > LEAST_TIMEOUT ? t->timeout : LEAST_TIMEOUT;
 
-	return limit + 20 * test_seconds(0); /* one test may have several long parts */
+	return limit * LK_TIMEOUT_FACTOR +
+	       20 * test_seconds(0); /* one test may have several long parts */
 }
 
 /* Wait for the child; SIGCHLD is blocked, so it cannot slip through. */
