@@ -14,7 +14,7 @@ in_child(int (*body)(void *arg), void *arg)
 
 	cr_assert_ge(child, 0);
 	if (child == 0) {
-		alarm(20);
+		alarm(90);
 		_exit(body(arg));
 	}
 	cr_assert_eq(waitpid(child, &status, 0), child);

@@ -662,7 +662,7 @@ Test(pool, is_not_the_child_s_after_a_fork)
 	child = fork();
 	cr_assert_ge(child, 0);
 	if (child == 0) {
-		alarm(20);
+		alarm(90);
 		_exit(calls_of_child(m, p, w));
 	}
 	cr_assert_eq(waitpid(child, &status, 0), child);

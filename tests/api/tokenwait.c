@@ -491,7 +491,7 @@ Test(token, is_not_the_child_s_after_a_fork)
 	child = fork();
 	cr_assert_ge(child, 0);
 	if (child == 0) {
-		alarm(20);
+		alarm(90);
 		_exit(calls_of_child(m, w, g, t));
 	}
 	cr_assert_eq(waitpid(child, &status, 0), child);

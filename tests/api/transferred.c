@@ -623,7 +623,7 @@ Test(transferred, not_in_a_child)
 	child = fork();
 	cr_assert_ge(child, 0);
 	if (child == 0) {
-		alarm(20);
+		alarm(90);
 		_exit(lk_transfer(w[0], g, w[1], NULL) == LK_E_FORKED &&
 				      lk_transfer(w[0], g, w[2], NULL) == LK_E_FORKED &&
 				      lk_transfer(w[0], g, w[0], NULL) == LK_E_FORKED

@@ -60,7 +60,7 @@ fork_once(struct lk_manager *m, struct lk_owner *w)
 	pid_t child = fork();
 
 	if (child == 0) {
-		alarm(30);
+		alarm(90);
 		_exit(live(m, w));
 	}
 	expect_end(child);
