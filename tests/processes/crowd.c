@@ -22,7 +22,8 @@ struct crowd {
 	uint64_t stopped_until[BOARD_PROCESSES]; /* 0: it runs */
 	uint64_t seed;
 	uint64_t random;
-	uint64_t ends; /* of processes that were killed */
+	uint64_t ends;  /* of processes that were killed */
+	uint64_t stops; /* of processes that went on later, or were killed meanwhile */
 };
 
 static void
@@ -128,7 +129,7 @@ stop_one(struct crowd *c)
 		return;
 	atomic_fetch_add(&c->b->processes[i].stops, 1);
 	c->stopped_until[i] = test_now() + test_random(&c->random) % 100000000;
-	(void)kill(c->pid[i], SIGSTOP);
+	c->stops += kill(c->pid[i], SIGSTOP) == 0;
 }
 
 static uint64_t
@@ -217,9 +218,10 @@ take_all(struct crowd *c)
 static void
 tell_counts(const struct crowd *c)
 {
-	fprintf(stderr, "seed %llu: grants %llu, killed %llu, at most %llu others first;",
+	fprintf(stderr, "seed %llu: grants %llu, killed %llu, stopped %llu, at most %llu others first;",
 		(unsigned long long)c->seed, (unsigned long long)progress(c),
-		(unsigned long long)c->ends, (unsigned long long)atomic_load(&c->b->most_passed));
+		(unsigned long long)c->ends, (unsigned long long)c->stops,
+		(unsigned long long)atomic_load(&c->b->most_passed));
 #define SAY(name)                          \
 	fprintf(stderr, " " #name " %llu", \
 		(unsigned long long)atomic_load(&c->b->counts[COUNT_##name]));
