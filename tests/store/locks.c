@@ -167,7 +167,7 @@ batches_are_all_or_nothing(void)
 	IS(lk_acquire_many(s.w[1][0], all, 2, &o, g), LK_E_BUSY);
 	give(s.w[2][0], take(s.w[2][0], a, LK_X)); /* it holds none of it */
 	give(s.w[0][0], h);
-	o = (struct lk_options){ .size = sizeof(o), .timeout_ns = (int64_t)(3 * PATIENCE_NS) };
+	o = (struct lk_options){ .size = sizeof(o), .timeout_ns = (int64_t)PATIENCE_NS };
 	OK(lk_acquire_many(s.w[1][0], all, 2, &o, g));
 	CHECK(is_barred(s.w[0][0], a, LK_S) && is_barred(s.w[2][0], b, LK_S), "one of a batch");
 	OK(lk_release_many(s.w[1][0], g, 2, NULL));
@@ -185,7 +185,7 @@ struct batcher {
 static void *
 run_batches(void *arg)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)(6 * PATIENCE_NS) };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)(2 * PATIENCE_NS) };
 	const struct batcher *b = arg;
 
 	for (unsigned i = 0; i < 10; i++) {
@@ -250,7 +250,7 @@ paths_have_intents(void)
 static void
 numbers_are_names_of_their_own(void)
 {
-	struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)(3 * PATIENCE_NS) };
+	struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)PATIENCE_NS };
 	const struct lk_options now = { .size = sizeof(now), .flags = LK_NOWAIT };
 	const uint64_t id = run.seed;
 	struct stage s;
