@@ -142,7 +142,21 @@ progress(const struct crowd *c)
 	return sum;
 }
 
-/* For that long, with so many kills and pauses spread over it. */
+/* Each thread has had something, and a good part of those who were to be killed are dead. */
+static bool
+has_come_far(const struct crowd *c, uint64_t kills)
+{
+	bool has = c->ends > kills / 3 || kills == 0;
+
+	for (unsigned i = 0; i < c->n * BOARD_THREADS; i++) {
+		const struct board_process *p = &c->b->processes[i / BOARD_THREADS];
+
+		has = has && atomic_load(&p->progress[i % BOARD_THREADS]) != 0;
+	}
+	return has;
+}
+
+/* For that long, with so many kills and pauses spread over it; longer, if the machine has much else to do. */
 static void
 crowd_goes_on(struct crowd *c, double seconds, uint64_t kills, uint64_t pauses)
 {
@@ -150,7 +164,9 @@ crowd_goes_on(struct crowd *c, double seconds, uint64_t kills, uint64_t pauses)
 	const uint64_t time = (uint64_t)(seconds * 1e9);
 	uint64_t killed = 0, stopped = 0;
 
-	while (test_now() - begin < time && atomic_load(&c->b->wrong) == 0) {
+	while ((test_now() - begin < time ||
+		(!has_come_far(c, kills) && test_now() - begin < time + 2 * TEST_PATIENCE_NS)) &&
+	       atomic_load(&c->b->wrong) == 0) {
 		const double part = (double)(test_now() - begin) / (double)time;
 
 		bury(c, true);
