@@ -11,7 +11,7 @@ try() { # try WHAT COMMAND...: what is not there is skipped, and said
 	local said
 	if ! command -v "$2" >/dev/null 2>&1; then
 		echo "skipped: $1 (there is no $2)"
-	elif said=$(timeout 120 "${@:2}" 2>&1); then
+	elif said=$(timeout 600 "${@:2}" 2>&1); then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))

@@ -66,7 +66,8 @@ class Server:
             if cls.process is None:
                 cls.begin()
             cls.last += 1
-            return f"redis://127.0.0.1:{cls.port}?prefix=t{cls.last}"
+            # a server of a very busy machine answers late, and no test is about that
+            return f"redis://127.0.0.1:{cls.port}?prefix=t{cls.last}&timeout_ms=20000"
 
     @classmethod
     def end(cls):
@@ -253,6 +254,13 @@ class Terminal:
 
     def press(self, *keys):
         self.tmux("send-keys", *keys)
+
+    def record(self):
+        """All that it shows from now on, whether or not somebody looked in time: a file."""
+        path = self.socket + ".out"
+        self.tmux("pipe-pane", f"cat >'{path}'")
+        wait_until(lambda: os.path.exists(path), "the record")
+        return path
 
     def shows(self, *parts):
         wait_until(lambda: all(p in self.screen() for p in parts), f"{parts} on the screen")

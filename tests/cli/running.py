@@ -147,8 +147,9 @@ def the_command_gets_signals(place):
 
 
 @over("redis")
+@slow
 def a_killed_one_is_gone_after_its_time_to_live(place):
-    process = place.begin("run", "a", "--store", place.url + "&ttl_ns=2s", "--", "sh", "-c", "echo ready; read x",
+    process = place.begin("run", "a", "--store", place.url + "&ttl_ns=8s", "--", "sh", "-c", "echo ready; read x",
                           stdin=subprocess.PIPE)
     same(process.stdout.readline(), "ready\n")
     process.kill()
@@ -165,24 +166,28 @@ def a_killed_one_has_nothing_and_its_command_is_told(place):
     wait_until(lambda: place.is_free("a"), "the lock")
 
 
+LEASE = "3s"  # long enough for a busy machine to renew it
+
+
 @over("file")
+@slow
 def a_lock_that_is_lost_ends_the_command(place):
-    """Its store is taken away under it."""
-    script = "trap 'echo told' TERM; echo ready; while :; do sleep 0.02; done"
-    process = place.begin("run", "a", "--lease", "1s", "--grace", "100ms", "--store",
-                          place.url + "?linger_ns=off", "--", "sh", "-c", script)
-    same(process.stdout.readline(), "ready\n")
-    stop_until_lost(place, process)
-    code, out, err = ended(process)
-    same(code, 79)
-    has(out, "told")
-    has(err, "a: the lock is lost; the command is told to end")
+    """Its store is taken away under it: it is told, and has a time of grace to end by itself."""
+    for grace, does, wanted in (("1h", "echo told; exit", "told\n"), ("100ms", "", "")):
+        script = f"trap '{does}' TERM; echo ready; while :; do sleep 0.02; done"
+        process = place.begin("run", "a", "--lease", LEASE, "--grace", grace, "--store",
+                              place.url + "?linger_ns=off", "--", "sh", "-c", script)
+        same(process.stdout.readline(), "ready\n")
+        stop_until_lost(place, process)
+        code, out, err = ended(process)
+        same((code, out), (79, wanted))
+        has(err, "a: the lock is lost; the command is told to end")
 
 
 def stop_until_lost(place, process):
     """Who is stopped for longer than its lease cannot renew it."""
     process.send_signal(signal.SIGSTOP)
-    end_of_lease(1.2)
+    end_of_lease(3.2)
     process.send_signal(signal.SIGCONT)
 
 
@@ -196,9 +201,10 @@ def end_of_lease(seconds):
 
 
 @over("file")
+@slow
 def a_loss_can_be_a_warning_or_nothing(place):
     for what, said in (("warn", True), ("ignore", False)):
-        process = place.begin("run", "a", "--lease", "1s", "--lost", what, "--", "sh", "-c",
+        process = place.begin("run", "a", "--lease", LEASE, "--lost", what, "--", "sh", "-c",
                               "echo ready; read x; exit 5", stdin=subprocess.PIPE)
         same(process.stdout.readline(), "ready\n")
         stop_until_lost(place, process)

@@ -160,10 +160,19 @@ def a_lock_is_only_broken_if_somebody_says_yes(place):
         t.close()
 
 
+def text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
 @test
 def a_bar_shows_how_far_it_is(place):
-    t = Terminal(place, "latchkey bench --time 2s; echo code $?; read x")
-    t.shows("[#", "%")
+    t = Terminal(place, "echo ready; read x; latchkey bench --time 2s; echo code $?; read x")
+    t.shows("ready")
+    record = t.record()
+    t.press("Enter")
     t.shows("locks and releases a second", "p99.9", "code 0")
+    wait_until(lambda: "code 0" in text_of(record), "the end of the record")
+    has(text_of(record), "[#", "%")
     if "[#" in t.screen():
         raise AssertionError("the bar is still there")

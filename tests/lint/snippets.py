@@ -49,7 +49,7 @@ def works(path, text, folder):
     if built.returncode:
         return say(path, built.stderr, "does not compile")
     try:
-        run = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=20)
+        run = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
         return say(path, text, "does not end")
     return run.returncode == 0 or say(path, run.stdout + run.stderr, f"status {run.returncode}")

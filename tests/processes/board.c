@@ -145,7 +145,7 @@ judge(struct place *p, const struct claim *mine, unsigned process, _Atomic uint6
 {
 	struct board_process *other = &p->b->processes[process];
 	const struct claim theirs = claim_of(word);
-	const uint64_t end = now_ns() + UINT64_C(10000000000);
+	const uint64_t end = now_ns() + UINT64_C(30000000000);
 	uint64_t is;
 
 	do {
@@ -158,7 +158,7 @@ judge(struct place *p, const struct claim *mine, unsigned process, _Atomic uint6
 	board_says(p->b, "process %u, thread %u has %s in %s, and process %u %s in %s%s",
 		   p->process, p->thread, board_names[mine->name], lk_modename(mine->mode), process,
 		   board_names[theirs.name], lk_modename(theirs.mode),
-		   is == word ? ", for ten seconds" : "");
+		   is == word ? ", for half a minute" : "");
 }
 
 static void

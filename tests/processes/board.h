@@ -8,7 +8,7 @@
  * BO1  a claim is there only while its lock is held: so two that conflict are a mistake, whatever happens next.
  * BO2  of two whose locks overlap at least one sees the other: each writes first, and looks then.
  * BO3  who was killed may leave a claim behind.  Whoever looks at it waits until the parent has seen the end of that
- *      process, for ten seconds at most: if it comes, nothing was wrong.
+ *      process, for half a minute at most: if it comes, nothing was wrong.
  * BO4  nothing is locked here, as who holds a lock might be killed.
  */
 #ifndef TESTS_PROCESSES_BOARD_H

@@ -22,7 +22,8 @@ struct crowd {
 	uint64_t stopped_until[BOARD_PROCESSES]; /* 0: it runs */
 	uint64_t seed;
 	uint64_t random;
-	uint64_t ends; /* of processes that were killed */
+	uint64_t ends;  /* of processes that were killed */
+	uint64_t stops; /* of processes that went on later, or were killed meanwhile */
 };
 
 static void
@@ -128,7 +129,7 @@ stop_one(struct crowd *c)
 		return;
 	atomic_fetch_add(&c->b->processes[i].stops, 1);
 	c->stopped_until[i] = test_now() + test_random(&c->random) % 100000000;
-	(void)kill(c->pid[i], SIGSTOP);
+	c->stops += kill(c->pid[i], SIGSTOP) == 0;
 }
 
 static uint64_t
@@ -141,7 +142,21 @@ progress(const struct crowd *c)
 	return sum;
 }
 
-/* For that long, with so many kills and pauses spread over it. */
+/* Each thread has had something, and a good part of those who were to be killed are dead. */
+static bool
+has_come_far(const struct crowd *c, uint64_t kills)
+{
+	bool has = c->ends > kills / 3 || kills == 0;
+
+	for (unsigned i = 0; i < c->n * BOARD_THREADS; i++) {
+		const struct board_process *p = &c->b->processes[i / BOARD_THREADS];
+
+		has = has && atomic_load(&p->progress[i % BOARD_THREADS]) != 0;
+	}
+	return has;
+}
+
+/* For that long, with so many kills and pauses spread over it; longer, if the machine has much else to do. */
 static void
 crowd_goes_on(struct crowd *c, double seconds, uint64_t kills, uint64_t pauses)
 {
@@ -149,7 +164,9 @@ crowd_goes_on(struct crowd *c, double seconds, uint64_t kills, uint64_t pauses)
 	const uint64_t time = (uint64_t)(seconds * 1e9);
 	uint64_t killed = 0, stopped = 0;
 
-	while (test_now() - begin < time && atomic_load(&c->b->wrong) == 0) {
+	while ((test_now() - begin < time ||
+		(!has_come_far(c, kills) && test_now() - begin < time + 2 * TEST_PATIENCE_NS)) &&
+	       atomic_load(&c->b->wrong) == 0) {
 		const double part = (double)(test_now() - begin) / (double)time;
 
 		bury(c, true);
@@ -217,9 +234,10 @@ take_all(struct crowd *c)
 static void
 tell_counts(const struct crowd *c)
 {
-	fprintf(stderr, "seed %llu: grants %llu, killed %llu, at most %llu others first;",
+	fprintf(stderr, "seed %llu: grants %llu, killed %llu, stopped %llu, at most %llu others first;",
 		(unsigned long long)c->seed, (unsigned long long)progress(c),
-		(unsigned long long)c->ends, (unsigned long long)atomic_load(&c->b->most_passed));
+		(unsigned long long)c->ends, (unsigned long long)c->stops,
+		(unsigned long long)atomic_load(&c->b->most_passed));
 #define SAY(name)                          \
 	fprintf(stderr, " " #name " %llu", \
 		(unsigned long long)atomic_load(&c->b->counts[COUNT_##name]));

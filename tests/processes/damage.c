@@ -64,7 +64,7 @@ expect_no_second(struct puppet *a, struct puppet *b)
 		int rc = puppet_does(b, "acquire n X 20");
 
 		cr_assert(rc == LK_E_CORRUPT || rc == LK_E_LOST || rc == LK_E_STORE ||
-				  rc == LK_E_TIMEDOUT,
+				  rc == LK_E_BREAKER || rc == LK_E_TIMEDOUT,
 			  "%s", lk_errname(rc));
 		rc = puppet_does(a, "check");
 		cr_assert(rc == 0 || rc == LK_E_LOST, "%s", lk_errname(rc));

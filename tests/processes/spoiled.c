@@ -26,7 +26,7 @@ static bool
 is_refusal(int rc)
 {
 	return rc == LK_E_CORRUPT || rc == LK_E_LOST || rc == LK_E_STORE || rc == LK_E_UNKNOWN ||
-	       rc == LK_E_VERSION || rc == LK_E_PERM;
+	       rc == LK_E_VERSION || rc == LK_E_PERM || rc == LK_E_BREAKER;
 }
 
 static void

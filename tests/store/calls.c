@@ -119,7 +119,7 @@ wait_for_seven(void *arg)
 {
 	struct waiter *a = arg;
 	const struct lk_options o = { .size = sizeof(o),
-				      .timeout_ns = (int64_t)(3 * PATIENCE_NS),
+				      .timeout_ns = (int64_t)PATIENCE_NS,
 				      .condition = is_seven,
 				      .condition_arg = a };
 	lk_grant g;

@@ -75,9 +75,9 @@ struct lk_store *check_open_flags(uint32_t flags);
 uint64_t check_now(void);
 uint64_t check_random(uint64_t *state);
 #define NEVER       UINT64_MAX
-#define PATIENCE_NS UINT64_C(10000000000)
+#define PATIENCE_NS UINT64_C(30000000000)
 
-/* Yield until it is so; a failure after ten seconds. */
+/* Yield until it is so; a failure after half a minute. */
 #define WAIT_UNTIL(cond)                                                          \
 	do {                                                                      \
 		const uint64_t end_ = check_now() + PATIENCE_NS;                  \

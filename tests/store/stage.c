@@ -7,7 +7,7 @@
 
 #define PATIENT                                                                             \
 	{                                                                                   \
-		.size = sizeof(struct lk_options), .timeout_ns = (int64_t)(3 * PATIENCE_NS) \
+		.size = sizeof(struct lk_options), .timeout_ns = (int64_t)PATIENCE_NS \
 	}
 
 void
@@ -125,7 +125,7 @@ static void
 start(struct asker *a)
 {
 	a->o.size = sizeof(a->o);
-	a->o.timeout_ns = (int64_t)(3 * PATIENCE_NS);
+	a->o.timeout_ns = (int64_t)PATIENCE_NS;
 	atomic_init(&a->is_done, false);
 	MUST(pthread_create(&a->thread, NULL, run_asker, a) == 0, "no thread");
 }

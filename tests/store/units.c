@@ -46,7 +46,7 @@ permits_are_shared(void)
 static void
 numbers_in_conflict_are_refused(void)
 {
-	const struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)(3 * PATIENCE_NS) };
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = (int64_t)PATIENCE_NS };
 	const char *n = stage_name("conflict");
 	struct stage s;
 	lk_grant g;
