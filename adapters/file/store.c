@@ -105,7 +105,7 @@ init(struct file_store *s, const struct lk_store_open *o)
 	s->dir = s->space = s->sessions = s->hints = s->watch.notify = s->watch.stop = -1;
 	words_init(&s->words);
 	pthread_mutex_init(&s->own_lock, NULL);
-	file_names_init(&s->names);
+	names_init(&s->names);
 	file_gate_init(&s->setup, FILE_BYTE_SETUP);
 	file_gate_init(&s->table, FILE_BYTE_TABLE);
 	for (uint32_t i = 0; i < FILE_STRIPES_ALL; i++) {
@@ -124,7 +124,7 @@ fini(struct file_store *s)
 	close_all(s);
 	for (uint32_t i = 0; i < FILE_STRIPES_ALL; i++)
 		file_gate_fini(&s->stripes[i].gate);
-	file_names_fini(&s->names);
+	names_fini(&s->names);
 	file_gate_fini(&s->table);
 	file_gate_fini(&s->setup);
 	pthread_mutex_destroy(&s->own_lock);

@@ -16,7 +16,7 @@
 #include "common/words.h"
 #include "file/format.h"
 #include "file/gate.h"
-#include "file/names.h"
+#include "common/names.h"
 #include "common/io.h"
 
 /* Which file a name stands for: another one has another. */
@@ -69,7 +69,7 @@ struct file_store {
 	int hints;
 	struct file_ident dir_ident;
 	struct file_ident space_ident;
-	struct file_names names;
+	struct names names;
 	_Atomic uint64_t space_names; /* when it was looked at by its name (SF9) */
 	unsigned char id[16];
 	uint64_t key;

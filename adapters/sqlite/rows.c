@@ -135,7 +135,11 @@ write_all(struct change *c, uint64_t *hints)
 		*hints += c->r[i].is_quiet == 0;
 		quiet += c->r[i].is_quiet != 0;
 	}
-	return rc == 0 ? transaction_count(&c->t, hints_count(*hints, quiet)) : rc;
+	if (rc != 0)
+		return rc;
+	return *hints != 0 || c->t.c->is_durable
+		       ? transaction_count(&c->t, hints_count(*hints, quiet))
+		       : transaction_count_quiet(&c->t, hints_count(0, quiet));
 }
 
 static bool
