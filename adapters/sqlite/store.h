@@ -36,7 +36,7 @@
  *       commit within UNCOUNTED_NS of it; none of them was durable.  So a database is found to be older unless all that
  *       it lacks was done in so short a time.
  * SQ10  that both files are there by their names is looked at in each transaction, unless the folder says that no name in it
- *       has changed (SF9); and with each heartbeat, whatever it says, as a folder that was moved says nothing.
+ *       has changed (SF9); and with each heartbeat, whatever it says, as it does not say that one above it was moved.
  */
 #ifndef LK_ADAPTERS_SQLITE_STORE_H
 #define LK_ADAPTERS_SQLITE_STORE_H
