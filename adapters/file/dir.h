@@ -18,7 +18,7 @@ int file_dir_open(struct file_store *s, const struct file_wishes *w);
 /* Is it all still there, where it was?  0; LK_E_LOST. */
 int file_dir_check(struct file_store *s);
 
-/* The same for `space` alone, which is quicker: 0; LK_E_CORRUPT.  `names` is of file_names_now(), or 0. */
+/* The same for `space` alone, which is quicker: 0; LK_E_CORRUPT.  `names` is of names_now(), or 0. */
 int file_space_check(struct file_store *s, uint64_t names);
 
 #endif /* LK_ADAPTERS_FILE_DIR_H */

@@ -38,7 +38,7 @@ file_lock_plain(struct file_store *s, uint64_t stripes, enum io_lock how, uint64
 static int
 load(struct file_store *s, uint64_t stripes, bool *is_dirty)
 {
-	const uint64_t names = file_names_now(&s->names, s->dir);
+	const uint64_t names = names_now(&s->names, s->dir);
 	int rc = file_space_check(s, names);
 
 	*is_dirty = false;

@@ -105,7 +105,7 @@ init(struct file_store *s, const struct lk_store_open *o)
 	s->dir = s->space = s->sessions = s->hints = s->watch.notify = s->watch.stop = -1;
 	words_init(&s->words);
 	pthread_mutex_init(&s->own_lock, NULL);
-	file_names_init(&s->names);
+	names_init(&s->names);
 	file_gate_init(&s->setup, FILE_BYTE_SETUP);
 	file_gate_init(&s->table, FILE_BYTE_TABLE);
 	for (uint32_t i = 0; i < FILE_STRIPES_ALL; i++) {
@@ -124,7 +124,7 @@ fini(struct file_store *s)
 	close_all(s);
 	for (uint32_t i = 0; i < FILE_STRIPES_ALL; i++)
 		file_gate_fini(&s->stripes[i].gate);
-	file_names_fini(&s->names);
+	names_fini(&s->names);
 	file_gate_fini(&s->table);
 	file_gate_fini(&s->setup);
 	pthread_mutex_destroy(&s->own_lock);
@@ -207,7 +207,7 @@ struct change {
 	uint64_t deadline_ns;
 	uint64_t stripes;
 	struct file_item *items;
-	struct arena arena;
+	struct arena arena; /* large: what is before it is set one by one, as to clear it all takes longer */
 };
 
 static int
@@ -355,13 +355,16 @@ update(struct lk_store *base, struct lk_store_record *r, size_t n, lk_store_chan
        void *arg, uint64_t deadline_ns)
 {
 	const struct quiet q = quiet_enter();
-	struct change c = { .s = file_store_of(base),
-			    .r = r,
-			    .n = n,
-			    .fn = fn,
-			    .arg = arg,
-			    .deadline_ns = deadline_ns };
-	int rc = check(&c);
+	struct change c;
+	int rc;
+
+	c.s = file_store_of(base);
+	c.r = r;
+	c.n = n;
+	c.fn = fn;
+	c.arg = arg;
+	c.deadline_ns = deadline_ns;
+	rc = check(&c);
 
 	if (rc == 0 && c.s->is_read_only)
 		rc = file_complain(c.s, LK_E_PERM, "", "opened to look only");
@@ -375,13 +378,16 @@ read_records(struct lk_store *base, struct lk_store_record *r, size_t n, lk_stor
 	     void *arg, uint64_t deadline_ns)
 {
 	const struct quiet q = quiet_enter();
-	struct change c = { .s = file_store_of(base),
-			    .r = r,
-			    .n = n,
-			    .fn = fn,
-			    .arg = arg,
-			    .deadline_ns = deadline_ns };
-	int rc = check(&c);
+	struct change c;
+	int rc;
+
+	c.s = file_store_of(base);
+	c.r = r;
+	c.n = n;
+	c.fn = fn;
+	c.arg = arg;
+	c.deadline_ns = deadline_ns;
+	rc = check(&c);
 
 	if (rc == 0)
 		rc = with_stripes(&c, IO_LOCK_SHARED, read_locked);

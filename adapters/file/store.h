@@ -12,12 +12,12 @@
 #include <sys/types.h>
 
 #include "common/forks.h"
+#include "common/io.h"
+#include "common/names.h"
 #include "common/place.h"
 #include "common/words.h"
 #include "file/format.h"
 #include "file/gate.h"
-#include "file/names.h"
-#include "common/io.h"
 
 /* Which file a name stands for: another one has another. */
 struct file_ident {
@@ -69,7 +69,7 @@ struct file_store {
 	int hints;
 	struct file_ident dir_ident;
 	struct file_ident space_ident;
-	struct file_names names;
+	struct names names;
 	_Atomic uint64_t space_names; /* when it was looked at by its name (SF9) */
 	unsigned char id[16];
 	uint64_t key;
@@ -115,9 +115,10 @@ file_bit(uint32_t stripe)
 static inline uint32_t
 file_next(uint64_t stripes, uint32_t from)
 {
-	while (from < FILE_STRIPES_ALL && (stripes & file_bit(from)) == 0)
-		from++;
-	return from;
+	const uint64_t rest = from < FILE_STRIPES_ALL ? stripes >> from : 0;
+	const uint32_t next = rest != 0 ? from + (uint32_t)__builtin_ctzll(rest) : FILE_STRIPES_ALL;
+
+	return next < FILE_STRIPES_ALL ? next : FILE_STRIPES_ALL;
 }
 
 /* A failure in words: "DIR/what: …"; returns `rc`. */

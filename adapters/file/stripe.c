@@ -110,6 +110,16 @@ file_head_is_good(const struct file_store *s, uint32_t stripe, const struct file
 	       (h->n_entries & (h->n_entries - 1)) == 0 && h->end >= file_extents_at(h->n_entries);
 }
 
+/* Of the system, or, with `why`, ours.  Its name is spelled here, as each update loads a stripe. */
+static int
+say_load(struct file_store *s, uint32_t stripe, int rc, int error, const char *why)
+{
+	char name[16];
+
+	file_stripe_name(stripe, name);
+	return why != NULL ? file_complain(s, rc, name, why) : file_say(s, rc, name, error);
+}
+
 int
 file_stripe_load(struct file_store *s, uint32_t stripe, uint64_t names, bool *is_dirty)
 {
@@ -118,7 +128,6 @@ file_stripe_load(struct file_store *s, uint32_t stripe, uint64_t names, bool *is
 		struct file_head head[2];
 		uint64_t log;
 	} page;
-	char name[16];
 	int rc = file_stripe_use(s, stripe, names);
 	size_t got;
 	int error;
@@ -131,16 +140,17 @@ file_stripe_load(struct file_store *s, uint32_t stripe, uint64_t names, bool *is
 	*is_dirty = error == 0 && page.log != 0;
 	if (*is_dirty)
 		return 0;
-	file_stripe_name(stripe, name);
-	if (error == IO_SHORT)
-		return file_say(s, LK_E_CORRUPT, name, error);
 	if (error != 0)
-		return file_say(s, LK_E_STORE, name, error);
-	t->head = page.head[file_head_is_good(s, stripe, &page.head[0]) ? 0 : 1];
-	if (!file_head_is_good(s, stripe, &t->head))
-		return file_complain(s, LK_E_CORRUPT, name, "its head is damaged");
+		return say_load(s, stripe, error == IO_SHORT ? LK_E_CORRUPT : LK_E_STORE, error,
+				NULL);
+	if (file_head_is_good(s, stripe, &page.head[0]))
+		t->head = page.head[0];
+	else if (file_head_is_good(s, stripe, &page.head[1]))
+		t->head = page.head[1];
+	else
+		return say_load(s, stripe, LK_E_CORRUPT, 0, "its head is damaged");
 	if (t->head.generation < t->seen)
-		return file_complain(s, LK_E_CORRUPT, name, "an older file is in its place");
+		return say_load(s, stripe, LK_E_CORRUPT, 0, "an older file is in its place");
 	t->seen = t->head.generation; /* (SF7) */
 	return 0;
 }

@@ -24,7 +24,7 @@ struct file_find {
 
 /*
  * Open the file that has the stripe's name now, if another was open, or none.  Its head is not looked at.  `names` is of
- * file_names_now(), or 0: look by name in any case.
+ * names_now(), or 0: look by name in any case.
  */
 int file_stripe_use(struct file_store *s, uint32_t stripe, uint64_t names);
 

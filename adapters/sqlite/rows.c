@@ -30,8 +30,7 @@ struct change {
 	size_t n;
 	lk_store_change_fn *fn;
 	void *arg;
-	struct arena arena;
-	bool is_durable;
+	struct arena arena; /* large: what is before it is set one by one, as to clear it all takes longer */
 };
 
 /* What is in columns `at` and `at` + 1, copied; a row that is not right has no `old`. */
@@ -135,7 +134,11 @@ write_all(struct change *c, uint64_t *hints)
 		*hints += c->r[i].is_quiet == 0;
 		quiet += c->r[i].is_quiet != 0;
 	}
-	return rc == 0 ? transaction_count(&c->t, hints_count(*hints, quiet)) : rc;
+	if (rc != 0)
+		return rc;
+	return *hints != 0 || c->t.c->is_durable
+		       ? transaction_count(&c->t, hints_count(*hints, quiet))
+		       : transaction_count_quiet(&c->t, hints_count(0, quiet));
 }
 
 static bool
@@ -216,9 +219,14 @@ rows_update(struct lk_store *base, struct lk_store_record *r, size_t n, lk_store
 {
 	struct sqlite_store *s = sqlite_store_of(base);
 	const struct quiet q = quiet_enter();
-	struct change c = { .r = r, .n = n, .fn = fn, .arg = arg };
-	int rc = check(s, &c);
+	struct change c;
+	int rc;
 
+	c.r = r;
+	c.n = n;
+	c.fn = fn;
+	c.arg = arg;
+	rc = check(s, &c);
 	if (rc == 0 && s->is_read_only)
 		rc = store_complain(s, LK_E_PERM, "", "opened to look only");
 	if (rc != 0)
@@ -254,9 +262,14 @@ rows_read(struct lk_store *base, struct lk_store_record *r, size_t n, lk_store_c
 {
 	struct sqlite_store *s = sqlite_store_of(base);
 	const struct quiet q = quiet_enter();
-	struct change c = { .r = r, .n = n, .fn = fn, .arg = arg };
-	int rc = check(s, &c);
+	struct change c;
+	int rc;
 
+	c.r = r;
+	c.n = n;
+	c.fn = fn;
+	c.arg = arg;
+	rc = check(s, &c);
 	if (rc != 0)
 		return quiet_leave(q, rc);
 	arena_init(&c.arena, &s->place);

@@ -244,6 +244,7 @@ renew(struct sqlite_store *s, const struct lk_session_id *id, uint64_t deadline_
 
 	if (!beacons_have(&s->beacons, id, &slot))
 		return LK_E_LOST;
+	atomic_store(&s->looked, 0); /* (SQ10) */
 	rc = transaction_begin(&t, s, false, deadline_ns);
 	if (rc != 0)
 		return rc != LK_E_CORRUPT ? rc : t.is_elsewhere ? LK_E_LOST : LK_E_STORE;

@@ -70,10 +70,10 @@ set_sidecar(struct sqlite_store *s)
 
 /* Others could put files of theirs where SQLite looks for its own. */
 static int
-check_folder_is_ours(struct sqlite_store *s, int dir)
+check_folder_is_ours(struct sqlite_store *s)
 {
 	struct stat is;
-	int error = io_stat(dir, &is);
+	int error = io_stat(s->dir, &is);
 
 	if (error != 0)
 		return fail_path(s, error);
@@ -85,7 +85,7 @@ check_folder_is_ours(struct sqlite_store *s, int dir)
 }
 
 static int
-check_folder(struct sqlite_store *s, const struct wishes *w, int *dir)
+check_folder(struct sqlite_store *s, const struct wishes *w)
 {
 	char folder[PATH_MAX];
 	const char *objection;
@@ -93,13 +93,13 @@ check_folder(struct sqlite_store *s, const struct wishes *w, int *dir)
 
 	(void)snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(s->path, '/') - s->path + 1),
 		       s->path);
-	*dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*dir < 0)
+	s->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
 		return fail_path(s, errno);
-	rc = w->handle == NULL ? check_folder_is_ours(s, *dir) : 0;
+	rc = w->handle == NULL ? check_folder_is_ours(s) : 0;
 	if (rc != 0)
 		return rc;
-	objection = host_objection(*dir, w->any_fs, &s->is_volatile, &error);
+	objection = host_objection(s->dir, w->any_fs, &s->is_volatile, &error);
 	if (objection == NULL)
 		return 0;
 	if (error != 0)
@@ -486,7 +486,6 @@ int
 setup_open(struct sqlite_store *s, const struct wishes *w)
 {
 	const char *path = w->path;
-	int dir = -1;
 	int rc;
 
 	if (w->handle != NULL)
@@ -495,11 +494,10 @@ setup_open(struct sqlite_store *s, const struct wishes *w)
 	if (rc == 0)
 		rc = set_sidecar(s);
 	if (rc == 0)
-		rc = check_folder(s, w, &dir);
+		rc = check_folder(s, w);
 	if (rc == 0)
 		rc = connect(s, w);
 	if (rc == 0 && !s->is_read_only)
-		(void)io_sync(dir); /* the names of its files */
-	io_close(&dir);
+		(void)io_sync(s->dir); /* the names of its files */
 	return rc;
 }

@@ -55,6 +55,7 @@ in_child(struct fork_note *note)
 		(struct sqlite_store *)(void *)((char *)note - offsetof(struct sqlite_store, fork));
 
 	io_close(&s->beacons.fd); /* it must keep nobody alive */
+	io_close(&s->dir);
 	listener_close(&s->listener);
 	s->left = left;
 	left = s;
@@ -120,6 +121,8 @@ init(struct sqlite_store *s, const struct lk_store_open *o)
 	turns_init(&s->writing, 1);
 	turns_init(&s->reading, SQLITE_STORE_READERS);
 	pthread_mutex_init(&s->readers_lock, NULL);
+	s->dir = -1;
+	names_init(&s->names);
 	beacons_init(&s->beacons, &s->place);
 	listener_init(&s->listener);
 	for (int i = 0; i < SQLITE_STORE_READERS; i++) {
@@ -137,6 +140,8 @@ fini(struct sqlite_store *s)
 	for (int i = 0; i < SQLITE_STORE_READERS; i++)
 		connection_close(&s->readers[i]);
 	io_close(&s->beacons.fd);
+	io_close(&s->dir);
+	names_fini(&s->names);
 	beacons_fini(&s->beacons, false);
 	pthread_mutex_destroy(&s->readers_lock);
 	turns_fini(&s->reading);

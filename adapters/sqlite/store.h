@@ -19,8 +19,9 @@
  *       synchronous=NORMAL does both).  With a rollback journal: journal and database are synced, and the folder
  *       after the journal is gone.  All other transactions are not synced: a power cut takes the last of them back, in
  *       their order, and whoever made them is gone with it.
- * SQ3   `changes` grows with every transaction that writes: a database that has fewer of them than were seen is an older
- *       one, put in its place.
+ * SQ3   `changes` grows with every transaction that writes, but for those that nobody need hear of: of them each opening
+ *       counts the first in some milliseconds (SQ9).  A database that has fewer changes than were seen is an older one,
+ *       put in its place.
  * SQ4   in this process nobody but SQLite opens or closes the database: its locks are POSIX locks, which a close() of any
  *       descriptor of the file would drop.
  * SQ5   a connection of the program's is used with its mutex held from before a transaction begins until it has ended, and
@@ -31,6 +32,11 @@
  *       where nothing is synced: then the frame that would end it is not there as a whole.
  * SQ7   what ends a transaction is there before it begins, so that memory which has run out does not keep it open.  Should it
  *       stay open all the same, nothing else is done with that connection before it is ended.
+ * SQ9   what is not counted of this opening's since its last count are fewer than UNCOUNTED_MOST transactions, which began to
+ *       commit within UNCOUNTED_NS of it; none of them was durable.  So a database is found to be older unless all that
+ *       it lacks was done in so short a time.
+ * SQ10  that both files are there by their names is looked at in each transaction, unless the folder says that no name in it
+ *       has changed (SF9); and with each heartbeat, whatever it says, as it does not say that one above it was moved.
  */
 #ifndef LK_ADAPTERS_SQLITE_STORE_H
 #define LK_ADAPTERS_SQLITE_STORE_H
@@ -45,6 +51,7 @@
 #include "common/beacons.h"
 #include "common/forks.h"
 #include "common/listener.h"
+#include "common/names.h"
 #include "common/place.h"
 #include "common/words.h"
 #include "common/turns.h"
@@ -111,6 +118,11 @@ struct sqlite_store {
 	uint64_t clock_id;
 	uint64_t max_size;
 	_Atomic uint64_t seen; /* (SQ3) */
+	uint64_t counted_ns;   /* with the turn of `writing`, as is the next: when `changes` grew (SQ9) */
+	unsigned uncounted;
+	int dir; /* the folder of both files */
+	struct names names;
+	_Atomic uint64_t looked; /* its state when they were there (SQ10) */
 	bool is_read_only;
 	bool is_volatile; /* a file system in memory */
 	bool time_is_given;

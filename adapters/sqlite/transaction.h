@@ -25,6 +25,9 @@ int transaction_harden(struct transaction *t);
 /* Count so many changes.  (SQ3) */
 int transaction_count(struct transaction *t, uint64_t n);
 
+/* So many that nobody need hear of: it is time to count them, or they are not.  (SQ9) */
+int transaction_count_quiet(struct transaction *t, uint64_t n);
+
 /* 0; LK_E_TIMEDOUT, LK_E_UNKNOWN, … (SQ6) */
 int transaction_commit(struct transaction *t);
 

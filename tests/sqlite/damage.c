@@ -230,6 +230,137 @@ Test(damage, an_older_database_is_found_out)
 	stage_remove(&g);
 }
 
+static int
+change_quietly(void *arg, struct lk_store_record *r, size_t n)
+{
+	(void)arg;
+	(void)n;
+	r[0].fresh = "quiet";
+	r[0].fresh_len = 5;
+	r[0].changed = r[0].is_quiet = 1;
+	return 0;
+}
+
+static void
+put_quietly(struct lk_store *s, int times)
+{
+	struct lk_store_record r = { .name = "q", .len = 1 };
+
+	for (int i = 0; i < times; i++)
+		ok(s->ops->update(s, &r, 1, change_quietly, NULL, NEVER));
+}
+
+static void
+copy_all(sqlite3 *from, sqlite3 *to)
+{
+	sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
+
+	cr_assert_not_null(copy);
+	cr_assert_eq(sqlite3_backup_step(copy, -1), SQLITE_DONE);
+	cr_assert_eq(sqlite3_backup_finish(copy), SQLITE_OK);
+}
+
+/* Of those one in 64 is counted, or the first after 10 ms: so an older database is found out by these too.  (SQ9) */
+Test(damage, an_older_database_is_found_out_by_quiet_changes)
+{
+	static const char changes[] = "SELECT changes FROM latchkey_meta";
+	struct lk_store_open o = { .size = sizeof(o) };
+	struct test_world world;
+	struct lk_store *s;
+	struct stage g;
+	sqlite3 *db, *old;
+	long long was;
+	char path[96];
+
+	test_world_init(&world);
+	world.manual = true;
+	o.environment = &world.environment;
+	stage_make(&g);
+	ok(lk_store_open(g.url, &o, &s));
+	db = sql_open(g.path);
+	old = sql_open(stage_file(&g, "old.db", path));
+	was = sql_number(db, changes);
+	put_quietly(s, 1); /* the first of an opening */
+	cr_expect_eq(sql_number(db, changes), was + 1);
+	put_quietly(s, 63);
+	cr_expect_eq(sql_number(db, changes), was + 1);
+	put_quietly(s, 1);
+	cr_expect_eq(sql_number(db, changes), was + 2);
+	put_quietly(s, 1);
+	test_world_advance(&world, 10000000);
+	put_quietly(s, 1);
+	cr_expect_eq(sql_number(db, changes), was + 3);
+	copy_all(db, old);
+	put_quietly(s, 64);
+	copy_all(old, db);
+	is(put(s, "q", "y", 1), LK_E_CORRUPT);
+	expect_words(s, "older");
+	lk_store_close(s);
+	cr_assert_eq(sqlite3_close(old), SQLITE_OK);
+	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+	stage_remove(&g);
+}
+
+/* So that the folder's time of change is believed: should a machine be slower, both files are looked at all the same. */
+static void
+let_names_settle(struct lk_store *s)
+{
+	const struct timespec long_enough = { .tv_nsec = 40000000 };
+
+	for (int i = 0; i < 3; i++) {
+		ok(put(s, "n", "x", 1));
+		(void)nanosleep(&long_enough, NULL);
+	}
+}
+
+/* What is known of names by the folder's time of change is known until something changes there.  (SQ10) */
+Test(damage, is_seen_when_names_were_the_same_for_long)
+{
+	static const char *const files[] = { "a.db", "a.db-latchkey_beacons" };
+
+	for (size_t i = 0; i < countof(files); i++) {
+		struct lk_store *s;
+		struct stage g;
+		char path[96], other[96];
+
+		stage_make(&g);
+		s = store_open(g.url);
+		let_names_settle(s);
+		cr_assert_eq(rename(stage_file(&g, files[i], path), stage_file(&g, "else", other)),
+			     0);
+		is(put(s, "n", "y", 1), LK_E_CORRUPT);
+		expect_words(s, "removed");
+		lk_store_close(s);
+		stage_remove(&g);
+	}
+}
+
+/* A folder says nothing when one above it is moved: so files are looked for by their whole names with each heartbeat.  (SQ10) */
+Test(damage, a_heartbeat_looks_for_the_whole_path)
+{
+	struct lk_session_id id = { { 8 } };
+	struct lk_store *s;
+	struct stage g, away;
+	char folder[96], url[128];
+
+	stage_make(&g);
+	cr_assert_eq(mkdir(stage_file(&g, "folder", folder), 0700), 0);
+	(void)snprintf(url, sizeof(url), "sqlite:%s/a.db", folder);
+	s = store_open(url);
+	ok(s->ops->session_open(s, &id, 1, "one", NEVER));
+	let_names_settle(s);
+	ok(s->ops->session_renew(s, &id, NEVER));
+	let_names_settle(s);
+	away = g;
+	(void)snprintf(away.top, sizeof(away.top), "%.30s.away", g.top);
+	cr_assert_eq(rename(g.top, away.top), 0);
+	is(s->ops->session_renew(s, &id, NEVER), LK_E_LOST);
+	is(put(s, "n", "y", 1), LK_E_CORRUPT);
+	expect_words(s, "removed");
+	lk_store_close(s);
+	stage_remove(&away);
+}
+
 /* ----------------------------------------------------------------------------- the sidecar */
 
 /* Whose sessions live is not known any more: so nobody is said to be dead.  (SI2) */

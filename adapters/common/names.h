@@ -6,15 +6,15 @@
  * SF9   a name that was looked at stands for the same file as long as the folder's time of change is what it was before that
  *       look; if that was far enough from the change for the clock of such times to have gone on in between.
  */
-#ifndef LK_ADAPTERS_FILE_NAMES_H
-#define LK_ADAPTERS_FILE_NAMES_H
+#ifndef LK_ADAPTERS_NAMES_H
+#define LK_ADAPTERS_NAMES_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
-struct file_names {
+struct names {
 	pthread_mutex_t lock;
 	struct timespec changed; /* what the folder said last */
 	uint64_t since_ns;       /* when it was first heard */
@@ -22,13 +22,13 @@ struct file_names {
 	bool is_settled;         /* what changes now will be seen by the time of change */
 };
 
-void file_names_init(struct file_names *n);
-void file_names_fini(struct file_names *n);
+void names_init(struct names *n);
+void names_fini(struct names *n);
 
 /*
  * The state of the folder now; 0: it may be another one in the next moment.  What is looked at after this call, and was as it
  * should be, is so as long as it returns the same.
  */
-uint64_t file_names_now(struct file_names *n, int dir);
+uint64_t names_now(struct names *n, int dir);
 
-#endif /* LK_ADAPTERS_FILE_NAMES_H */
+#endif /* LK_ADAPTERS_NAMES_H */

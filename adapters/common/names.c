@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The time of change of a folder.  (SF9) */
-#include "file/names.h"
+#include "common/names.h"
 
 #include "common/io.h"
 
@@ -8,7 +8,7 @@
 enum { SETTLE_NS = 20000000, FINE_NS = 1000000 };
 
 void
-file_names_init(struct file_names *n)
+names_init(struct names *n)
 {
 	pthread_mutex_init(&n->lock, NULL);
 	n->changed = (struct timespec){ 0, 0 };
@@ -18,7 +18,7 @@ file_names_init(struct file_names *n)
 }
 
 void
-file_names_fini(struct file_names *n)
+names_fini(struct names *n)
 {
 	pthread_mutex_destroy(&n->lock);
 }
@@ -34,7 +34,7 @@ now(void)
 }
 
 static void
-note(struct file_names *n, const struct timespec *changed)
+note(struct names *n, const struct timespec *changed)
 {
 	if (changed->tv_sec != n->changed.tv_sec || changed->tv_nsec != n->changed.tv_nsec) {
 		n->changed = *changed;
@@ -49,7 +49,7 @@ note(struct file_names *n, const struct timespec *changed)
 }
 
 uint64_t
-file_names_now(struct file_names *n, int dir)
+names_now(struct names *n, int dir)
 {
 	struct stat is;
 	uint64_t number;
