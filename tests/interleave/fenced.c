@@ -34,6 +34,7 @@ fenced_granted(const struct entry_of_book *e, lk_mode before, lk_grant g)
 	const uint64_t fence = fence_of(play.owner[e->fiber], g, &is_implied);
 
 	play.fence_before[e->fiber][e->label] = play.fence[e->name];
+	play.fence_is_older[e->fiber][e->label] = before != LK_NL;
 	if (leased_is_over(e))
 		return;
 	if (fence != 0 || !is_implied || play_script->n_processes == 0) /* (FE1) */
@@ -57,8 +58,9 @@ ask(const struct step *t)
 	last = play.fence[name];
 	if (fence == 0)
 		return LK_E_LOST;
-	if (fence == last && play.fence_of[name] == t->fiber)
-		return 0; /* it was asked for before */
+	if (fence == last && play.fence_of[name] == t->fiber &&
+	    (last != before || play.fence_is_older[t->fiber][t->label]))
+		return 0; /* it was asked for since */
 	if (!leased_is_over(e) && fence <= last)
 		fail("%s asks for the fence of %s, which is %llx, and %llx was given out (FE2)",
 		     play_script->fiber[t->fiber], play_script->name[name],
