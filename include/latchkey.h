@@ -562,7 +562,7 @@ struct lk_grant_info {
 	lk_grant grant;
 	lk_mode mode;      /* of this grant */
 	lk_mode effective; /* of the owner on this name, all its grants together */
-	uint64_t fence;    /* as lk_fence() */
+	uint64_t fence;    /* as lk_fence(); 0: also one that nobody fetched yet */
 	uint64_t since_ns; /* CLOCK_MONOTONIC; 0: not noted (no wait, no LK_TIMED, not sampled) */
 	const void *name;
 	size_t name_len;

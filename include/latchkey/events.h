@@ -83,7 +83,7 @@ struct lk_event {
 	uint64_t at_ns;    /* CLOCK_MONOTONIC */
 	uint64_t owner_id; /* as in lk_snapshot() */
 	lk_grant grant;
-	uint64_t fence;     /* as lk_fence() */
+	uint64_t fence;     /* as lk_fence(); 0: also one that nobody fetched yet */
 	uint64_t waited_ns; /* in lines, by this request so far */
 	uint64_t held_ns;   /* since it was granted, or last waited for */
 	int32_t code;       /* 0, or LK_E_ */

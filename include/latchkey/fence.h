@@ -17,9 +17,16 @@ extern "C" {
  * or the manager opened anew (as long as the wall clock did not go back in between).
  * Downgrading keeps the fence.
  *
+ * Through a store the fence of an implied grant (LK_IMPLIED) is fetched when it is first asked for, here or by
+ * lk_token(): ask before writing.  What implies it is looked for in the store after that, so a lock that was lost,
+ * whether this process knows it or not, gets no number above those of who has it next.
+ *
+ * Threads     as all calls with the owner.
+ * Blocking    no; but to fetch one for a few steps of the store, and up to two seconds if another process keeps the name.
  * Returns     the token; for a grant that never was write-capable on a name held in S, the
  *             latest token given out (for reading only); 0 for what never was more than an
- *             intent, or a stale grant.
+ *             intent, or a stale grant; and where it could not be fetched: the store does not answer
+ *             (lk_store_error()), or what implies it is lost (lk_check()).
  */
 LK_API uint64_t lk_fence(struct lk_owner *w, lk_grant g);
 

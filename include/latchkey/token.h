@@ -44,9 +44,10 @@ struct lk_token_info {
  *
  * Ownership   `buf` is written, always ended by a NUL if `cap` is not 0; on failure it is "".
  * Threads     as all calls with the owner.
- * Blocking    no.
+ * Blocking    no, but where lk_fence() fetches the fence.
  * Returns     0; LK_E_INVAL (also if `cap` is less than LK_TOKEN_MAX); LK_E_LOST; LK_E_STALE;
- *             LK_E_NOMEM; LK_E_LIMIT: 2^24 owners are open.  Nothing changed.
+ *             LK_E_NOMEM; LK_E_LIMIT: 2^24 owners are open; where the fence could not be fetched, what the store
+ *             says, or LK_E_BUSY: another process keeps the name.  Nothing changed.
  */
 LK_API LK_NODISCARD int lk_token(struct lk_owner *w, lk_grant g, char *buf, size_t cap);
 

@@ -95,7 +95,7 @@ static void
 convert_implied(struct lk_owner *w, const struct conversion *c)
 {
 	if (!is_weaker(c))
-		hold_note(c->hold, c->to);
+		implied_note(w, c->hold, c->to);
 	note(c);
 	implied_count(w, hold_extra(c->hold)->cover, c->was, c->becomes);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Fencing tokens, and the guard that checks them. */
 #include "core/fence.h"
+#include "core/call.h"
 #include "core/family.h"
 #include "core/leases.h"
 #include "core/release.h"
+#include "remote/fences.h"
 
 /* Its own, if it ever could write; as a reader the latest one given out; an intent has none. */
 uint64_t
@@ -30,6 +32,52 @@ fence_of(struct lk_owner *w, lk_grant g)
 	return fence;
 }
 
+/* The hold of a grant, if its fence is to be fetched, and the name whose hold implies it; or NULL.  (FE1) */
+static struct hold *
+find_owing(struct lk_owner *w, lk_grant g, const struct lk_resource **top)
+{
+	uint32_t slot;
+	struct hold *s = unlikely(family_is_others(w, g)) ? NULL : grant_find(w, g, &slot);
+
+	if (s == NULL)
+		return NULL;
+	s = grant_hold(w, s);
+	if (!hold_is(s, HEAD_IMPLIED) || !mode_writes(hold_effective(s)) ||
+	    shim_load(&s->fence, SHIM_RELAXED) != 0)
+		return NULL;
+	*top = hold_resource(hold_at(&w->holds, hold_extra(s)->cover));
+	return s;
+}
+
+int
+fence_fetch(struct lk_owner *w, lk_grant g)
+{
+	const struct lk_resource *top;
+	const struct lk_resource *still;
+	struct hold *s = w->manager->remote != NULL ? find_owing(w, g, &top) : NULL;
+	struct lk_resource *r;
+	struct lk_owner *who;
+	uint64_t fence;
+	int rc;
+
+	if (s == NULL)
+		return 0;
+	r = hold_resource(s);
+	resource_pin(r); /* and all above it: of a family others may give it back meanwhile */
+	who = call_away(w);
+	rc = remote_fence(w->manager->remote, r, top, &fence);
+	call_back(w, who);
+	s = find_owing(w, g, &still);
+	if (rc == 0 && s != NULL) { /* (FE5) */
+		if (still == top)
+			shim_store(&s->fence, fence, SHIM_RELEASE);
+		else
+			rc = LK_E_BUSY;
+	}
+	resource_unpin(r);
+	return rc != 0 ? rc : leases_look(w, g);
+}
+
 uint64_t
 lk_fence(struct lk_owner *w, lk_grant g)
 {
@@ -40,6 +88,10 @@ lk_fence(struct lk_owner *w, lk_grant g)
 	if (release_enter(w) != 0)
 		return 0;
 	fence = fence_of(call_holder(w), g);
+	if (unlikely(fence == 0)) {
+		(void)fence_fetch(call_holder(w), g);
+		fence = fence_of(call_holder(w), g);
+	}
 	call_end(w);
 	return fence;
 }

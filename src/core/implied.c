@@ -74,6 +74,22 @@ implied_is_given(struct lk_owner *w, const struct hold *cover, lk_mode mode)
 	return mode_covers(mode_below(hold_own_mode(w, cover, SLOT_NONE)), mode);
 }
 
+uint64_t
+implied_mint(const struct lk_owner *w, struct lk_resource *r)
+{
+	return w->manager->remote == NULL ? grant_mint(r) : 0; /* (FE1) */
+}
+
+void
+implied_note(const struct lk_owner *w, struct hold *s, lk_mode to)
+{
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED); /* with FENCE, from the beginning */
+
+	if (mode_writes(to) && !mode_writes(head_effective(head)))
+		shim_store(&s->fence, implied_mint(w, hold_resource(s)), SHIM_RELEASE);
+	shim_store(&s->head, head_with_modes(head, head_mode(head), to), SHIM_RELEASE);
+}
+
 int
 implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		lk_grant *out)
@@ -98,7 +114,8 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 		grant_tell_died(w, r, q);
 	head = head_make(grant_stamp(w), q->mode, q->mode, flags);
 	sample_granted(w, q->extra, q->mode);
-	slot = hold_add(&w->holds, r, mode_writes(q->mode) ? grant_mint(r) : 0, head, q->extra);
+	slot = hold_add(&w->holds, r, mode_writes(q->mode) ? implied_mint(w, r) : 0, head,
+			q->extra);
 	q->extra = NULL; /* the slot's now */
 	tally(&w->count.implied);
 	if (out != NULL)
@@ -218,6 +235,8 @@ implied_make_real(struct lk_owner *w, struct hold *s, lk_mode to, struct request
 	if (rc != 0)
 		return rc;
 	counts_off_cover(w, r, hold_extra(s));
+	if (unlikely(fence == 0) && mode_writes(hold_effective(s)))
+		shim_store(&s->fence, grant_mint(r), SHIM_RELEASE); /* (FE1) */
 	hold_note(s, to);
 	hold_set_seated(s, seated);
 	mark(w, s, fence);

@@ -39,6 +39,12 @@ bool implied_is_given(struct lk_owner *w, const struct hold *cover, lk_mode mode
 int implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struct request *q,
 		    lk_grant *out);
 
+/* Such a hold on `r` begins to write: its fence, or 0 where it is to be fetched.  (FE1) */
+uint64_t implied_mint(const struct lk_owner *w, struct lk_resource *r);
+
+/* As hold_note(), of one that stays implied. */
+void implied_note(const struct lk_owner *w, struct hold *s, lk_mode to);
+
 /* One of its grants comes (`from` LK_NL), goes (`to` LK_NL) or changes: count that on the cover and above. */
 void implied_count(struct lk_owner *w, uint32_t cover, lk_mode from, lk_mode to);
 

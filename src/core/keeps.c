@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names that are kept from others for a while after they were lost.  (LE9) */
 #include "core/ancestors.h"
+#include "core/implied.h"
 #include "core/leases.h"
 #include "core/release.h"
 
@@ -68,7 +69,10 @@ keeps_taken_over(struct lk_owner *w, uint32_t slot, lk_mode mode)
 	if (!mints)
 		return;
 	hold_keep_fence(s); /* what was lost has the old one */
-	shim_store(&s->fence, grant_mint(hold_resource(s)), SHIM_RELEASE);
+	shim_store(&s->fence,
+		   hold_is(s, HEAD_IMPLIED) ? implied_mint(w, hold_resource(s))
+					    : grant_mint(hold_resource(s)),
+		   SHIM_RELEASE);
 }
 
 bool

@@ -69,7 +69,7 @@ make_room(struct lk_owner *w, struct hold *s, struct request *q)
 	    (q->flags & (LK_PARENTS | REQUEST_UNITS)) == 0 && /* (SU8) */
 	    implied_covers(w, s, q->mode)) {
 		implied_count(w, hold_extra(s)->cover, LK_NL, q->mode);
-		hold_note(s, wanted);
+		implied_note(w, s, wanted);
 		tally(&w->count.implied);
 		return 0;
 	}

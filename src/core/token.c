@@ -106,6 +106,8 @@ lk_token(struct lk_owner *w, lk_grant g, char *buf, size_t cap)
 	h = call_holder(w); /* of a family the token is about what the head has, whose ever it is */
 	rc = leases_look(h, g);
 	if (rc == 0)
+		rc = fence_fetch(h, g);
+	if (rc == 0)
 		rc = make(h, g, buf);
 	call_end(w);
 	return rc;

@@ -567,8 +567,10 @@ get_fences(struct cover *c)
 	    c->fence_end - shim_load(&c->r->fence, SHIM_RELAXED) > FENCES_FEW)
 		return;
 	a = ask_fences(c->of, c->r);
+	latch_lock(&c->of->latch); /* (FE2) */
 	if (a.kind == ANSWER_HAS && a.fence_from == c->fence_end)
 		c->fence_end = a.fence_end;
+	latch_unlock(&c->of->latch);
 }
 
 /* What the record says of us; if it is less than the word does, somebody broke the lock. */

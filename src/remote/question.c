@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a cover asks of the store: all that this process has of the name, and wants.  (CO3) */
+#include "remote/fences.h"
 #include "remote/inside.h"
 #include "remote/knots.h"
 #include "remote/values.h"
@@ -22,6 +23,16 @@ cover_put_mark(const struct cover *c, bool has)
 		shim_or(&c->r->pins, PINS_DIED, SHIM_RELEASE);
 }
 
+/* With the latch: the last that was used, and nothing that goes back to the record can be taken any more.  (FE2) */
+static void
+return_fences(struct cover *c, struct ask *q)
+{
+	if (c->fence_end != 0)
+		q->fence = shim_load(&c->r->fence, SHIM_ACQUIRE);
+	if (!mode_writes(c->has))
+		c->fence_end = 0;
+}
+
 void
 cover_question(struct cover *c, lk_mode want, const struct need *needs, struct question *x)
 {
@@ -33,7 +44,6 @@ cover_question(struct cover *c, lk_mode want, const struct need *needs, struct q
 		.want = mode_supremum(c->has, want),
 		.has_died = cover_take_mark(c),
 		.is_unheard = c->is_unheard,
-		.fence = c->fence_end != 0 ? shim_load(&c->r->fence, SHIM_ACQUIRE) : 0,
 		.pool = pool_of(c, needs),
 		.had_units = c->units != 0 || c->owes,
 		.earlier = c->state == COVER_QUEUES ? c->question : 0,
@@ -45,6 +55,7 @@ cover_question(struct cover *c, lk_mode want, const struct need *needs, struct q
 	x->has_session = m->has_session;
 	if (value_leaves(c, &x->value))
 		q->value = &x->value;
+	return_fences(c, q); /* `said` has fallen */
 	latch_unlock(&m->latch);
 	if (q->pool.units != q->pool.firm)
 		q->want = mode_supremum(q->want, LK_IX);
@@ -55,8 +66,6 @@ cover_question(struct cover *c, lk_mode want, const struct need *needs, struct q
 	knots_ask(m->knots, c);
 	c->asked_with = q->has;
 	cover_becomes(c, COVER_ASKS);
-	if (!mode_writes(c->has))
-		c->fence_end = 0; /* what is left of them goes back */
 	c->asked = q->want;
 	c->asked_pool = q->pool;
 }

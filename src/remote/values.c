@@ -118,18 +118,16 @@ value_settle(struct cover *c)
 
 /* ------------------------------------------------------------------------ what it has */
 
-/* With the latch: the cover, if the record says that it is ours in that mode; NULL: it does not. */
-static struct cover *
-find_covered(struct remote *m, const struct lk_resource *r, lk_mode mode)
+struct cover *
+value_cover(struct remote *m, const struct lk_resource *r, lk_mode mode)
 {
 	struct cover *c = cover_find(m, r);
 
 	return c != NULL && !c->is_lost && mode_covers(c->value.said, mode) ? c : NULL;
 }
 
-/* Nobody holds it abroad, but somebody may keep it: he gives it back. */
-static int
-borrow(struct remote *m, struct lk_resource *r, lk_mode mode)
+int
+value_borrow(struct remote *m, struct lk_resource *r, lk_mode mode)
 {
 	const uint64_t until = env_boottime(m->p.env) + BORROW_NS;
 	bool has;
@@ -138,7 +136,7 @@ borrow(struct remote *m, struct lk_resource *r, lk_mode mode)
 	do {
 		rc = remote_need(m, r, LK_NL, mode, NULL, false);
 		latch_lock(&m->latch);
-		has = find_covered(m, r, mode) != NULL;
+		has = value_cover(m, r, mode) != NULL;
 		latch_unlock(&m->latch);
 		if (has)
 			return 0;
@@ -157,7 +155,7 @@ look_at_home(struct remote *m, const struct lk_resource *r, struct lk_value *out
 	c = cover_find(m, r);
 	if (c != NULL && !c->is_lost)
 		*out = c->value.is;
-	if (find_covered(m, r, LK_IS) != NULL)
+	if (value_cover(m, r, LK_IS) != NULL)
 		rc = nobody_writes(c) ? 0 : LK_E_BUSY;
 	latch_unlock(&m->latch);
 	return rc;
@@ -183,7 +181,7 @@ remote_value_read(struct remote *m, struct lk_resource *r, bool is_implied, stru
 	int rc = look_at_home(m, r, &home);
 
 	if (rc == LK_E_LOST && is_implied) {
-		rc = borrow(m, r, LK_IS);
+		rc = value_borrow(m, r, LK_IS);
 		if (rc != 0)
 			return rc;
 		(void)look_at_home(m, r, &home);
@@ -221,7 +219,7 @@ try_to_write(struct remote *m, const struct lk_resource *r, const void *bytes, s
 	int rc = LK_E_LOST;
 
 	latch_lock(&m->latch);
-	c = find_covered(m, r, LK_U);
+	c = value_cover(m, r, LK_U);
 	if (c != NULL) {
 		write_at_home(c, bytes, len);
 		*value = c->value.is;
@@ -255,7 +253,7 @@ remote_value_write(struct remote *m, struct lk_resource *r, bool is_implied, con
 		rc = try_to_write(m, r, bytes, len, &value);
 		if (rc != LK_E_LOST || !is_implied)
 			break;
-		rc = borrow(m, r, LK_X);
+		rc = value_borrow(m, r, LK_X);
 	} while (rc == 0);
 	if (rc != LK_E_BUSY)
 		return rc;
@@ -273,7 +271,7 @@ remote_value_invalidate(struct remote *m, const struct lk_resource *r)
 	struct cover *c;
 
 	latch_lock(&m->latch);
-	c = find_covered(m, r, LK_U);
+	c = value_cover(m, r, LK_U);
 	if (c != NULL && c->value.is.version != 0) {
 		c->value.is.flags |= LK_VALUE_INVALID;
 		c->value.owes = true;

@@ -43,6 +43,14 @@ int remote_value_write(struct remote *m, struct lk_resource *r, bool is_implied,
 /* A writer here ended otherwise than by a release. */
 void remote_value_invalidate(struct remote *m, const struct lk_resource *r);
 
+/* -------------------------------------------- for whoever has the name by what it holds above */
+
+/* With the latch: the cover, if the record says that it is ours in that mode; NULL: it does not.  (VC1) */
+struct cover *value_cover(struct remote *m, const struct lk_resource *r, lk_mode mode);
+
+/* Nobody holds it abroad, but somebody may keep it: he gives it back.  0: it was ours, a moment ago; or why not. */
+int value_borrow(struct remote *m, struct lk_resource *r, lk_mode mode);
+
 /* ---------------------------------------------------- for who works on a cover (cover.c) */
 
 /* With the latch: it is about to be asked for no more than it has.  True: this value is to be sent with that. */

@@ -97,25 +97,6 @@ play_has_options(const struct step *t)
 	       t->lease_ns != 0 || t->max_hold_ns != 0 || t->units != 0;
 }
 
-/* The fence of a grant as it is written down, without a step. */
-static uint64_t
-fence_of(struct lk_owner *w, lk_grant g)
-{
-	uint64_t fence = 0;
-	struct hold *s;
-	uint32_t slot;
-
-	world.quiet = true;
-	w = family_holder(w);
-	s = grant_find(w, g, &slot);
-	if (s != NULL) {
-		s = grant_hold(w, s);
-		fence = hold_fence(s, hold_resource(s), shim_load(&s->head, SHIM_RELAXED));
-	}
-	world.quiet = false;
-	return fence;
-}
-
 static const char *
 name_of(unsigned name)
 {
@@ -138,8 +119,7 @@ play_granted(const struct step *t, unsigned name, lk_mode mode, unsigned label, 
 	leased_granted(t, e, began_at);
 	abroad_granted(e, began_at);
 	book_check(e);
-	if (!leased_is_over(e))
-		book_check_fence(t->fiber, name, before, mode, fence_of(play.owner[t->fiber], g));
+	fenced_granted(e, before, g);
 }
 
 static int
@@ -222,8 +202,8 @@ convert(const struct step *t)
 	if (e == NULL || !e->held || e->serial != serial)
 		return rc; /* it is not ours, or somebody has ended it */
 	book_change(e, rc == 0 ? to : from);
-	if (rc == 0 && !leased_is_over(e))
-		book_check_fence(t->fiber, e->name, before, to, fence_of(w, g));
+	if (rc == 0)
+		fenced_granted(e, before, g);
 	return rc;
 }
 
@@ -616,7 +596,7 @@ do_step(const struct step *t)
 
 	if (async_step(t, &rc) || pooled_step(t, &rc) || tokens_step(t, &rc) ||
 	    handed_step(t, &rc) || family_step(t, &rc) || abroad_step(t, &rc) ||
-	    valued_step(t, &rc) || apart_step(t, &rc) || upkept_step(t, &rc))
+	    valued_step(t, &rc) || fenced_step(t, &rc) || apart_step(t, &rc) || upkept_step(t, &rc))
 		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:

@@ -198,6 +198,8 @@ struct play {
 	unsigned serials;
 	uint64_t fence[NAMES_MAX];    /* the largest that was given out, … */
 	unsigned fence_of[NAMES_MAX]; /* … to whom */
+	uint64_t fence_before[FIBERS_MAX][LABELS_MAX]; /* … when that was granted … */
+	bool fence_is_older[FIBERS_MAX][LABELS_MAX];   /* … to who wrote already */
 	struct lk_owner *shared[FIBERS_MAX];
 	uint64_t shared_id[FIBERS_MAX];
 	struct note note[NOTES_MAX];
@@ -377,6 +379,10 @@ void abroad_thread_ends(unsigned fiber);
 /* Does its manager know that it was lost, so that the call has to say so?  (AB4) */
 bool abroad_is_known_lost(const struct entry_of_book *e);
 /* valued.c, apart.c, upkept.c: values, grants of tokens, and upkeep in a store.  False: it is no such step. */
+/* fenced.c: what was granted has its fence, if it is not to be fetched; a step that asks for one. */
+void fenced_granted(const struct entry_of_book *e, lk_mode before, lk_grant g);
+bool fenced_step(const struct step *t, int *rc);
+
 bool valued_step(const struct step *t, int *rc);
 void valued_ends(unsigned name, bool was_writing);
 bool apart_step(const struct step *t, int *rc);

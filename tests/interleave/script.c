@@ -297,6 +297,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_TOKEN:
 	case VERB_VALUE_READ:
 	case VERB_VALUE_WRITE:
+	case VERB_FENCE:
 	case VERB_ENDS:
 	case VERB_WITHDRAW:
 	case VERB_AWAIT:

@@ -99,6 +99,7 @@ enum {
 	X(HEARING, hearing)             \
 	X(VALUE_READ, value_read)       \
 	X(VALUE_WRITE, value_write)     \
+	X(FENCE, fence)                 \
 	X(DETACH, detach)               \
 	X(BREAKS, breaks)               \
 	X(DAMAGED, damaged)             \
