@@ -585,6 +585,11 @@ abroad_step(const struct step *t, int *rc)
 	case VERB_POLLS:
 		timer_set(timers, &play.m->remote->poll, 0);
 		return true;
+	case VERB_LINGERS:
+		shim_store(&play.m->linger_ns, t->within_ns != 0 ? (uint64_t)t->within_ns : LK_OFF,
+			   SHIM_RELAXED);
+		remote_lingers(play.m->remote);
+		return true;
 	default:
 		return false;
 	}
