@@ -112,7 +112,7 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.detector = detector_keeps(&m->detector) ? &m->detector : NULL,
 		.gate = &m->member.gate,
 		.fair_after_ns = &m->fair_after_ns,
-		.linger_ns = s->linger_ns == LK_OFF ? 0 : LK_OFF,
+		.linger_ns = &m->linger_ns,
 		.poll_ns = s->poll_max_ns,
 		.patience_ns = s->poll_max_ns < PATIENCE_NS ? s->poll_max_ns : PATIENCE_NS,
 		.max_covers = s->max_idle,
@@ -163,16 +163,6 @@ check_promise(const struct settings *s, const struct lk_config *cfg, struct lk_s
 	return settings_refuse(cfg, LK_E_UNSUPPORTED, text);
 }
 
-/* What cannot be kept is not promised: what nobody here holds goes back at once, or when it is asked for. */
-static int
-check_linger(const struct settings *s, const struct lk_config *cfg)
-{
-	return s->linger_ns == 0 || s->linger_ns == LK_OFF
-		       ? 0
-		       : settings_refuse(cfg, LK_E_UNSUPPORTED,
-					 "linger_ns: off or nothing; a time is not supported");
-}
-
 /* From now on it is asked through the breaker, if there is to be one. */
 static int
 guard(struct lk_manager *m, const struct settings *s, struct lk_store **store)
@@ -205,8 +195,6 @@ abroad_open_store(struct lk_manager *m, struct settings *s, const struct lk_conf
 	if (rc != 0)
 		(void)settings_refuse(cfg, rc, why);
 	else
-		rc = check_linger(s, cfg);
-	if (rc == 0)
 		rc = check_promise(s, cfg, *out);
 	if (rc != 0)
 		lk_store_close(*out);

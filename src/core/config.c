@@ -21,6 +21,7 @@ obstacle(unsigned number, const struct lk_manager *m)
 	case SETTING_timeout_ns:
 	case SETTING_spin_ns:
 	case SETTING_escalate_after:
+	case SETTING_linger_ns:
 	case SETTING_victim:
 	case SETTING_events:
 	case SETTING_log_level:
@@ -95,6 +96,11 @@ apply(struct lk_manager *m, unsigned number, uint64_t x)
 		break;
 	case SETTING_fair_after_ns:
 		shim_store(&m->fair_after_ns, x, SHIM_RELAXED);
+		break;
+	case SETTING_linger_ns:
+		shim_store(&m->linger_ns, x, SHIM_RELAXED);
+		if (m->remote != NULL)
+			remote_lingers(m->remote);
 		break;
 	case SETTING_spin_ns:
 		shim_store(&m->spin_ns, x, SHIM_RELAXED);

@@ -21,6 +21,7 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	shim_init(&m->timeout_ns, s->timeout_ns);
 	shim_init(&m->fair_after_ns, s->fair_after_ns);
 	shim_init(&m->spin_ns, s->spin_ns);
+	shim_init(&m->linger_ns, s->linger_ns);
 	m->many_cpus = shim_cpus() > 1;
 	shim_init(&m->deadlock_delay_ns, s->deadlock_delay_ns);
 	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;

@@ -36,6 +36,7 @@ struct lk_manager {
 	struct remote *remote;   /* NULL: there is no store */
 	struct breaker *breaker; /* in front of it; NULL: there is none */
 	struct service errands;  /* what is to be done about the store */
+	a64 linger_ns;           /* … how long covers stay that nobody uses */
 	struct timer sweep;      /* … now and then (core/upkeep.h) */
 	uint64_t sweep_ns;       /* LK_OFF: never */
 	uint64_t opened_wall_ms; /* when it was opened, by two clocks */

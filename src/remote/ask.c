@@ -401,8 +401,9 @@ answer_of(const struct desk *d, int rc)
 	if (a.kind == ANSWER_WAITS)
 		see_line(d, &a.line);
 	a.value = o->value;
+	a.last_fence = o->last_fence;
 	if (o->n_fences != 0) {
-		a.fence_from = o->fence - 1;
+		a.last_fence = a.fence_from = o->fence - 1;
 		a.fence_end = o->fence - 1 + o->n_fences;
 	}
 	return a;

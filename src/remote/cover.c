@@ -53,6 +53,8 @@ cover_look_in(struct cover *c, uint64_t ns)
 static void
 fall_as_granted(struct cover *c)
 {
+	if (c->leaves == LK_NL)
+		linger_falls(c);
 	c->has = c->leaves;
 	c->owes = true;
 	if (c->has == LK_NL)
@@ -249,7 +251,7 @@ rise(struct cover *c, const struct answer *a)
 	 * that it has, which are more than the record says once there was a reserve.  (DE5)
 	 */
 	if (mode_writes(a->has) && !mode_writes(from))
-		shim_store(&r->fence, a->fence_from, SHIM_RELEASE);
+		shim_store(&r->fence, c->fence_begin = a->fence_from, SHIM_RELEASE);
 	if (!mode_writes(a->has) || !mode_writes(from))
 		c->fence_end = a->fence_end;
 	if (a->units > c->asked_pool.keeps)
@@ -257,18 +259,8 @@ rise(struct cover *c, const struct answer *a)
 	c->has = a->has;
 	if (from != a->has)
 		abroad_rises(c->of->p.lot, r, from, a->has, NULL);
-}
-
-/*
- * It is not to be kept: as if somebody asked, it goes back as soon as nobody here has it.  Who waits for others as well
- * would only ask for it again.
- */
-static void
-linger(struct cover *c)
-{
-	if (c->of->p.linger_ns == 0 && c->has != LK_NL &&
-	    !abroad_waits_together(c->of->p.lot, c->r))
-		c->demand = LK_X;
+	if (from == LK_NL && a->has != LK_NL)
+		linger_rose(c, a);
 }
 
 static void
@@ -285,7 +277,8 @@ take_answer(struct cover *c, const struct answer *a)
 		pool_see_who_lacks(c);
 		c->asked = LK_NL;
 		come_to_rest(c);
-		linger(c);
+		linger_see(c);
+		linger_begins(c);
 		break;
 	case ANSWER_WAITS:
 		pool_take(c, a);
@@ -362,7 +355,8 @@ enum task {
 	TASK_LOOK,
 	TASK_TRIM,
 	TASK_SHED,
-	TASK_STEP
+	TASK_STEP,
+	TASK_END
 };
 
 /* What somebody here needs beyond what it has, and what it has asked for. */
@@ -407,6 +401,8 @@ next_task(struct cover *c)
 		return TASK_SHED;
 	if (is_time_to_yield(c))
 		return TASK_YIELD;
+	if (c->may_end)
+		return TASK_END;
 	return TASK_NONE;
 }
 
@@ -423,7 +419,8 @@ do_lose(struct cover *c)
 	if (c->state == COVER_NONE || c->state == COVER_LOST)
 		return;
 	leave_line(c);
-	abroad_lost_all(c->r, c->has);
+	abroad_lost_all(c->r, c->dozes ? LK_NL : c->has);
+	c->dozes = false;
 	answer_all(c, NULL, &(struct answer){ .kind = ANSWER_FAILED, .rc = LK_E_STORE });
 	c->has = c->asked = c->demand = LK_NL;
 	c->units = c->demand_units = 0;
@@ -488,17 +485,22 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 bool
 cover_falls(struct cover *c, struct question *x)
 {
+	enum task task;
 	bool falls;
 
 	(void)remote_is_over(c->of); /* (CO8) */
 	latch_lock(&c->of->latch);
-	falls = next_task(c) == TASK_FALL && waiter_state(&c->waiter) == WAITER_GRANTED;
+	task = next_task(c);
+	falls = task == TASK_FALL && waiter_state(&c->waiter) == WAITER_GRANTED;
 	if (falls)
 		c->look = false; /* what there is to see comes with the answer */
+	if (task == TASK_END)
+		c->may_end = false;
 	latch_unlock(&c->of->latch);
-	if (!falls)
+	if (!falls && !(task == TASK_END && linger_ends(c)))
 		return false;
-	fall_as_granted(c);
+	if (falls)
+		fall_as_granted(c);
 	c->delay_ns = FIRST_DELAY_NS;
 	cover_question(c, abroad_wanted(c->of->p.lot, c->r, c->has), NULL, x);
 	return true;
@@ -623,7 +625,10 @@ do_look(struct cover *c)
 	}
 	if (c->state == COVER_NONE)
 		return;
-	if (abroad_wanted(c->of->p.lot, c->r, c->has) != LK_NL || pool_lacks(c, NULL)) {
+	if (abroad_wanted(c->of->p.lot, c->r, c->dozes ? LK_NL : c->has) != LK_NL ||
+	    pool_lacks(c, NULL)) {
+		if (!linger_wakes(c))
+			return;
 		look_as_it_waits(c);
 		return;
 	}
@@ -633,7 +638,9 @@ do_look(struct cover *c)
 		return;
 	c->demand = a.demand;
 	pool_take(c, &a);
-	linger(c);
+	latch_lock(&c->of->latch);
+	linger_see(c);
+	latch_unlock(&c->of->latch);
 }
 
 /* Nobody here has used it for a while: it goes back, unless somebody does just now. */
@@ -675,10 +682,30 @@ take_task(struct cover *c, lk_mode *want, struct need **needs)
 		c->steps_back = false;
 	if (task == TASK_TRIM)
 		c->trim = false;
+	if (task == TASK_END)
+		c->may_end = false;
 	if (task == TASK_NONE)
 		cover_rest(c);
 	latch_unlock(&c->of->latch);
 	return task;
+}
+
+/* Nobody here has used it for as long as it is kept. */
+static void
+do_end(struct cover *c)
+{
+	c->delay_ns = FIRST_DELAY_NS;
+	if (linger_ends(c))
+		ask(c, abroad_wanted(c->of->p.lot, c->r, LK_NL), NULL);
+}
+
+/* It has to be in the word what it `has`.  (LG3) */
+static void
+wake(struct cover *c, enum task task)
+{
+	if (task != TASK_NONE && task != TASK_LOSE && task != TASK_LOOK && task != TASK_END &&
+	    !linger_wakes(c))
+		do_lose(c);
 }
 
 /* False: there was nothing left to do. */
@@ -687,9 +714,12 @@ do_next(struct cover *c)
 {
 	struct need *needs = NULL;
 	lk_mode want = LK_NL;
+	enum task task;
 
 	(void)remote_is_over(c->of); /* then to lose it comes first (CO8) */
-	switch (take_task(c, &want, &needs)) {
+	task = take_task(c, &want, &needs);
+	wake(c, task);
+	switch (task) {
 	case TASK_NONE:
 		return false;
 	case TASK_LOSE:
@@ -715,6 +745,9 @@ do_next(struct cover *c)
 		break;
 	case TASK_STEP:
 		step_back(c);
+		break;
+	case TASK_END:
+		do_end(c);
 		break;
 	}
 	return true;

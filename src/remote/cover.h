@@ -126,6 +126,9 @@ struct cover {
 	bool trim;              /* it is to go back, if nobody here uses it */
 	bool is_lost;           /* so it is to become, and in the word it is already */
 	bool owes;              /* the record may still say that we have more (CO2) */
+	bool is_early;          /* it goes though nobody abroad asked (linger.h) */
+	bool dozes;             /* its word is frozen, and nobody has come since … (LG1) */
+	bool may_end;           /* … its time may be over */
 	bool is_unheard;        /* … that it has given us more, and what came with it */
 	lk_mode has;            /* what the word says of it */
 	lk_mode asked;          /* what it waits for in the line of the store */
@@ -144,7 +147,9 @@ struct cover {
 	lk_mode asked_with; /* … having that */
 	uint64_t delay_ns;  /* until the next look, as long as it waits; then twice as long */
 	uint64_t keep_ns;   /* until then it is kept for one who is not patient */
-	uint64_t fence_end; /* fences up to here are ours */
+	uint64_t fence_end; /* fences up to here are ours; … */
+	uint64_t fence_begin; /* … the latest when it rose */
+	uint64_t dozes_since;
 	struct cover_value value;
 	/* For knots.h, under the latch: */
 	struct cds_list_head
@@ -157,6 +162,7 @@ struct cover {
 	bool is_busy;   /* (CO1); not beside what who works on it changes: it is read with it */
 	uint32_t round; /* of the look at all covers in which it was looked at last */
 	struct timer timer;
+	struct timer linger;
 	struct party party; /* of the phantom (wait/abroad.h) */
 	a64 moves;
 	struct waiter waiter;

@@ -28,13 +28,16 @@ init(struct falls *f)
 static struct cover *
 begin(struct timer *t)
 {
-	struct cover *c = container_of(t, struct cover, timer);
+	const bool ends = t->fire == cover_linger_fire;
+	struct cover *c = ends ? container_of(t, struct cover, linger)
+			       : container_of(t, struct cover, timer);
 	bool mine;
 
 	latch_lock(&c->of->latch);
 	mine = c->is_busy || c->state != COVER_FREE; /* who works on it changes its state (CO1) */
 	if (mine) {
-		c->look = true;
+		c->look |= !ends;
+		c->may_end |= ends;
 		mine = cover_begin_work(c);
 	}
 	latch_unlock(&c->of->latch);
@@ -55,6 +58,15 @@ add(struct falls *f, struct cover *c)
 	return true;
 }
 
+/* The first of all timers, if it is one of a cover, and due. */
+static struct timer *
+take(struct remote *m, uint64_t now)
+{
+	struct timer *t = timers_take(m->p.timers, cover_fire, now);
+
+	return t != NULL ? t : timers_take(m->p.timers, cover_linger_fire, now);
+}
+
 /* Those that are due now.  (CB6) */
 static void
 gather(struct remote *m, struct falls *f)
@@ -62,7 +74,7 @@ gather(struct remote *m, struct falls *f)
 	const uint64_t now = env_boottime(m->p.env);
 	struct timer *t;
 
-	while (f->n < ALONG_MOST && (t = timers_take(m->p.timers, cover_fire, now)) != NULL) {
+	while (f->n < ALONG_MOST && (t = take(m, now)) != NULL) {
 		struct cover *c = begin(t);
 
 		if (c != NULL && !add(f, c)) {
@@ -116,4 +128,10 @@ cover_fire(struct timer *t, uint64_t now)
 		gather(c->of, &f);
 	ask_all(c->of, &f.asks);
 	end(&f);
+}
+
+void
+cover_linger_fire(struct timer *t, uint64_t now)
+{
+	cover_fire(t, now);
 }

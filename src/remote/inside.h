@@ -8,6 +8,7 @@
 #include "base/slab.h"
 #include "remote/ask.h"
 #include "remote/combine.h"
+#include "remote/linger.h"
 #include "wait/units.h"
 
 #ifndef LK_REMOTE_CHAINS
@@ -29,6 +30,7 @@ struct remote {
 	a64 deadline_ns;   /* when it is over, on the clock of env_boottime(); SHIM_NEVER */
 	struct timer beat;
 	uint32_t round; /* looks at all of them */
+	struct habit habit[HABITS]; /* by the hash of the name; with the latch */
 	struct slab covers;
 	struct combine combine;
 	struct desk *desks;  /* that nobody writes at (ask.c) */
@@ -70,7 +72,10 @@ struct question {
 void cover_question(struct cover *c, lk_mode want, const struct need *needs, struct question *out);
 void cover_answer(struct cover *c, struct need *needs, struct question *x);
 
-/* Others are to have it, and it is time: then it falls in the word, and that is the question.  False: not so. */
+/*
+ * Others are to have it, and it is time, or it was not used for long enough: then it falls in the word, and that is the question.
+ * False: not so.
+ */
 bool cover_falls(struct cover *c, struct question *out);
 
 /* That question; and with it go those of covers that are to fall, which a timer would ask else.  (falls.c) */
@@ -126,7 +131,15 @@ void remote_loses(struct remote *m, struct cover *c);
 /* Another session, if there is none. */
 void remote_begin_anew(struct remote *m);
 
-/* Its timer. */
+/* Is what nobody here has to go back at once? */
+LK_HOT bool
+remote_keeps_nothing(const struct remote *m)
+{
+	return shim_load(m->p.linger_ns, SHIM_RELAXED) == LK_OFF;
+}
+
+/* Its timers. */
 void cover_fire(struct timer *t, uint64_t now);
+void cover_linger_fire(struct timer *t, uint64_t now);
 
 #endif /* LK_REMOTE_INSIDE_H */

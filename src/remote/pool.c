@@ -41,7 +41,7 @@ pool_take(struct cover *c, const struct answer *a)
 	c->units = a->units;
 	c->demand_units = a->demand_units;
 	if (c->units != 0)
-		units_shed(c->of->p.lot, c->r, c->demand_units != 0 || c->of->p.linger_ns == 0);
+		units_shed(c->of->p.lot, c->r, c->demand_units != 0 || remote_keeps_nothing(c->of));
 }
 
 /* One who is not in the line wants units too. */
@@ -100,7 +100,7 @@ pool_is_due(struct cover *c)
 	if ((c->state != COVER_HELD && c->state != COVER_YIELDS) || c->units == 0 || c->owes)
 		return false;
 	units_state(c->of->p.lot, c->r, &u);
-	wanted = c->demand_units != 0 || (c->of->p.linger_ns == 0 && u.waiting == 0);
+	wanted = c->demand_units != 0 || (remote_keeps_nothing(c->of) && u.waiting == 0);
 	if (c->units > u.reserve)
 		return true;
 	if (!wanted || c->units <= u.used)

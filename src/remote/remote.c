@@ -62,6 +62,7 @@ init(struct remote *m, struct cover *c)
 {
 	c->of = m;
 	c->timer.fire = cover_fire;
+	c->linger.fire = cover_linger_fire;
 	party_init(&c->party);
 	c->party.parker.ring = ring;
 	park_init(&c->keeper);
@@ -89,10 +90,11 @@ cover_get(struct remote *m, struct lk_resource *r)
 	c->r = r;
 	c->has = c->asked = c->wish = c->demand = c->leaves = LK_NL;
 	c->look = c->trim = c->owes = c->is_unheard = c->is_lost = c->steps_back = false;
+	c->is_early = c->dozes = c->may_end = false;
 	c->needs = c->tries = c->rests = NULL;
 	c->question = shim_add(&m->last_request, (uint64_t)1, SHIM_RELAXED)
 		      << 32; /* that no cover of that name ever had */
-	c->fence_end = c->keep_ns = 0;
+	c->fence_end = c->fence_begin = c->keep_ns = 0;
 	value_forget(c);
 	c->trouble = 0;
 	c->units = c->demand_units = 0;
@@ -122,6 +124,7 @@ cover_rest(struct cover *c)
 	m->n_covers--;
 	cover_becomes(c, COVER_FREE);
 	(void)timer_unset(m->p.timers, &c->timer);
+	(void)timer_unset(m->p.timers, &c->linger);
 	resource_unpin(c->r);
 	slab_put(&m->covers, c);
 }
@@ -152,7 +155,7 @@ wait_for_answer(const struct remote *m, struct need *n)
 static bool
 is_free(const struct cover *c)
 {
-	return !c->is_busy && !c->is_lost &&
+	return !c->is_busy && !c->is_lost && !c->dozes &&
 	       (c->state != COVER_YIELDS || waiter_state(&c->waiter) == WAITER_WAITING);
 }
 

@@ -38,8 +38,7 @@ struct remote_parts {
 	struct lk_owner *owner;    /* of the phantoms: it holds nothing */
 	const a32 *gate;
 	a64 *fair_after_ns;
-	uint64_t
-		linger_ns; /* 0: what nobody here has goes back at once; LK_OFF: when it is asked for */
+	const a64 *linger_ns; /* so long it is kept; 0: until it is asked for; LK_OFF: not at all */
 	uint64_t poll_ns;     /* between looks for what others wait for */
 	uint64_t patience_ns; /* the longest between looks for what we wait for */
 	uint64_t max_covers;  /* beyond these, what nobody here has goes back */
@@ -100,6 +99,9 @@ size_t remote_error(struct remote *m, char *buf, size_t cap);
 
 /* … and on what goes on inside it, if it has any: else "". */
 size_t remote_inside(struct remote *m, char *buf, size_t cap);
+
+/* `linger_ns` is another now. */
+void remote_lingers(struct remote *m);
 
 /* Give back what nobody here uses, now. */
 void remote_trim(struct remote *m);

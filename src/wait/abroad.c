@@ -201,6 +201,24 @@ abroad_falls(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode *wanted
 	return to;
 }
 
+bool
+abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover)
+{
+	struct lot_bucket *b = lot_bucket_of(l, r);
+	bool is_idle;
+	uint64_t w;
+
+	latch_lock(&b->latch);
+	w = shim_load(&r->word, SHIM_ACQUIRE);
+	do {
+		is_idle = (w & WORD_WAITERS) == 0 &&
+			  supremum_of(with_cover(w, cover, LK_NL)) == LK_NL;
+	} while (is_idle &&
+		 !shim_cas(&r->word, &w, with_cover(w, cover, LK_NL), SHIM_ACQ_REL));
+	latch_unlock(&b->latch);
+	return is_idle;
+}
+
 lk_mode
 abroad_wanted(struct lot *l, struct lk_resource *r, lk_mode cover)
 {

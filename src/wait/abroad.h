@@ -62,6 +62,9 @@ void abroad_waiter(struct waiter *q, struct lk_resource *r, struct party *party,
 /* … and was granted, and nothing is left: the word of a name without a cover is frozen.  (AB2) */
 void abroad_freeze(struct lk_resource *r);
 
+/* A name that nobody here holds or waits for: its word is frozen as if it had no cover.  False: somebody does. */
+bool abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover);
+
 /*
  * The cover was lost, whatever is held here: nobody comes in any more, and who holds it finds that out.  (AB4)  Later
  * what stood for the others goes too, as long as the holders take.

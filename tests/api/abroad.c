@@ -617,7 +617,7 @@ Test(abroad, a_url_that_cannot_be_opened_says_why)
 	cr_expect(strstr(report, "colour") != NULL, "%s", report);
 	is(lk_open("test:x?ttl_ns=red", &cfg, &m), LK_E_INVAL);
 	cr_expect(strstr(report, "ttl_ns") != NULL, "%s", report);
-	is(lk_open("test:x?linger_ns=5s", &cfg, &m), LK_E_UNSUPPORTED);
+	is(lk_open("test:x?linger_ns=5x", &cfg, &m), LK_E_INVAL);
 	cr_expect(strstr(report, "linger_ns") != NULL, "%s", report);
 }
 
