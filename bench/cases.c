@@ -130,7 +130,7 @@
 		.name = text, .group = "store",                                               \
 		.what = "a thousand names in X, in random order, each from and to the store", \
 		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,   \
-		.stretch = 5, .is_normal = true                                               \
+		.stretch = 5, .is_normal = true, .has_variants = (n) == 1                     \
 	}
 
 /* Two processes want one name all the time. */

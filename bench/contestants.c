@@ -47,6 +47,7 @@
 	X(latchkey_redis)            \
 	X(redis_updates)             \
 	X(redis_evalsha)             \
+	X(node_redlock)              \
 	X(latchkey_redis_two)        \
 	X(redis_turns)               \
 	X(latchkey_file_many)        \

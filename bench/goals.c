@@ -139,6 +139,7 @@ const struct bench_goal bench_goals[] = {
 	       "ofd_locks", 1.0 / 3),
 	FASTER("… sqlite:", "store/sqlite/asked", "store/sqlite/asked", "sqlite_row", 0.8),
 	FASTER("… redis:", "store/redis/asked", "store/redis/asked", "redis_evalsha", 0.9),
+	FASTER("… against Node's", "store/redis/asked", "store/redis/asked", "node_redlock", 2),
 	FASTER("… 8 threads against one", "store/redis/asked/8-threads", "store/redis/asked",
 	       "latchkey", 4),
 	STORE_GOALS("file", "inotify_turns"),

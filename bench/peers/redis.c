@@ -23,6 +23,7 @@
 #include "each.h"
 #include "ours.h"
 #include "place.h"
+#include "redis.h"
 #include "updates.h"
 
 /* ---------------------------------------------------------------------- the server */
@@ -84,6 +85,29 @@ connect_to(const char *socket)
 		usleep(NAP_US);
 	}
 	bench_die("redis-server", "it does not answer");
+}
+
+void *
+redis_served_open(size_t n_names, size_t n_held)
+{
+	struct redis_served *s = malloc(sizeof(*s));
+
+	(void)n_names;
+	(void)n_held;
+	if (s == NULL)
+		bench_die("redis", "out of memory");
+	place_path(s->socket, "redis.sock");
+	s->stays = connect_to(s->socket);
+	return s;
+}
+
+void
+redis_served_close(void *world)
+{
+	struct redis_served *s = world;
+
+	redisFree(s->stays);
+	free(s);
 }
 
 static redisReply *
@@ -254,26 +278,6 @@ struct bare {
 	unsigned whose; /* turn it is, as heard last */
 };
 
-static void *
-bare_open(size_t n_names, size_t n_held)
-{
-	char *socket = malloc(PLACE_MAX);
-
-	(void)n_names;
-	(void)n_held;
-	if (socket == NULL)
-		bench_die("redis", "out of memory");
-	place_path(socket, "redis.sock");
-	redisFree(connect_to(socket));
-	return socket;
-}
-
-static void
-bare_close(void *world)
-{
-	free(world);
-}
-
 static struct bare *
 bare_new(void *world, const char *one, const char *two)
 {
@@ -341,8 +345,8 @@ evalsha_release(void *session, const void *target, char *ticket)
 #define PEER_REALM         REALM_REDIS
 #define PEER_MODES         MODES_ALL
 #define PEER_TICKET        char
-#define PEER_OPEN          bare_open
-#define PEER_CLOSE         bare_close
+#define PEER_OPEN          redis_served_open
+#define PEER_CLOSE         redis_served_close
 #define PEER_SESSION_OPEN  evalsha_open
 #define PEER_SESSION_CLOSE evalsha_close
 #define PEER_ACQUIRE       evalsha_acquire
@@ -443,8 +447,8 @@ turns_release(void *session, const void *target, char *ticket)
 #define PEER_REALM         REALM_REDIS_TWO
 #define PEER_MODES         MODES_ALL
 #define PEER_TICKET        char
-#define PEER_OPEN          bare_open
-#define PEER_CLOSE         bare_close
+#define PEER_OPEN          redis_served_open
+#define PEER_CLOSE         redis_served_close
 #define PEER_SESSION_OPEN  turns_open
 #define PEER_SESSION_CLOSE turns_close
 #define PEER_ACQUIRE       turns_acquire
