@@ -274,6 +274,12 @@ state(struct lk_store *base, char *buf, size_t cap)
 	return pool_tell(redis_store_of(base), buf, cap);
 }
 
+static size_t
+figures(struct lk_store *base, struct lk_store_figure *out, size_t cap)
+{
+	return pool_figures(redis_store_of(base), out, cap);
+}
+
 #define TABLE(scheme_is, parameters_are)                                                           \
 	{                                                                                          \
 		.version = LK_STORE_VERSION,                                                       \
@@ -284,7 +290,7 @@ state(struct lk_store *base, char *buf, size_t cap)
 		.session_close = sessions_close, .session_alive = sessions_alive,                  \
 		.session_who = sessions_who, .watch = hints_watch, .unwatch = hints_unwatch,       \
 		.now = clock_now, .level = level, .error = error, .update_many = many_update,      \
-		.state = state,                                                                    \
+		.state = state, .figures = figures,                                                \
 	}
 
 static const struct lk_store_ops plain = TABLE("redis", wishes_redis);

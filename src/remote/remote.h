@@ -101,6 +101,9 @@ size_t remote_error(struct remote *m, char *buf, size_t cap);
 /* … and on what goes on inside it, if it has any: else "". */
 size_t remote_inside(struct remote *m, char *buf, size_t cap);
 
+/* What it counts: how many were put into `out`. */
+size_t remote_figures(struct remote *m, struct lk_store_figure *out, size_t cap);
+
 /* Give back what nobody here uses, now. */
 void remote_trim(struct remote *m);
 
