@@ -44,14 +44,17 @@ struct bench_data {
 
 /* What else there is than the threads of this process: who and what is of one realm only meets its like. */
 enum bench_realm {
-	REALM_MEMORY,     /* nothing */
-	REALM_KEPT,       /* a store, which is not asked each time */
-	REALM_FILE,       /* locks in files */
-	REALM_SQLITE,     /* a database */
-	REALM_FILE_TWO,   /* two processes, and files */
-	REALM_SQLITE_TWO, /* two processes, and a database */
-	REALM_REDIS,      /* a server */
-	REALM_REDIS_TWO,  /* two processes, and a server */
+	REALM_MEMORY,      /* nothing */
+	REALM_KEPT,        /* a store, which is not asked each time */
+	REALM_FILE,        /* locks in files */
+	REALM_SQLITE,      /* a database */
+	REALM_FILE_TWO,    /* two processes, and files */
+	REALM_SQLITE_TWO,  /* two processes, and a database */
+	REALM_REDIS,       /* a server */
+	REALM_REDIS_TWO,   /* two processes, and a server */
+	REALM_FILE_MANY,   /* two processes of many threads, and files */
+	REALM_SQLITE_MANY, /* … and a database */
+	REALM_REDIS_MANY,  /* … and a server */
 };
 
 /* How a case says what to lock.  A contestant is for one of them. */

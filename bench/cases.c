@@ -130,7 +130,7 @@
 		.name = text, .group = "store",                                               \
 		.what = "a thousand names in X, in random order, each from and to the store", \
 		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,   \
-		.stretch = 5, .is_normal = true                                               \
+		.stretch = 5, .is_normal = true, .has_variants = (n) == 1                     \
 	}
 
 /* Two processes want one name all the time. */
@@ -142,6 +142,18 @@
 		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,   \
 		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,       \
 		.is_normal = true, .hist_modes = MODE_BIT(LK_X)                                \
+	}
+
+/* … and eight threads in each: those of one process can pass it on among themselves. */
+#define MANY_CASE(text, where)                                                               \
+	{                                                                                    \
+		.name = text, .group = "store",                                              \
+		.what = "two processes of eight threads, each with all of them on one "      \
+			"processor, on one name in X; the waits are from a release to the "  \
+			"acquire in the other process",                                      \
+		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER, \
+		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,    \
+		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X)               \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -442,6 +454,9 @@ const struct bench_case bench_cases[] = {
 	HAND_OVER_CASE("store/file/2-processes", REALM_FILE_TWO),
 	HAND_OVER_CASE("store/sqlite/2-processes", REALM_SQLITE_TWO),
 	HAND_OVER_CASE("store/redis/2-processes", REALM_REDIS_TWO),
+	MANY_CASE("store/file/2-processes/8-threads", REALM_FILE_MANY),
+	MANY_CASE("store/sqlite/2-processes/8-threads", REALM_SQLITE_MANY),
+	MANY_CASE("store/redis/2-processes/8-threads", REALM_REDIS_MANY),
 	{ 0 },
 };
 

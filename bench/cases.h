@@ -51,10 +51,11 @@ struct bench_case {
 	unsigned n_samples_most; /* 0: as many as others */
 	bool is_normal;          /* at normal priority */
 	enum bench_realm realm;
-	bool in_processes; /* its lanes are processes */
-	bool has_variants; /* with contestants in settings of which nobody else wants to know */
-	bool is_large;     /* only if it is asked for by its whole name */
-	const char *twin;  /* the case that has the other half of what is measured (held) */
+	bool in_processes;  /* its lanes are processes … */
+	unsigned n_threads; /* … of so many threads each; 0: of one */
+	bool has_variants;  /* with contestants in settings of which nobody else wants to know */
+	bool is_large;      /* only if it is asked for by its whole name */
+	const char *twin;   /* the case that has the other half of what is measured (held) */
 };
 
 #define N_MODES 65536 /* length of a sequence of modes */

@@ -47,8 +47,16 @@
 	X(latchkey_redis)            \
 	X(redis_updates)             \
 	X(redis_evalsha)             \
+	X(node_redlock)              \
 	X(latchkey_redis_two)        \
-	X(redis_turns)
+	X(redis_turns)               \
+	X(latchkey_file_many)        \
+	X(file_each)                 \
+	X(ofd_lock)                  \
+	X(latchkey_sqlite_many)      \
+	X(sqlite_each)               \
+	X(latchkey_redis_many)       \
+	X(redis_each)
 
 #define DECLARE(symbol) extern const struct contestant peer_##symbol __attribute__((weak));
 CONTESTANTS(DECLARE)

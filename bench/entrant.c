@@ -177,7 +177,7 @@ entrant_span(const struct entrant *e)
 	uint64_t begin = e->lane[0].begin;
 	uint64_t end = e->lane[0].end;
 
-	if (e->bench_case->n_lanes > e->settings->n_cpus)
+	if (e->bench_case->n_lanes > e->settings->n_cpus || e->bench_case->n_threads > 1)
 		return e->sample_ticks;
 	for (unsigned i = 1; i < e->bench_case->n_lanes; i++) {
 		begin = e->lane[i].begin < begin ? e->lane[i].begin : begin;

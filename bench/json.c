@@ -236,7 +236,9 @@ put_case(FILE *f, const struct result *r)
 	fprintf(f, "\n   ");
 	put_text(f, "by", b->by == BY_NAME ? "name" : "handle");
 	put_text(f, "mode", lk_modename(b->mode));
-	put_whole(f, "threads", b->n_lanes);
+	put_whole(f, "threads", b->n_lanes * (b->n_threads > 0 ? b->n_threads : 1));
+	if (b->in_processes)
+		put_whole(f, "processes", b->n_lanes);
 	if (b->by == BY_NAME) {
 		put_whole(f, "names", r->n_names);
 		if (r->n_names > 1)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cases whose lanes are processes.  Each is this program started anew, which opens the world for itself in a folder that
- * is there; they meet in shared memory: when to begin, when to end, what the lock guards, and what came out.
+ * Cases whose lanes are processes, of one thread or several.  Each is this program started anew, which opens the world for
+ * itself in a folder that is there; all threads meet in shared memory: when to begin, when to end, what the lock guards, and
+ * what came out.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -37,7 +38,7 @@ struct meeting {
 	atomic_uint_least64_t deadline; /* in ticks */
 	_Alignas(64) struct bench_data data;
 	uint64_t sample_ticks;
-	unsigned n_lanes;
+	unsigned n_threads; /* of all processes together */
 	unsigned n_work;
 	struct meeting_lane lane[N_LANES_MOST];
 };
@@ -53,7 +54,27 @@ meeting_map(int fd)
 	return memory;
 }
 
+/* How many threads one process has. */
+static unsigned
+threads_each(const struct bench_case *b)
+{
+	return b->n_threads > 0 ? b->n_threads : 1;
+}
+
 /* --------------------------------------------------------------- in that process */
+
+/* A thread of it, and what came out. */
+struct worker {
+	const struct contestant *contestant;
+	const struct bench_case *bench_case;
+	struct meeting *meeting;
+	pthread_t thread;
+	struct run run;
+	uint64_t n_pairs;
+	uint64_t begin; /* ticks */
+	uint64_t end;
+	struct hist hist;
+};
 
 static void
 pairs_make(const struct contestant *c, const struct bench_case *b, struct run *r, size_t n)
@@ -66,7 +87,7 @@ pairs_make(const struct contestant *c, const struct bench_case *b, struct run *r
 static void
 meet(struct meeting *m, unsigned nth)
 {
-	if (atomic_fetch_add(&m->n_ready, 1) + 1 == nth * m->n_lanes) {
+	if (atomic_fetch_add(&m->n_ready, 1) + 1 == nth * m->n_threads) {
 		m->data.last = 0;
 		atomic_store(&m->deadline, bench_ticks() + m->sample_ticks);
 		atomic_store(&m->n_met, nth);
@@ -86,42 +107,90 @@ settle(const struct settings *s, unsigned number)
 	return is_pinned;
 }
 
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+	const struct contestant *c = w->contestant;
+	struct run *r = &w->run;
+	uint64_t deadline;
+
+	r->session = c->session_open != NULL ? c->session_open(r->world, NULL, r->lane) : r->world;
+	meet(w->meeting, 1);
+	pairs_make(c, w->bench_case, r, N_WARM);
+	meet(w->meeting, 2);
+	memset(&w->hist, 0, sizeof(w->hist));
+	deadline = atomic_load(&w->meeting->deadline);
+	w->begin = bench_ticks();
+	do {
+		pairs_make(c, w->bench_case, r, 1);
+		w->n_pairs++;
+	} while ((int64_t)(bench_ticks() - deadline) < 0);
+	w->end = bench_ticks();
+	if (c->session_close != NULL)
+		c->session_close(r->session);
+	return NULL;
+}
+
+static void
+worker_init(struct worker *w, const struct contestant *c, const struct bench_case *b,
+	    struct meeting *m, void *world, unsigned number)
+{
+	static const struct bench_name name = { "user:0000000" };
+
+	w->contestant = c;
+	w->bench_case = b;
+	w->meeting = m;
+	w->run = (struct run){ .world = world,
+			       .names = &name,
+			       .n_names = 1,
+			       .mode = b->mode,
+			       .lane = number,
+			       .n_work = m->n_work,
+			       .data = &m->data,
+			       .hist = &w->hist,
+			       .hist_modes = b->hist_modes };
+}
+
+static void
+lane_note(struct meeting_lane *l, const struct worker *w, bool is_first)
+{
+	l->begin = is_first || w->begin < l->begin ? w->begin : l->begin;
+	l->end = is_first || w->end > l->end ? w->end : l->end;
+	l->n_pairs += w->n_pairs;
+	l->n_writes += w->run.n_writes;
+	l->n_torn += w->run.n_torn;
+	hist_merge(&l->hist, &w->hist);
+}
+
 void
 process_child(const struct contestant *c, const struct bench_case *b, unsigned number, int fd,
 	      const struct settings *s)
 {
+	const unsigned n = threads_each(b);
+	struct worker *w = calloc(n, sizeof(*w));
 	struct meeting *m = meeting_map(fd);
 	struct meeting_lane *l = &m->lane[number];
-	static const struct bench_name name = { "user:0000000" };
-	struct run r = { .names = &name,
-			 .n_names = 1,
-			 .mode = b->mode,
-			 .lane = number,
-			 .n_work = m->n_work,
-			 .data = &m->data,
-			 .hist = &l->hist,
-			 .hist_modes = b->hist_modes };
-	uint64_t deadline;
+	void *world;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (w == NULL)
+		bench_die("threads", "out of memory");
 	l->is_pinned = settle(s, number);
-	r.world = c->open(1, 1);
-	r.session = c->session_open(r.world, NULL, number);
-	meet(m, 1);
-	pairs_make(c, b, &r, N_WARM);
-	meet(m, 2);
-	memset(&l->hist, 0, sizeof(l->hist));
-	deadline = atomic_load(&m->deadline);
-	l->begin = bench_ticks();
-	do {
-		pairs_make(c, b, &r, 1);
-		l->n_pairs++;
-	} while ((int64_t)(bench_ticks() - deadline) < 0);
-	l->end = bench_ticks();
-	l->n_writes = r.n_writes;
-	l->n_torn = r.n_torn;
-	c->session_close(r.session);
-	c->close(r.world);
+	world = c->open(1, n);
+	for (unsigned i = 0; i < n; i++) {
+		worker_init(&w[i], c, b, m, world, number);
+		if (i > 0 && pthread_create(&w[i].thread, NULL, worker_run, &w[i]) != 0)
+			bench_die("threads", "cannot be started");
+	}
+	(void)worker_run(&w[0]); /* the lane itself */
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0)
+			pthread_join(w[i].thread, NULL);
+		lane_note(l, &w[i], i == 0);
+	}
+	c->close(world);
+	free(w);
 	l->is_done = true;
 }
 
@@ -194,9 +263,9 @@ processes_run(struct entrant *e)
 		bench_die("shared memory", strerror(errno));
 	m = meeting_map(fd);
 	m->sample_ticks = e->sample_ticks;
-	m->n_lanes = e->bench_case->n_lanes;
+	m->n_threads = e->bench_case->n_lanes * threads_each(e->bench_case);
 	m->n_work = e->lane[0].run.n_work;
-	for (unsigned i = 0; i < m->n_lanes; i++) {
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++) {
 		child[i] = fork();
 		if (child[i] < 0)
 			bench_die("fork", strerror(errno));

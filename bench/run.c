@@ -123,7 +123,7 @@ note_privileges(struct privileges *p, const struct entrant *e)
 
 /* Keep the figures of `n` entrants, show them, and clear away what they were measured with. */
 static void
-finish(struct entrant *e, unsigned n, struct results *rs)
+finish(struct entrant *e, unsigned n, const struct settings *s, struct results *rs)
 {
 	size_t first = rs->n;
 
@@ -131,7 +131,7 @@ finish(struct entrant *e, unsigned n, struct results *rs)
 		results_add(rs, &e[k]);
 		entrant_fini(&e[k]);
 	}
-	table_case(rs, first);
+	table_case(rs, first, s);
 }
 
 static unsigned
@@ -165,9 +165,9 @@ run_case(const struct bench_case *b, const struct settings *s, struct results *r
 	table_progress_end(s);
 	for (unsigned k = 0; k < n && b->loop != LOOP_HOLD; k++)
 		note_privileges(p, &entrants[k]);
-	finish(entrants, n, rs);
+	finish(entrants, n, s, rs);
 	if (b->loop == LOOP_HOLD)
-		finish(releases, n, rs);
+		finish(releases, n, s, rs);
 	feed_fini(&feed);
 }
 

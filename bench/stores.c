@@ -14,6 +14,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "each.h"
 #include "ours.h"
 #include "place.h"
 #include "updates.h"
@@ -100,6 +101,35 @@ OURS(latchkey_memory, "latchkey_memory", "the same over memory:", REALM_KEPT, me
 OURS(latchkey_file, "latchkey", "… over file:, which is asked each time: linger_ns=off", REALM_FILE,
      asked_open);
 OURS(latchkey_file_two, "latchkey", "… over file:, two processes", REALM_FILE_TWO, kept_open);
+OURS(latchkey_file_many, "latchkey", "… over file:, two processes of eight threads",
+     REALM_FILE_MANY, kept_open);
+
+static void *
+file_each_open(size_t n_names, size_t n_held)
+{
+	char path[PLACE_MAX], url[PLACE_MAX + 32];
+
+	(void)n_names;
+	(void)n_held;
+	place_path(path, "store");
+	snprintf(url, sizeof(url), "file:%s", path);
+	return each_open(url);
+}
+
+#define PEER      file_each
+#define PEER_NAME "latchkey_store"
+#define PEER_WHAT                                                                                    \
+	"… by the store alone, which is asked each time: an update that takes it, one that frees " \
+	"it"
+#define PEER_BY      BY_NAME
+#define PEER_REALM   REALM_FILE_MANY
+#define PEER_MODES   MODES_ALL
+#define PEER_TICKET  char
+#define PEER_OPEN    file_each_open
+#define PEER_CLOSE   each_close
+#define PEER_ACQUIRE each_acquire
+#define PEER_RELEASE each_release
+#include "contestant.h"
 
 static void *
 file_updates_open(size_t n_names, size_t n_held)
@@ -218,6 +248,49 @@ ofd_release(void *session, const void *target, char *ticket)
 #define PEER_SESSION_CLOSE ofd_session_close
 #define PEER_ACQUIRE       ofd_acquire
 #define PEER_RELEASE       ofd_release
+#include "contestant.h"
+
+/* The same lock, and that it is held is what excludes: who comes waits in the kernel. */
+BENCH_INLINE void
+ofd_set(void *session, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = 7, .l_len = 1 };
+
+	if (fcntl(*(int *)session, F_OFD_SETLKW, &lock) != 0)
+		bench_die("ofd_lock", strerror(errno));
+}
+
+BENCH_INLINE void
+ofd_take(void *session, const void *target, lk_mode mode, char *ticket)
+{
+	(void)target;
+	(void)mode;
+	(void)ticket;
+	ofd_set(session, F_WRLCK);
+}
+
+BENCH_INLINE void
+ofd_give(void *session, const void *target, char *ticket)
+{
+	(void)target;
+	(void)ticket;
+	ofd_set(session, F_UNLCK);
+}
+
+#define PEER ofd_lock
+#define PEER_WHAT                                                                             \
+	"fcntl(F_OFD_SETLKW) of one byte, for which all threads wait in the kernel, and its " \
+	"unlocking"
+#define PEER_BY            BY_NAME
+#define PEER_REALM         REALM_FILE_MANY
+#define PEER_MODES         MODES_ALL
+#define PEER_TICKET        char
+#define PEER_OPEN          path_open
+#define PEER_CLOSE         path_close
+#define PEER_SESSION_OPEN  ofd_session_open
+#define PEER_SESSION_CLOSE ofd_session_close
+#define PEER_ACQUIRE       ofd_take
+#define PEER_RELEASE       ofd_give
 #include "contestant.h"
 
 /* --------------------------------------------------------------- turns, by a file */

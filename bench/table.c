@@ -47,12 +47,27 @@ table_head(const struct settings *s)
 
 /* ------------------------------------------------------------------------ cases */
 
+/* Where the processes of the case run: what a hand-over costs is a matter of that. */
 static void
-case_head(const struct bench_case *b)
+put_processes(const struct bench_case *b, const struct settings *s)
+{
+	printf("  ");
+	for (unsigned i = 0; i < b->n_lanes; i++)
+		printf("process %u on processor %d%s", i, s->cpu[i % s->n_cpus],
+		       i + 1 < b->n_lanes ? ", " : "");
+	if (b->n_threads > 1)
+		printf(", each with %u threads", b->n_threads);
+	printf("\n");
+}
+
+static void
+case_head(const struct bench_case *b, const struct settings *s)
 {
 	printf("\n%s: %s\n", b->name, b->what);
 	if (b->realm != REALM_MEMORY)
 		printf("  files in %s\n", place_medium());
+	if (b->in_processes)
+		put_processes(b, s);
 	printf("  %-22s %10s %10s %8s", case_unit(b), "median", "min", "iqr");
 	if (b->n_lanes > 1)
 		printf(" %8s %8s", "slowest", "Jain");
@@ -95,10 +110,10 @@ case_line(const struct result *r)
 }
 
 void
-table_case(const struct results *rs, size_t first)
+table_case(const struct results *rs, size_t first, const struct settings *s)
 {
 	if (first < rs->n)
-		case_head(rs->result[first].bench_case);
+		case_head(rs->result[first].bench_case, s);
 	for (size_t i = first; i < rs->n; i++)
 		case_line(&rs->result[i]);
 	fflush(stdout);

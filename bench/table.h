@@ -9,7 +9,7 @@
 void table_head(const struct settings *s);
 
 /* The lines of the results from `first` on, which are of one case. */
-void table_case(const struct results *rs, size_t first);
+void table_case(const struct results *rs, size_t first, const struct settings *s);
 
 /* What was to be reached. */
 void table_goals(const struct results *rs);

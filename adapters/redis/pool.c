@@ -159,17 +159,54 @@ pool_count_broken(struct redis_store *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-size_t
-pool_tell(struct redis_store *s, char *buf, size_t cap)
+static struct pool_state
+look(struct redis_store *s, unsigned *n_open)
 {
 	struct pool_state is;
-	unsigned n_open;
-	int n;
 
 	pthread_mutex_lock(&s->lock);
 	is = s->pool;
-	n_open = count_open(s);
+	*n_open = count_open(s);
 	pthread_mutex_unlock(&s->lock);
+	return is;
+}
+
+size_t
+pool_figures(struct redis_store *s, struct lk_store_figure *out, size_t cap)
+{
+	unsigned n_open;
+	const struct pool_state is = look(s, &n_open);
+	const struct lk_store_figure all[] = {
+		{ "connections_open", "connections to the server that are open", n_open, 0, 0 },
+		{ "connections_busy", "connections that a call is using", is.in_use, 0, 0 },
+		{ "connections_most_busy", "connections that were used at a time, at most",
+		  is.most_in_use, 0, 0 },
+		{ "connections_allowed", "connections that there may be", s->n_connections, 0, 0 },
+		{ "connection_uses", "calls that had a connection", is.taken, 1, 0 },
+		{ "connection_waits", "calls that waited for a connection", is.waited, 1, 0 },
+		{ "connection_wait_seconds", "time for which calls waited for a connection",
+		  is.waited_ns, 1, 1 },
+		{ "connection_waits_failed", "calls that waited for a connection in vain",
+		  is.gave_up, 1, 0 },
+		{ "connections_made", "connections that were opened", is.opened, 1, 0 },
+		{ "connections_closed", "connections that were closed, as nobody needed them",
+		  is.closed, 1, 0 },
+		{ "connections_broken", "connections that ended by themselves", is.broken, 1, 0 },
+	};
+	const size_t n = sizeof(all) / sizeof(all[0]);
+
+	for (size_t i = 0; i < n && i < cap; i++)
+		out[i] = all[i];
+	return n;
+}
+
+size_t
+pool_tell(struct redis_store *s, char *buf, size_t cap)
+{
+	unsigned n_open;
+	const struct pool_state is = look(s, &n_open);
+	int n;
+
 	n = snprintf(
 		buf, cap,
 		"%u connections (%u in use, at most %u of %u), %llu calls, %llu waited %llu us, "

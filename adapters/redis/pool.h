@@ -24,4 +24,7 @@ void pool_count_broken(struct redis_store *s);
 /* The figures, in words: the bytes of the whole text. */
 size_t pool_tell(struct redis_store *s, char *buf, size_t cap);
 
+/* … and in numbers: how many figures there are. */
+size_t pool_figures(struct redis_store *s, struct lk_store_figure *out, size_t cap);
+
 #endif /* LK_ADAPTERS_REDIS_POOL_H */

@@ -271,7 +271,35 @@ error(struct lk_store *base, char *buf, size_t cap)
 static size_t
 state(struct lk_store *base, char *buf, size_t cap)
 {
-	return pool_tell(redis_store_of(base), buf, cap);
+	struct redis_store *s = redis_store_of(base);
+	const size_t n = pool_tell(s, buf, cap);
+	char why[TLS_WHY];
+	int more;
+
+	tls_trouble(&s->transport, why);
+	if (why[0] == '\0')
+		return n;
+	more = snprintf(n < cap ? buf + n : NULL, n < cap ? cap - n : 0,
+			"; the files for TLS have changed, and cannot be used: %s", why);
+	return n + (more > 0 ? (size_t)more : 0);
+}
+
+static size_t
+figures(struct lk_store *base, struct lk_store_figure *out, size_t cap)
+{
+	struct redis_store *s = redis_store_of(base);
+	const size_t n = pool_figures(s, out, cap);
+	struct lk_store_figure more[] = {
+		{ "tls_reloads", "times that changed certificates were taken into use", 0, 1, 0 },
+		{ "tls_reloads_refused",
+		  "connections made while changed certificates were unusable", 0, 1, 0 },
+	};
+
+	if (!tls_counts(&s->transport, &more[0].value, &more[1].value))
+		return n;
+	for (size_t i = 0; i < 2 && n + i < cap; i++)
+		out[n + i] = more[i];
+	return n + 2;
 }
 
 #define TABLE(scheme_is, parameters_are)                                                           \
@@ -284,7 +312,7 @@ state(struct lk_store *base, char *buf, size_t cap)
 		.session_close = sessions_close, .session_alive = sessions_alive,                  \
 		.session_who = sessions_who, .watch = hints_watch, .unwatch = hints_unwatch,       \
 		.now = clock_now, .level = level, .error = error, .update_many = many_update,      \
-		.state = state,                                                                    \
+		.state = state, .figures = figures,                                                \
 	}
 
 static const struct lk_store_ops plain = TABLE("redis", wishes_redis);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenSSL between two functions of ours, which send and receive without waiting.  (TL1, TL2) */
+/* OpenSSL between two functions of ours, which send and receive without waiting.  (TL1-TL4) */
 #include "redis/tls.h"
 
 #include <arpa/inet.h>
@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,11 +16,29 @@
 
 #include <latchkey.h>
 
+enum { TLS_PATH = 256 };
+enum tls_file { TLS_CACERT, TLS_CERT, TLS_KEY, TLS_FILES };
+
+/* What a file was; all zeros: there is none. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec written, changed;
+};
+
 struct tls {
-	SSL_CTX *ctx;
 	BIO_METHOD *socket;
+	struct words *words;
 	enum tls_verify verify;
-	char servername[256]; /* "": the host */
+	char servername[256];           /* "": the host */
+	char path[TLS_FILES][TLS_PATH]; /* "": none */
+
+	pthread_mutex_t lock; /* of what follows */
+	SSL_CTX *ctx;         /* each wire has its own hold of it (TL4) */
+	struct stamp stamp[TLS_FILES];
+	uint64_t n_reloads, n_refused;
+	char why[TLS_WHY]; /* "": the files are in use */
 };
 
 /* One wire. */
@@ -137,6 +156,152 @@ result(struct wire *w, int rc)
 	}
 }
 
+/* ---------------------------------------------------------------- what they all share */
+
+static int
+refuse(char why[TLS_WHY], const char *what)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	(void)snprintf(why, TLS_WHY, "%s: %s", what, reason != NULL ? reason : "it cannot be used");
+	ERR_clear_error();
+	return LK_E_INVAL;
+}
+
+static int
+trust(SSL_CTX *ctx, const char *place, char why[TLS_WHY])
+{
+	struct stat is;
+
+	if (place[0] == '\0')
+		return SSL_CTX_set_default_verify_paths(ctx) == 1
+			       ? 0
+			       : refuse(why, "the system's certificates");
+	if (stat(place, &is) == 0 && S_ISDIR(is.st_mode))
+		return SSL_CTX_load_verify_dir(ctx, place) == 1 ? 0 : refuse(why, "cacert");
+	return SSL_CTX_load_verify_file(ctx, place) == 1 ? 0 : refuse(why, "cacert");
+}
+
+/* A library asks nobody for a password. */
+static int
+no_password(char *buf, int size, int is_writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)is_writing;
+	(void)arg;
+	return -1;
+}
+
+static int
+identify(SSL_CTX *ctx, const char *cert, const char *key, char why[TLS_WHY])
+{
+	if (cert[0] == '\0')
+		return 0;
+	SSL_CTX_set_default_passwd_cb(ctx, no_password);
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
+		return refuse(why, "cert");
+	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		return refuse(why, "key");
+	return SSL_CTX_check_private_key(ctx) == 1 ? 0 : refuse(why, "key");
+}
+
+static int
+make_context(const struct tls *t, SSL_CTX **out, char why[TLS_WHY])
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int rc = 0;
+
+	*out = ctx;
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+		return LK_E_NOMEM;
+	(void)SSL_CTX_set_mode(ctx,
+			       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
+	if (t->verify != TLS_VERIFY_NONE) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		rc = trust(ctx, t->path[TLS_CACERT], why);
+	}
+	return rc == 0 ? identify(ctx, t->path[TLS_CERT], t->path[TLS_KEY], why) : rc;
+}
+
+/* ------------------------------------------------------------------- files that change */
+
+static void
+look_at_files(const struct tls *t, struct stamp out[TLS_FILES])
+{
+	memset(out, 0, TLS_FILES * sizeof(*out)); /* holes too: they are compared as bytes */
+	for (int i = 0; i < TLS_FILES; i++) {
+		struct stat is;
+
+		if (t->path[i][0] == '\0' || stat(t->path[i], &is) != 0)
+			continue;
+		out[i].device = is.st_dev;
+		out[i].inode = is.st_ino;
+		out[i].size = is.st_size;
+		out[i].written = is.st_mtim;
+		out[i].changed = is.st_ctim;
+	}
+}
+
+/*
+ * Read the files, if they are not those that are in use.  With the latch.  One that is there for a moment half written is
+ * refused, or another one by the second look.  (TL3)
+ */
+static int
+take_files(struct tls *t, char why[TLS_WHY])
+{
+	struct stamp before[TLS_FILES], after[TLS_FILES];
+	SSL_CTX *ctx;
+	int rc;
+
+	look_at_files(t, before);
+	if (t->ctx != NULL && memcmp(before, t->stamp, sizeof(before)) == 0)
+		return 0;
+	ERR_clear_error();
+	rc = make_context(t, &ctx, why);
+	ERR_clear_error();
+	look_at_files(t, after);
+	if (rc == 0 && t->ctx != NULL && memcmp(before, after, sizeof(before)) != 0) {
+		(void)snprintf(why, TLS_WHY, "they change while they are read");
+		rc = LK_E_INVAL;
+	}
+	if (rc != 0) {
+		SSL_CTX_free(ctx);
+		return rc;
+	}
+	t->n_reloads += t->ctx != NULL;
+	SSL_CTX_free(t->ctx);
+	t->ctx = ctx;
+	memcpy(t->stamp, before, sizeof(before));
+	return 0;
+}
+
+/* For one wire, by what the files are now.  (TL3, TL4) */
+static SSL *
+new_stream(struct tls *t)
+{
+	char why[TLS_WHY] = "";
+	SSL *ssl;
+	int rc;
+
+	pthread_mutex_lock(&t->lock);
+	rc = take_files(t, why);
+	if (rc == LK_E_NOMEM)
+		(void)snprintf(why, sizeof(why), "out of memory");
+	t->n_refused += rc != 0;
+	memcpy(t->why, why, sizeof(t->why));
+	ssl = SSL_new(t->ctx);
+	pthread_mutex_unlock(&t->lock);
+	if (rc != 0)
+		(void)words_say(
+			t->words, rc,
+			"redis: the files for TLS have changed, and cannot be used; the former "
+			"ones stay in use: %s",
+			why);
+	return ssl;
+}
+
 /* ------------------------------------------------------------------- what a wire does */
 
 /* Which host has to be in the certificate.  An address is one too, but is not told to the server.  (TL1) */
@@ -160,14 +325,14 @@ expect_host(const struct tls *t, SSL *ssl, const char *host)
 static int
 start(struct wire *w, const struct where *to)
 {
-	const struct tls *t = w->on->shared;
+	struct tls *t = w->on->shared;
 	struct stream *s = OPENSSL_zalloc(sizeof(*s));
 	BIO *b;
 
 	if (s == NULL)
 		return ENOMEM;
 	w->inside = s;
-	s->ssl = SSL_new(t->ctx);
+	s->ssl = new_stream(t);
 	b = s->ssl != NULL ? BIO_new(t->socket) : NULL;
 	if (b == NULL)
 		return ENOMEM;
@@ -275,113 +440,90 @@ end(struct wire *w)
 
 static const struct wire_kind tls_kind = { begin, send_tls, receive_tls, has_news_tls, end };
 
-/* ---------------------------------------------------------------- what they all share */
-
-static int
-refuse(char why[TLS_WHY], const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-	(void)snprintf(why, TLS_WHY, "%s: %s", what, reason != NULL ? reason : "it cannot be used");
-	ERR_clear_error();
-	return LK_E_INVAL;
-}
-
-static int
-trust(SSL_CTX *ctx, const char *place, char why[TLS_WHY])
-{
-	struct stat is;
-
-	if (place == NULL)
-		return SSL_CTX_set_default_verify_paths(ctx) == 1
-			       ? 0
-			       : refuse(why, "the system's certificates");
-	if (stat(place, &is) == 0 && S_ISDIR(is.st_mode))
-		return SSL_CTX_load_verify_dir(ctx, place) == 1 ? 0 : refuse(why, "cacert");
-	return SSL_CTX_load_verify_file(ctx, place) == 1 ? 0 : refuse(why, "cacert");
-}
-
-/* A library asks nobody for a password. */
-static int
-no_password(char *buf, int size, int is_writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)is_writing;
-	(void)arg;
-	return -1;
-}
-
-static int
-identify(SSL_CTX *ctx, const struct tls_wishes *wishes, char why[TLS_WHY])
-{
-	const char *key = wishes->key != NULL ? wishes->key : wishes->cert;
-
-	if (wishes->cert == NULL) {
-		if (wishes->key == NULL)
-			return 0;
-		(void)snprintf(why, TLS_WHY, "key: there is no cert");
-		return LK_E_INVAL;
-	}
-	SSL_CTX_set_default_passwd_cb(ctx, no_password);
-	if (SSL_CTX_use_certificate_chain_file(ctx, wishes->cert) != 1)
-		return refuse(why, "cert");
-	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-		return refuse(why, "key");
-	return SSL_CTX_check_private_key(ctx) == 1 ? 0 : refuse(why, "key");
-}
-
-static int
-set_up(struct tls *t, const struct tls_wishes *wishes, char why[TLS_WHY])
-{
-	int rc;
-
-	t->ctx = SSL_CTX_new(TLS_client_method());
-	t->socket = make_socket();
-	if (t->ctx == NULL || t->socket == NULL ||
-	    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1)
-		return LK_E_NOMEM;
-	(void)SSL_CTX_set_mode(t->ctx,
-			       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	(void)SSL_CTX_set_options(t->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
-	t->verify = wishes->verify;
-	if (t->verify != TLS_VERIFY_NONE) {
-		SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
-		rc = trust(t->ctx, wishes->cacert, why);
-		if (rc != 0)
-			return rc;
-	}
-	return identify(t->ctx, wishes, why);
-}
+/* -------------------------------------------------------------------- beginning and end */
 
 static void
 drop(struct tls *t, const struct place *place)
 {
 	SSL_CTX_free(t->ctx);
 	BIO_meth_free(t->socket);
+	pthread_mutex_destroy(&t->lock);
 	place_free(place, t, sizeof(*t));
+}
+
+static bool
+keep_path(char out[TLS_PATH], const char *path)
+{
+	return path == NULL || (size_t)snprintf(out, TLS_PATH, "%s", path) < TLS_PATH;
+}
+
+/* What is asked for goes together, and is short enough. */
+static int
+keep_wishes(struct tls *t, const struct tls_wishes *wishes, char why[TLS_WHY])
+{
+	if (wishes->cert == NULL && wishes->key != NULL) {
+		(void)snprintf(why, TLS_WHY, "key: there is no cert");
+		return LK_E_INVAL;
+	}
+	t->verify = wishes->verify;
+	if (wishes->servername != NULL)
+		(void)snprintf(t->servername, sizeof(t->servername), "%s", wishes->servername);
+	if (keep_path(t->path[TLS_CACERT], wishes->cacert) &&
+	    keep_path(t->path[TLS_CERT], wishes->cert) &&
+	    keep_path(t->path[TLS_KEY], wishes->key != NULL ? wishes->key : wishes->cert))
+		return 0;
+	(void)snprintf(why, TLS_WHY, "too long a path");
+	return LK_E_INVAL;
 }
 
 int
 tls_make(struct transport *out, const struct place *place, const struct tls_wishes *wishes,
-	 char why[TLS_WHY])
+	 struct words *words, char why[TLS_WHY])
 {
 	struct tls *t = place_zalloc(place, sizeof(*t));
 	int rc;
 
 	if (t == NULL)
 		return LK_E_NOMEM;
-	ERR_clear_error();
-	if (wishes->servername != NULL)
-		(void)snprintf(t->servername, sizeof(t->servername), "%s", wishes->servername);
-	rc = set_up(t, wishes, why);
-	ERR_clear_error();
+	pthread_mutex_init(&t->lock, NULL);
+	t->words = words;
+	t->socket = make_socket();
+	rc = t->socket == NULL ? LK_E_NOMEM : keep_wishes(t, wishes, why);
+	if (rc == 0)
+		rc = take_files(t, why);
 	if (rc != 0) {
 		drop(t, place);
 		return rc;
 	}
 	*out = (struct transport){ &tls_kind, t };
 	return 0;
+}
+
+bool
+tls_counts(const struct transport *t, uint64_t *n_reloads, uint64_t *n_refused)
+{
+	struct tls *tls = t->shared;
+
+	if (t->kind != &tls_kind)
+		return false;
+	pthread_mutex_lock(&tls->lock);
+	*n_reloads = tls->n_reloads;
+	*n_refused = tls->n_refused;
+	pthread_mutex_unlock(&tls->lock);
+	return true;
+}
+
+void
+tls_trouble(const struct transport *t, char why[TLS_WHY])
+{
+	struct tls *tls = t->shared;
+
+	why[0] = '\0';
+	if (t->kind != &tls_kind)
+		return;
+	pthread_mutex_lock(&tls->lock);
+	memcpy(why, tls->why, TLS_WHY);
+	pthread_mutex_unlock(&tls->lock);
 }
 
 void

@@ -225,7 +225,7 @@ make_transport(struct wishes *w, const char *scheme)
 		return 0;
 	if (s->is_given)
 		return refuse(s, "a connection that is given has its TLS already: \"redis:\"");
-	rc = tls_make(&s->transport, &s->place, &w->tls, why);
+	rc = tls_make(&s->transport, &s->place, &w->tls, &s->words, why);
 	if (rc != 0)
 		return rc == LK_E_INVAL ? refuse(s, why) : rc;
 	if (s->where.socket[0] != '\0' && tls_needs_host(&s->transport))

@@ -52,6 +52,7 @@ RESULT = {
 }
 CASE = {
     "name": TEXT, "group": TEXT, "what?": TEXT, "by?": TEXT, "mode?": TEXT, "threads?": COUNT,
+    "processes?": COUNT,
     "names?": COUNT, "distribution?": TEXT, "section_ns?": AMOUNT, "unit?": TEXT,
     "priority?": TEXT, "results": [RESULT],
 }

@@ -20,8 +20,10 @@
 #include <hiredis/hiredis.h>
 #include <latchkey/redis.h>
 
+#include "each.h"
 #include "ours.h"
 #include "place.h"
+#include "redis.h"
 #include "updates.h"
 
 /* ---------------------------------------------------------------------- the server */
@@ -83,6 +85,29 @@ connect_to(const char *socket)
 		usleep(NAP_US);
 	}
 	bench_die("redis-server", "it does not answer");
+}
+
+void *
+redis_served_open(size_t n_names, size_t n_held)
+{
+	struct redis_served *s = malloc(sizeof(*s));
+
+	(void)n_names;
+	(void)n_held;
+	if (s == NULL)
+		bench_die("redis", "out of memory");
+	place_path(s->socket, "redis.sock");
+	s->stays = connect_to(s->socket);
+	return s;
+}
+
+void
+redis_served_close(void *world)
+{
+	struct redis_served *s = world;
+
+	redisFree(s->stays);
+	free(s);
 }
 
 static redisReply *
@@ -177,6 +202,47 @@ kept_open(size_t n_names, size_t n_held)
 #define PEER_RELEASE       release
 #include "contestant.h"
 
+#define PEER               latchkey_redis_many
+#define PEER_NAME          "latchkey"
+#define PEER_WHAT          "… over redis:, two processes of eight threads"
+#define PEER_BY            BY_NAME
+#define PEER_REALM         REALM_REDIS_MANY
+#define PEER_MODES         MODES_ALL
+#define PEER_TICKET        lk_grant
+#define PEER_OPEN          kept_open
+#define PEER_CLOSE         latchkey_close
+#define PEER_SESSION_OPEN  session_open
+#define PEER_SESSION_CLOSE session_close
+#define PEER_ACQUIRE       name_acquire
+#define PEER_RELEASE       release
+#include "contestant.h"
+
+static void *
+redis_each_open(size_t n_names, size_t n_held)
+{
+	char url[PLACE_MAX + 32];
+
+	(void)n_names;
+	(void)n_held;
+	make_url(url, "");
+	return each_open(url);
+}
+
+#define PEER      redis_each
+#define PEER_NAME "latchkey_store"
+#define PEER_WHAT                                                                                    \
+	"… by the store alone, which is asked each time: an update that takes it, one that frees " \
+	"it"
+#define PEER_BY      BY_NAME
+#define PEER_REALM   REALM_REDIS_MANY
+#define PEER_MODES   MODES_ALL
+#define PEER_TICKET  char
+#define PEER_OPEN    redis_each_open
+#define PEER_CLOSE   each_close
+#define PEER_ACQUIRE each_acquire
+#define PEER_RELEASE each_release
+#include "contestant.h"
+
 static void *
 redis_updates_open(size_t n_names, size_t n_held)
 {
@@ -211,26 +277,6 @@ struct bare {
 	unsigned lane;
 	unsigned whose; /* turn it is, as heard last */
 };
-
-static void *
-bare_open(size_t n_names, size_t n_held)
-{
-	char *socket = malloc(PLACE_MAX);
-
-	(void)n_names;
-	(void)n_held;
-	if (socket == NULL)
-		bench_die("redis", "out of memory");
-	place_path(socket, "redis.sock");
-	redisFree(connect_to(socket));
-	return socket;
-}
-
-static void
-bare_close(void *world)
-{
-	free(world);
-}
 
 static struct bare *
 bare_new(void *world, const char *one, const char *two)
@@ -299,8 +345,8 @@ evalsha_release(void *session, const void *target, char *ticket)
 #define PEER_REALM         REALM_REDIS
 #define PEER_MODES         MODES_ALL
 #define PEER_TICKET        char
-#define PEER_OPEN          bare_open
-#define PEER_CLOSE         bare_close
+#define PEER_OPEN          redis_served_open
+#define PEER_CLOSE         redis_served_close
 #define PEER_SESSION_OPEN  evalsha_open
 #define PEER_SESSION_CLOSE evalsha_close
 #define PEER_ACQUIRE       evalsha_acquire
@@ -401,8 +447,8 @@ turns_release(void *session, const void *target, char *ticket)
 #define PEER_REALM         REALM_REDIS_TWO
 #define PEER_MODES         MODES_ALL
 #define PEER_TICKET        char
-#define PEER_OPEN          bare_open
-#define PEER_CLOSE         bare_close
+#define PEER_OPEN          redis_served_open
+#define PEER_CLOSE         redis_served_close
 #define PEER_SESSION_OPEN  turns_open
 #define PEER_SESSION_CLOSE turns_close
 #define PEER_ACQUIRE       turns_acquire

@@ -18,6 +18,7 @@
 #include <latchkey/sqlite.h>
 #include <sqlite3.h>
 
+#include "each.h"
 #include "ours.h"
 #include "place.h"
 #include "updates.h"
@@ -93,6 +94,47 @@ kept_open(size_t n_names, size_t n_held)
 #define PEER_SESSION_CLOSE session_close
 #define PEER_ACQUIRE       name_acquire
 #define PEER_RELEASE       release
+#include "contestant.h"
+
+#define PEER               latchkey_sqlite_many
+#define PEER_NAME          "latchkey"
+#define PEER_WHAT          "… over sqlite:, two processes of eight threads"
+#define PEER_BY            BY_NAME
+#define PEER_REALM         REALM_SQLITE_MANY
+#define PEER_MODES         MODES_ALL
+#define PEER_TICKET        lk_grant
+#define PEER_OPEN          kept_open
+#define PEER_CLOSE         latchkey_close
+#define PEER_SESSION_OPEN  session_open
+#define PEER_SESSION_CLOSE session_close
+#define PEER_ACQUIRE       name_acquire
+#define PEER_RELEASE       release
+#include "contestant.h"
+
+static void *
+sqlite_each_open(size_t n_names, size_t n_held)
+{
+	char url[PLACE_MAX + 32];
+
+	(void)n_names;
+	(void)n_held;
+	make_url(url, "");
+	return each_open(url);
+}
+
+#define PEER      sqlite_each
+#define PEER_NAME "latchkey_store"
+#define PEER_WHAT                                                                                    \
+	"… by the store alone, which is asked each time: an update that takes it, one that frees " \
+	"it"
+#define PEER_BY      BY_NAME
+#define PEER_REALM   REALM_SQLITE_MANY
+#define PEER_MODES   MODES_ALL
+#define PEER_TICKET  char
+#define PEER_OPEN    sqlite_each_open
+#define PEER_CLOSE   each_close
+#define PEER_ACQUIRE each_acquire
+#define PEER_RELEASE each_release
 #include "contestant.h"
 
 static void *

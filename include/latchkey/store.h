@@ -75,6 +75,18 @@ struct lk_store_update {
 	uint32_t is_left; /* the store's: 1: it was not made, and is to be asked for alone */
 };
 
+/* What a store counts, or has at the moment.  New fields only at the end. */
+struct lk_store_figure {
+	const char *name; /* static: a letter, then letters, digits and single _, all lower case */
+	const char *help; /* static: one line */
+	uint64_t value;
+	uint32_t is_counter; /* 1: it only grows; 0: how much there is now */
+	uint32_t
+		is_time; /* 1: nanoseconds, and the name ends in _seconds, which is how it is shown */
+};
+
+#define LK_STORE_FIGURES_MAX 32 /* of one store */
+
 /* One record of a scan; the same rules.  Not 0: that is enough. */
 typedef int lk_store_each_fn(void *arg, const struct lk_store_record *r);
 
@@ -313,6 +325,14 @@ struct lk_store_ops {
 	 * Returns     as error.
 	 */
 	size_t (*state)(struct lk_store *s, char *buf, size_t cap);
+
+	/*
+	 * figures - the same in numbers, for who draws them over time: at most LK_STORE_FIGURES_MAX, and as many as there is room for.
+	 * May be NULL: there are none.  Always the same ones, in the same order.  It asks nobody and does not wait.
+	 *
+	 * Returns     how many there are.
+	 */
+	size_t (*figures)(struct lk_store *s, struct lk_store_figure *out, size_t cap);
 };
 
 /* ------------------------------------------------------------------------- the calls */

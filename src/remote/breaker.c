@@ -327,16 +327,22 @@ about(const struct lk_store_record *r, size_t n)
 	return p;
 }
 
+/* What the store says, if it is asked. */
+#define ASK(b, p, call, ...)                                                                \
+	({                                                                                  \
+		const int barred_ = enter(b, p);                                            \
+		barred_ != 0 ? barred_                                                      \
+			     : leave(b, p, (b)->inner->ops->call((b)->inner, __VA_ARGS__)); \
+	})
+
 static int
 b_update(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_change_fn *fn, void *arg,
 	 uint64_t deadline_ns)
 {
 	struct breaker *b = of(s);
 	struct passage p = about(r, n);
-	int rc = enter(b, &p);
 
-	return rc == 0 ? leave(b, &p, b->inner->ops->update(b->inner, r, n, fn, arg, deadline_ns))
-		       : rc;
+	return ASK(b, &p, update, r, n, fn, arg, deadline_ns);
 }
 
 static int
@@ -345,10 +351,8 @@ b_read(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_change_
 {
 	struct breaker *b = of(s);
 	struct passage p = about(r, n);
-	int rc = enter(b, &p);
 
-	return rc == 0 ? leave(b, &p, b->inner->ops->read(b->inner, r, n, fn, arg, deadline_ns))
-		       : rc;
+	return ASK(b, &p, read, r, n, fn, arg, deadline_ns);
 }
 
 static int
@@ -438,10 +442,7 @@ b_scan(struct lk_store *s, const void *prefix, size_t len, lk_store_each_fn *fn,
 		rc = b_read(s, &r, 1, look, NULL, deadline_ns);
 	if (rc != 0 && rc != LK_E_CORRUPT)
 		return rc;
-	rc = enter(b, &p);
-	return rc == 0 ? leave(b, &p,
-			       b->inner->ops->scan(b->inner, prefix, len, fn, arg, deadline_ns))
-		       : rc;
+	return ASK(b, &p, scan, prefix, len, fn, arg, deadline_ns);
 }
 
 static int
@@ -471,26 +472,18 @@ static int
 b_session_alive(struct lk_store *s, const struct lk_session_id *ids, size_t n, unsigned char *alive,
 		uint64_t deadline_ns)
 {
-	struct breaker *b = of(s);
 	struct passage p = { .name = NULL };
-	int rc = enter(b, &p);
 
-	return rc == 0 ? leave(b, &p,
-			       b->inner->ops->session_alive(b->inner, ids, n, alive, deadline_ns))
-		       : rc;
+	return ASK(of(s), &p, session_alive, ids, n, alive, deadline_ns);
 }
 
 static int
 b_session_who(struct lk_store *s, const struct lk_session_id *id, char *buf, size_t cap,
 	      uint64_t deadline_ns)
 {
-	struct breaker *b = of(s);
 	struct passage p = { .name = NULL };
-	int rc = enter(b, &p);
 
-	return rc == 0 ? leave(b, &p,
-			       b->inner->ops->session_who(b->inner, id, buf, cap, deadline_ns))
-		       : rc;
+	return ASK(of(s), &p, session_who, id, buf, cap, deadline_ns);
 }
 
 static int
@@ -538,10 +531,9 @@ say(struct breaker *b, char *out, size_t cap)
 	(void)lk_format_duration_ms((s.next_attempt_ns + 999999) / 1000000, text, sizeof(text));
 	(void)snprintf(out, cap, "%s: %llu failures in a row, the last of them %s; ", s.store,
 		       (unsigned long long)s.failures, lk_errname(s.last_code));
-	if (s.state == LK_BREAKER_OPEN)
-		(void)snprintf(out + strlen(out), cap - strlen(out), "asked again in %s", text);
-	else
-		(void)snprintf(out + strlen(out), cap - strlen(out), "it is tried again now");
+	(void)snprintf(out + strlen(out), cap - strlen(out), "%s%s",
+		       s.state == LK_BREAKER_OPEN ? "asked again in " : "it is tried again now",
+		       s.state == LK_BREAKER_OPEN ? text : "");
 }
 
 static size_t
@@ -565,6 +557,12 @@ static size_t
 b_state(struct lk_store *s, char *buf, size_t cap)
 {
 	return of(s)->inner->ops->state(of(s)->inner, buf, cap);
+}
+
+static size_t
+b_figures(struct lk_store *s, struct lk_store_figure *out, size_t cap)
+{
+	return of(s)->inner->ops->figures(of(s)->inner, out, cap);
 }
 
 /* ------------------------------------------------------------------ beginning and end */
@@ -603,6 +601,8 @@ set_ops(struct breaker *b)
 	b->ops.error = b_error;
 	if (b->inner->ops->state != NULL)
 		b->ops.state = b_state;
+	if (b->inner->ops->figures != NULL)
+		b->ops.figures = b_figures;
 	if ((b->ops.capabilities & LK_STORE_CAN_MANY) != 0)
 		b->ops.update_many = b_update_many;
 }

@@ -639,6 +639,15 @@ remote_inside(struct remote *m, char *buf, size_t cap)
 	return m->store->ops->state != NULL ? m->store->ops->state(m->store, buf, cap) : 0;
 }
 
+size_t
+remote_figures(struct remote *m, struct lk_store_figure *out, size_t cap)
+{
+	const struct lk_store_ops *ops = m->store->ops;
+	const size_t n = ops->figures != NULL ? ops->figures(m->store, out, cap) : 0;
+
+	return n < cap ? n : cap;
+}
+
 /* ------------------------------------------------------------------ beginning and end */
 
 int

@@ -103,6 +103,9 @@ size_t remote_inside(struct remote *m, char *buf, size_t cap);
 /* `linger_ns` is another now. */
 void remote_lingers(struct remote *m);
 
+/* What it counts: how many were put into `out`. */
+size_t remote_figures(struct remote *m, struct lk_store_figure *out, size_t cap);
+
 /* Give back what nobody here uses, now. */
 void remote_trim(struct remote *m);
 

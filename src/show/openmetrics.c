@@ -6,7 +6,9 @@
  * exponent, and do not depend on the locale.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
+#include "remote/remote.h"
 #include "show/measure.h"
 #include "show/readings.h"
 
@@ -156,6 +158,32 @@ breakers(struct page *p)
 	out_text(&p->o, "calls that did not go to the store for that\n");
 	plain_sample(p, "breaker_refusals", "_total", f.store.refused);
 	return 0;
+}
+
+/* What the store counts itself, if there is one that does. */
+static void
+figures_of_store(struct page *p)
+{
+	struct lk_store_figure f[LK_STORE_FIGURES_MAX];
+	size_t n = 0;
+
+	if (p->m->remote != NULL)
+		n = remote_figures(p->m->remote, f, LK_STORE_FIGURES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "store_%s", f[i].name);
+		family(p, name, f[i].is_counter ? "counter" : "gauge",
+		       f[i].is_time ? "seconds" : NULL);
+		out_format(&p->o, "%s\n", f[i].help);
+		sample(p, name, f[i].is_counter ? "_total" : "");
+		end_labels(p, false);
+		if (f[i].is_time)
+			measure_seconds(&p->o, f[i].value);
+		else
+			out_format(&p->o, "%" PRIu64, f[i].value);
+		out_text(&p->o, "\n");
+	}
 }
 
 static void
@@ -341,6 +369,7 @@ lk_metrics(struct lk_manager *m, lk_write_fn *write, void *arg)
 	histograms(&p);
 	names(&p);
 	rc = breakers(&p);
+	figures_of_store(&p);
 	out_text(&p.o, "# EOF\n");
 	if (rc == 0)
 		rc = out_end(&p.o);

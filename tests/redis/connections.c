@@ -48,6 +48,40 @@ Test(connections, are_opened_at_once_and_again)
 	stage_remove(&g);
 }
 
+static int
+keep(void *arg, const char *text, size_t len)
+{
+	char *page = arg;
+
+	strncat(page, text, len);
+	return 0;
+}
+
+/* What the manager's page says of the pool, and what it counts. */
+Test(connections, are_in_the_metrics)
+{
+	static char page[1 << 18];
+	struct lk_manager *m;
+	struct stage g;
+	char url[300];
+
+	stage_make(&g, NULL);
+	snprintf(url, sizeof(url), "%s&pool_min=3&pool_max=4", g.socket_url);
+	ok(lk_open(url, NULL, &m));
+	ok(lk_metrics(m, keep, page));
+	cr_expect_not_null(strstr(page, "\n# TYPE latchkey_store_connections_open gauge\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connections_open 3\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connections_busy 0\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connections_allowed 4\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connections_made_total 3\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connections_broken_total 0\n"));
+	cr_expect_not_null(strstr(page, "\n# UNIT latchkey_store_connection_wait_seconds "
+					"seconds\n"));
+	cr_expect_not_null(strstr(page, "\nlatchkey_store_connection_wait_seconds_total 0"));
+	ok(lk_close(m));
+	stage_remove(&g);
+}
+
 /* One call waits with each connection; then they are not needed any more. */
 Test(connections, that_nobody_needs_are_closed, .timeout = 60)
 {

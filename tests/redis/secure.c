@@ -200,6 +200,130 @@ Test(secure, a_certificate_of_ours, .timeout = 60)
 	remove_all(&t);
 }
 
+/* What is in one file, as a new one in the place of another. */
+static void
+replace(const char *path, const char *with_that)
+{
+	char bytes[8192], fresh[80];
+	FILE *f = fopen(with_that, "r");
+	size_t n;
+
+	cr_assert_not_null(f);
+	n = fread(bytes, 1, sizeof(bytes), f);
+	cr_assert(n < sizeof(bytes) && fclose(f) == 0);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	f = fopen(fresh, "w");
+	cr_assert(f != NULL && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+	cr_assert_eq(rename(fresh, path), 0);
+}
+
+static uint64_t
+figure(struct lk_store *s, const char *name)
+{
+	struct lk_store_figure all[LK_STORE_FIGURES_MAX];
+	const size_t n = s->ops->figures(s, all, LK_STORE_FIGURES_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(all[i].name, name) == 0)
+			return all[i].value;
+	}
+	cr_assert(false, "%s", name);
+	return 0;
+}
+
+static bool
+tells(struct lk_store *s, const char *part)
+{
+	char text[500];
+
+	(void)s->ops->state(s, text, sizeof(text));
+	return strstr(text, part) != NULL;
+}
+
+/* Ask once more, over a connection that is made now. */
+static int
+ask_anew(struct secure *t, struct lk_store *s)
+{
+	(void)server_do(&t->g.server, "CLIENT KILL USER app");
+	return count(s, "n", NEVER);
+}
+
+/* New ones are used for what is opened from then on.  (TL3, TL4) */
+Test(secure, certificates_may_change, .timeout = 60)
+{
+	struct lk_store *s;
+	struct secure t;
+	char mine[80], trusted[80], url[500];
+
+	certificates_make(&t.c);
+	make(&t, t.c.server, true);
+	snprintf(mine, sizeof(mine), "%s/mine.pem", t.c.top);
+	snprintf(trusted, sizeof(trusted), "%s/trusted.pem", t.c.top);
+	replace(mine, t.c.client);
+	replace(trusted, t.c.ca);
+	snprintf(url, sizeof(url), "%s&cacert=%s&cert=%s&pool_max=1", t.url, trusted, mine);
+	s = store_open(url);
+	ok(ask_anew(&t, s));
+	cr_expect_eq(figure(s, "tls_reloads"), 0);
+	replace(mine, t.c.other_client); /* whom the server does not know */
+	ok(count(s, "n", NEVER));        /* what is open stays */
+	cr_expect_eq(figure(s, "tls_reloads"), 0);
+	is(ask_anew(&t, s), LK_E_STORE);
+	cr_expect_eq(figure(s, "tls_reloads"), 1);
+	replace(mine, t.c.client);
+	ok(ask_anew(&t, s));
+	replace(trusted, t.c.other_ca);
+	is(ask_anew(&t, s), LK_E_STORE);
+	cr_expect(says(s, "the server's certificate: "));
+	replace(trusted, t.c.ca);
+	ok(ask_anew(&t, s));
+	cr_expect_eq(figure(s, "tls_reloads"), 4);
+	cr_expect_eq(figure(s, "tls_reloads_refused"), 0);
+	lk_store_close(s);
+	(void)unlink(mine);
+	(void)unlink(trusted);
+	remove_all(&t);
+}
+
+/* What cannot be used is told of, and the former one stays in use.  (TL3) */
+Test(secure, certificates_that_broke_are_not_used, .timeout = 60)
+{
+	struct lk_store *s;
+	struct secure t;
+	char mine[80], key[80], url[500];
+
+	certificates_make(&t.c);
+	make(&t, t.c.server, true);
+	snprintf(mine, sizeof(mine), "%s/mine.pem", t.c.top);
+	snprintf(key, sizeof(key), "%s/key.pem", t.c.top);
+	replace(mine, t.c.client);
+	replace(key, t.c.client);
+	snprintf(url, sizeof(url), "%s&cacert=%s&cert=%s&key=%s&pool_max=1", t.url, t.c.ca, mine,
+		 key);
+	s = store_open(url);
+	replace(mine, "/proc/version");
+	ok(ask_anew(&t, s));
+	cr_expect(says(s, "cannot be used; the former ones stay in use: cert: "));
+	cr_expect(tells(s, "cannot be used: cert: "));
+	replace(mine, t.c.other_client); /* its key is still the former one's */
+	ok(ask_anew(&t, s));
+	cr_expect(tells(s, "cannot be used: key: "));
+	cr_assert_eq(unlink(mine), 0);
+	ok(ask_anew(&t, s));
+	cr_expect(tells(s, "cannot be used: cert: "));
+	cr_expect_eq(figure(s, "tls_reloads"), 0);
+	cr_expect_ge(figure(s, "tls_reloads_refused"), 3);
+	replace(mine, t.c.server); /* good for the server, too: of the same authority */
+	replace(key, t.c.server);
+	ok(ask_anew(&t, s));
+	cr_expect(!tells(s, "cannot be used"));
+	cr_expect_eq(figure(s, "tls_reloads"), 1);
+	lk_store_close(s);
+	(void)unlink(mine);
+	(void)unlink(key);
+	remove_all(&t);
+}
+
 /* With TLS 1.2 the server refuses within the handshake; it says why in each version. */
 Test(secure, older_versions, .timeout = 60)
 {

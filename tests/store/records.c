@@ -449,6 +449,62 @@ it_says_what_it_gives(void)
 	lk_store_close(s);
 }
 
+static bool
+is_figure_name(const char *name)
+{
+	const size_t len = strlen(name);
+
+	if (len == 0 || len > 50 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+		return false;
+	return name[0] >= 'a' && name[0] <= 'z' && name[len - 1] != '_' &&
+	       strstr(name, "__") == NULL;
+}
+
+static void
+look_at_figure(const struct lk_store_figure *all, size_t i)
+{
+	const struct lk_store_figure *f = &all[i];
+	const size_t len = strlen(f->name);
+
+	CHECK(is_figure_name(f->name), "\"%s\" is no name", f->name);
+	CHECK(f->help[0] != '\0' && strchr(f->help, '\n') == NULL, "%s: no line of help", f->name);
+	CHECK(f->is_counter <= 1 && f->is_time <= 1, "%s: neither 0 nor 1", f->name);
+	CHECK(!f->is_time || (len > 8 && strcmp(f->name + len - 8, "_seconds") == 0),
+	      "%s is a time", f->name);
+	for (size_t k = 0; k < i; k++)
+		CHECK(strcmp(f->name, all[k].name) != 0, "%s is there twice", f->name);
+}
+
+/* The same ones each time, with room and without; and what is counted only grows. */
+static void
+its_figures_can_be_drawn(void)
+{
+	struct lk_store_figure before[LK_STORE_FIGURES_MAX], after[LK_STORE_FIGURES_MAX + 1];
+	struct lk_store *s = check_open();
+	struct name name;
+	size_t n;
+
+	if (s->ops->figures == NULL) {
+		lk_store_close(s);
+		return;
+	}
+	n = s->ops->figures(s, before, LK_STORE_FIGURES_MAX);
+	MUST(n > 0 && n <= LK_STORE_FIGURES_MAX, "%zu figures", n);
+	OK(put_name(s, check_name(&name, "figures", 0), "here", 4));
+	CHECK(s->ops->figures(s, NULL, 0) == n, "another number without room");
+	memset(after, 0x55, sizeof(after));
+	CHECK(s->ops->figures(s, after, n - 1) == n, "another number with less room");
+	CHECK(after[n - 1].value == UINT64_C(0x5555555555555555), "beyond the room");
+	CHECK(s->ops->figures(s, after, LK_STORE_FIGURES_MAX) == n, "another number");
+	for (size_t i = 0; i < n; i++) {
+		look_at_figure(after, i);
+		CHECK(strcmp(before[i].name, after[i].name) == 0, "another order");
+		CHECK(!after[i].is_counter || after[i].value >= before[i].value, "%s shrinks",
+		      after[i].name);
+	}
+	lk_store_close(s);
+}
+
 static void
 its_clock_goes_forward_and_is_one(void)
 {
@@ -498,6 +554,7 @@ const struct check_case cases_records[] = {
 	{ "durable records are records", durable_records_are_records, LK_STORE_CAN_DURABLE, false },
 	{ "errno is left alone", errno_is_left_alone, 0, false },
 	{ "it says what it gives", it_says_what_it_gives, 0, false },
+	{ "its figures can be drawn", its_figures_can_be_drawn, 0, false },
 	{ "its clock goes forward and is one", its_clock_goes_forward_and_is_one,
 	  LK_STORE_HAS_CLOCK, false },
 	{ "unknown parameters are refused", parameters_that_it_does_not_have_are_refused, 0,

@@ -120,7 +120,7 @@ end(struct stage *s)
 static int
 ask(struct breaker *b, const char *name)
 {
-	char text[64];
+	char text[256];
 	struct lk_store_record r[2] = { { .name = text }, { .name = "f", .len = 1 } };
 
 	r[0].len = (size_t)snprintf(text, sizeof(text), "n%s", name);
@@ -377,7 +377,7 @@ Test(remote_breaker, forgets_names_that_failed_with_the_store)
 Test(remote_breaker, keeps_open_names_and_so_many_others)
 {
 	struct stage s;
-	char name[8];
+	char name[16];
 
 	begin(&s, 2, 4);
 	spoil(&s, "bad", 2);
