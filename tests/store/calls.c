@@ -59,8 +59,10 @@ who_gives_up_leaves_nothing(void)
 	stage_open(&s);
 	g = take(s.w[0][0], n, LK_S);
 	IS(lk_acquire(s.w[1][0], n, LK_X, &o, NULL), LK_E_TIMEDOUT);
+	WAIT_UNTIL(n_waiting(&s, n) == 0);
 	ask(&a, s.w[1][1], n, LK_X);
-	WAIT_UNTIL(is_barred(s.w[2][0], n, LK_S));
+	WAIT_UNTIL(n_waiting(&s, n) == 1);
+	CHECK(is_barred(s.w[2][0], n, LK_S), "a reader goes past a writer who waits");
 	OK(lk_owner_cancel(s.w[1][1]));
 	IS(answer(&a), LK_E_CANCELED);
 	give(s.w[2][0], take(s.w[2][0], n, LK_S)); /* beside the reader that is left */

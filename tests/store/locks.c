@@ -136,9 +136,10 @@ the_order_of_the_line(void)
 	stage_open(&s);
 	g = take(s.w[0][0], n, LK_S);
 	ask(&writer, s.w[1][0], n, LK_X);
-	WAIT_UNTIL(is_barred(s.w[2][0], n, LK_S));
+	WAIT_UNTIL(n_waiting(&s, n) == 1);
+	CHECK(is_barred(s.w[2][0], n, LK_S), "a reader goes past a writer who waits");
 	ask(&reader, s.w[2][0], n, LK_S);
-	WAIT_UNTIL(is_barred(s.w[0][1], n, LK_S));
+	WAIT_UNTIL(n_waiting(&s, n) == 2);
 	CHECK(!atomic_load(&reader.is_done), "a reader went past a writer");
 	give(s.w[0][0], g);
 	g = granted(&writer);

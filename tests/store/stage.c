@@ -108,6 +108,15 @@ is_barred(struct lk_owner *w, const char *name, lk_mode mode)
 	return rc != 0;
 }
 
+unsigned
+n_waiting(const struct stage *s, const char *name)
+{
+	struct lk_record_info info = { .size = sizeof(info) };
+
+	OK(lk_record_info(s->m[0], name, strlen(name), &info));
+	return info.waiters;
+}
+
 static void *
 run_asker(void *arg)
 {

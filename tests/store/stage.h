@@ -6,6 +6,7 @@
 #ifndef TESTS_STORE_STAGE_H
 #define TESTS_STORE_STAGE_H
 
+#include <latchkey/health.h>
 #include <latchkey/semaphore.h>
 #include <latchkey/transfer.h>
 
@@ -33,6 +34,9 @@ void give(struct lk_owner *w, lk_grant g);
 /* Not granted, as somebody has it, or waits for it: LK_NOWAIT. */
 int attempt(struct lk_owner *w, const char *name, lk_mode mode, lk_grant *out);
 bool is_barred(struct lk_owner *w, const char *name, lk_mode mode);
+
+/* So many managers wait for it, as the store says; who is refused at once may have been in somebody's way, not in the line. */
+unsigned n_waiting(const struct stage *s, const char *name);
 
 /* A thread that makes one request. */
 struct asker {
