@@ -234,7 +234,8 @@ take_all(struct crowd *c)
 static void
 tell_counts(const struct crowd *c)
 {
-	fprintf(stderr, "seed %llu: grants %llu, killed %llu, stopped %llu, at most %llu others first;",
+	fprintf(stderr,
+		"seed %llu: grants %llu, killed %llu, stopped %llu, at most %llu others first;",
 		(unsigned long long)c->seed, (unsigned long long)progress(c),
 		(unsigned long long)c->ends, (unsigned long long)c->stops,
 		(unsigned long long)atomic_load(&c->b->most_passed));

@@ -5,8 +5,8 @@
 
 #include "stage.h"
 
-#define PATIENT                                                                             \
-	{                                                                                   \
+#define PATIENT                                                                       \
+	{                                                                             \
 		.size = sizeof(struct lk_options), .timeout_ns = (int64_t)PATIENCE_NS \
 	}
 

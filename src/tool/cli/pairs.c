@@ -315,6 +315,10 @@ take(struct stdio *s, struct attempt *a)
 
 	for (int i = 0; rc == 0 && i < TRIES; i++) {
 		rc = lock_all(s, a, &refused);
+		if (rc == LK_E_LOST) { /* over before it had them all: as if shorter than any */
+			a->ttl_ms = 0;
+			rc = lock_all(s, a, &refused);
+		}
 		if (rc != LK_E_BUSY || i + 1 == TRIES || !may_be_passing(s, &a->e[refused].segment))
 			break;
 		pause_a_moment();
