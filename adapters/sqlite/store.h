@@ -120,7 +120,7 @@ struct sqlite_store {
 	_Atomic uint64_t seen; /* (SQ3) */
 	uint64_t counted_ns;   /* when `changes` grew; both with the turn of `writing` (SQ9) */
 	unsigned uncounted;    /* transactions since then */
-	int dir; /* the folder of both files */
+	int dir;               /* the folder of both files */
 	struct names names;
 	_Atomic uint64_t looked; /* its state when they were there (SQ10) */
 	bool is_read_only;
