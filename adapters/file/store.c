@@ -207,7 +207,7 @@ struct change {
 	uint64_t deadline_ns;
 	uint64_t stripes;
 	struct file_item *items;
-	struct arena arena; /* large: what is before it is set one by one, as to clear it all takes longer */
+	struct arena arena; /* large: so the rest is set one by one, and this is not cleared */
 };
 
 static int

@@ -30,7 +30,7 @@ struct change {
 	size_t n;
 	lk_store_change_fn *fn;
 	void *arg;
-	struct arena arena; /* large: what is before it is set one by one, as to clear it all takes longer */
+	struct arena arena; /* large: so the rest is set one by one, and this is not cleared */
 };
 
 /* What is in columns `at` and `at` + 1, copied; a row that is not right has no `old`. */

@@ -118,9 +118,9 @@ struct sqlite_store {
 	uint64_t clock_id;
 	uint64_t max_size;
 	_Atomic uint64_t seen; /* (SQ3) */
-	uint64_t counted_ns;   /* with the turn of `writing`, as is the next: when `changes` grew (SQ9) */
-	unsigned uncounted;
-	int dir; /* the folder of both files */
+	uint64_t counted_ns;   /* when `changes` grew; both with the turn of `writing` (SQ9) */
+	unsigned uncounted;    /* transactions since then */
+	int dir;               /* the folder of both files */
 	struct names names;
 	_Atomic uint64_t looked; /* its state when they were there (SQ10) */
 	bool is_read_only;
