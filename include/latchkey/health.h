@@ -170,6 +170,10 @@ struct lk_record_info {
 LK_API LK_NODISCARD int lk_record_info(struct lk_manager *m, const void *name, size_t len,
 				       struct lk_record_info *out);
 
+/* The same of a name that is a number. */
+LK_API LK_NODISCARD int lk_record_info_id(struct lk_manager *m, uint64_t id,
+					  struct lk_record_info *out);
+
 /*
  * lk_record_text - lk_record_each() in words: a line for each row, or JSON: an array of objects.
  *
@@ -206,6 +210,10 @@ struct lk_break {
  */
 LK_API LK_NODISCARD int lk_break(struct lk_manager *m, const void *name, size_t len,
 				 const struct lk_session_id *session, struct lk_break *out);
+
+/* The same of a name that is a number. */
+LK_API LK_NODISCARD int lk_break_id(struct lk_manager *m, uint64_t id,
+				    const struct lk_session_id *session, struct lk_break *out);
 
 /* --------------------------------------------------------------------------- repair */
 

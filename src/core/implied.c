@@ -83,7 +83,8 @@ implied_mint(const struct lk_owner *w, struct lk_resource *r)
 void
 implied_note(const struct lk_owner *w, struct hold *s, lk_mode to)
 {
-	const uint64_t head = shim_load(&s->head, SHIM_RELAXED); /* with FENCE, from the beginning */
+	const uint64_t head =
+		shim_load(&s->head, SHIM_RELAXED); /* with FENCE, from the beginning */
 
 	if (mode_writes(to) && !mode_writes(head_effective(head)))
 		shim_store(&s->fence, implied_mint(w, hold_resource(s)), SHIM_RELEASE);

@@ -215,14 +215,14 @@ tell_one(void *arg, const struct upkeep_row *found)
 }
 
 static int
-look(struct telling *t, const void *name, size_t len, struct lk_record_info *out)
+look(struct telling *t, const void *name, size_t len, bool is_id, struct lk_record_info *out)
 {
 	struct summary s = { .t = t, .out = out };
 	int rc;
 
 	t->fn = add;
 	t->arg = &s;
-	rc = upkeep_read(t->u, name, len, false, tell_one, &s);
+	rc = upkeep_read(t->u, name, len, is_id, tell_one, &s);
 	if (rc != 0)
 		return rc;
 	out->status = (out->flags & LK_RECORD_NEWER) != 0     ? LK_HEALTH_WARN
@@ -233,8 +233,8 @@ look(struct telling *t, const void *name, size_t len, struct lk_record_info *out
 	return 0;
 }
 
-int
-lk_record_info(struct lk_manager *m, const void *name, size_t len, struct lk_record_info *out)
+static int
+info_of(struct lk_manager *m, const void *name, size_t len, bool is_id, struct lk_record_info *out)
 {
 	struct lk_record_info info = { .size = sizeof(info) };
 	struct telling t = { .fn = NULL };
@@ -247,9 +247,21 @@ lk_record_info(struct lk_manager *m, const void *name, size_t len, struct lk_rec
 	if (rc != 0)
 		return rc;
 	begin(&t, m);
-	rc = look(&t, name, len, &info);
+	rc = look(&t, name, len, is_id, &info);
 	upkeep_close(t.u);
 	if (rc == 0)
 		copy_struct(out, &info, sizeof(info));
 	return rc;
+}
+
+int
+lk_record_info(struct lk_manager *m, const void *name, size_t len, struct lk_record_info *out)
+{
+	return info_of(m, name, len, false, out);
+}
+
+int
+lk_record_info_id(struct lk_manager *m, uint64_t id, struct lk_record_info *out)
+{
+	return info_of(m, &id, sizeof(id), true, out);
 }

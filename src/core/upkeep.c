@@ -85,8 +85,8 @@ upkeep_begin(struct lk_manager *m, uint64_t sweep_ns)
 /* ------------------------------------------------------------------ ending by force */
 
 static int
-break_it(struct lk_manager *m, const void *name, size_t len, const struct lk_session_id *session,
-	 struct upkeep_broken *out)
+break_it(struct lk_manager *m, const void *name, size_t len, bool is_id,
+	 const struct lk_session_id *session, struct upkeep_broken *out)
 {
 	struct record_id who;
 	struct upkeep *u;
@@ -96,15 +96,15 @@ break_it(struct lk_manager *m, const void *name, size_t len, const struct lk_ses
 		return rc;
 	if (session != NULL)
 		memcpy(&who, session, sizeof(who));
-	rc = upkeep_break(u, name, len, false, session != NULL ? &who : NULL, out);
+	rc = upkeep_break(u, name, len, is_id, session != NULL ? &who : NULL, out);
 	upkeep_close(u);
-	remote_look(m->remote, name, len, false); /* it may have been ours */
+	remote_look(m->remote, name, len, is_id); /* it may have been ours */
 	return rc;
 }
 
-int
-lk_break(struct lk_manager *m, const void *name, size_t len, const struct lk_session_id *session,
-	 struct lk_break *out)
+static int
+break_named(struct lk_manager *m, const void *name, size_t len, bool is_id,
+	    const struct lk_session_id *session, struct lk_break *out)
 {
 	struct lk_break result = { .size = sizeof(result) };
 	struct upkeep_broken broken = { 0 };
@@ -113,11 +113,25 @@ lk_break(struct lk_manager *m, const void *name, size_t len, const struct lk_ses
 	if (rc == 0 && out != NULL)
 		rc = check_struct(out, out->size, sizeof(result));
 	if (rc == 0)
-		rc = break_it(m, name, len, session, &broken);
+		rc = break_it(m, name, len, is_id, session, &broken);
 	if (rc != 0 || out == NULL)
 		return rc;
 	result.n = (uint32_t)broken.n;
 	result.fence = broken.fence;
 	copy_struct(out, &result, sizeof(result));
 	return 0;
+}
+
+int
+lk_break(struct lk_manager *m, const void *name, size_t len, const struct lk_session_id *session,
+	 struct lk_break *out)
+{
+	return break_named(m, name, len, false, session, out);
+}
+
+int
+lk_break_id(struct lk_manager *m, uint64_t id, const struct lk_session_id *session,
+	    struct lk_break *out)
+{
+	return break_named(m, &id, sizeof(id), true, session, out);
 }

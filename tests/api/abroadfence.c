@@ -215,7 +215,7 @@ Test(abroad_fence, is_none_as_long_as_the_store_does_not_answer, .timeout = 60)
 	lk_grant above;
 	lk_grant g;
 
-	pair_open(&p, 0, "");
+	pair_open(&p, 0, "&breaker_threshold=off");
 	above = get(p.w[0][0], "db", LK_X);
 	g = get(p.w[0][0], "db/t", LK_X);
 	pair_cut("a", true);

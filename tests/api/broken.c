@@ -99,6 +99,38 @@ Test(broken, the_name_is_kept_for_the_lock_delay)
 	pair_close(&p);
 }
 
+/* Names that are numbers are others than those of the same bytes. */
+Test(broken, a_name_that_is_a_number)
+{
+	struct lk_record_info info = { .size = sizeof(info) };
+	struct lk_break out = { .size = sizeof(out) };
+	const uint64_t id = UINT64_C(0x3131313131313131);
+	lk_grant of_id;
+	lk_grant g;
+	struct pair p;
+
+	pair_open(&p, "&poll_max_ns=10ms");
+	ok(lk_acquire_id(p.w[0], id, LK_X, NULL, &of_id));
+	g = get(p.w[0], "11111111", LK_S);
+	ok(lk_record_info_id(p.m[1], id, &info));
+	cr_expect_eq(info.holders, 1);
+	is(lk_break_id(p.m[1], id + 1, NULL, &out), LK_E_NOENT);
+	ok(lk_break_id(p.m[1], id, NULL, &out));
+	cr_expect_eq(out.n, 1);
+	cr_expect(out.fence >= lk_fence(p.w[0], of_id));
+	wait_until(lk_check(p.w[0], of_id) == LK_E_LOST);
+	is(lk_release(p.w[0], of_id), LK_E_LOST);
+	ok(lk_check(p.w[0], g));
+	ok(lk_record_info_id(p.m[1], id, &info));
+	cr_expect_eq(info.holders, 0);
+	ok(lk_record_info(p.m[1], "11111111", 8, &info));
+	cr_expect_eq(info.holders, 1);
+	give(p.w[0], g);
+	is(lk_break_id(NULL, id, NULL, NULL), LK_E_INVAL);
+	is(lk_record_info_id(NULL, id, &info), LK_E_INVAL);
+	pair_close(&p);
+}
+
 Test(broken, what_cannot_be)
 {
 	struct lk_break small = { .size = sizeof(uint32_t) };

@@ -196,8 +196,8 @@ struct play {
 	bool hands[FIBERS_MAX];      /* it is in lk_transfer() */
 	struct entry_of_book book[BOOK_MAX];
 	unsigned serials;
-	uint64_t fence[NAMES_MAX];    /* the largest that was given out, … */
-	unsigned fence_of[NAMES_MAX]; /* … to whom */
+	uint64_t fence[NAMES_MAX];                     /* the largest that was given out, … */
+	unsigned fence_of[NAMES_MAX];                  /* … to whom */
 	uint64_t fence_before[FIBERS_MAX][LABELS_MAX]; /* … when that was granted … */
 	bool fence_is_older[FIBERS_MAX][LABELS_MAX];   /* … to who wrote already */
 	struct lk_owner *shared[FIBERS_MAX];
