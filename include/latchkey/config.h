@@ -112,8 +112,8 @@ enum lk_victim {
  *                Default LK_OFF: no delay.
  * suspect_pct    hundredths of a term after which its lease is suspect.
  * linger_ns      of a manager with a store: how long what nobody here holds stays with this process, so that the
- *                next lock of it needs no store.  Default: until another process asks for it.  LK_OFF: not at all.
- *                A time is refused: LK_E_UNSUPPORTED.
+ *                next lock of it needs no store.  Nanoseconds; it goes before twice that is over.  Default: until another
+ *                process asks for it.  LK_OFF: not at all.  Names that others often need in between go back at once, whatever it says.
  * poll_max_ns    … how long at most until it looks for what others need or gave back, whatever hints come.
  *                Nanoseconds.  Default one second.
  * ttl_ns         … how long its session lives without a sign of life, in stores that do not see the end of a

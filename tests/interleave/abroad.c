@@ -585,6 +585,11 @@ abroad_step(const struct step *t, int *rc)
 	case VERB_POLLS:
 		timer_set(timers, &play.m->remote->poll, 0);
 		return true;
+	case VERB_LINGERS:
+		shim_store(&play.m->linger_ns, t->within_ns != 0 ? (uint64_t)t->within_ns : LK_OFF,
+			   SHIM_RELAXED);
+		remote_lingers(play.m->remote);
+		return true;
 	default:
 		return false;
 	}
@@ -639,8 +644,7 @@ abroad_check_entry(const struct lk_resource *r)
 	each_cover(find_cover_of, &s);
 	if (s.found != NULL && s.found->is_busy)
 		fail("somebody works on a cover, and everybody sleeps (CO1)");
-	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes ||
-	       s.found->is_lost;
+	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes || s.found->is_lost;
 	if (bare != ((r->word.v & WORD_FREEZE) != 0) &&
 	    (s.found == NULL || s.found->state != COVER_YIELDS))
 		fail("FREEZE of an entry says otherwise than its cover (AB1)");

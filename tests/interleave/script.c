@@ -319,6 +319,7 @@ read_arguments(struct reader *r, struct step *t)
 		t->within_ns = number(r, r->word);
 		break;
 	case VERB_ADVANCE:
+	case VERB_LINGERS:
 		need_word(r, "a time in ms");
 		t->within_ns = (int64_t)number(r, r->word) * 1000000;
 		break;

@@ -95,6 +95,7 @@ enum {
 	X(DIES, dies)                   \
 	X(BEATS, beats)                 \
 	X(POLLS, polls)                 \
+	X(LINGERS, lingers)             \
 	X(BROKEN, broken)               \
 	X(HEARING, hearing)             \
 	X(VALUE_READ, value_read)       \
