@@ -40,7 +40,7 @@ struct answer {
 	bool is_misfit;        /* FAILED: others say another number of permits */
 	uint64_t fence_from;   /* the fences above it … */
 	uint64_t fence_end;    /* … up to here are ours; both 0: none */
-	uint64_t last_fence; /* of the name, before that */
+	uint64_t last_fence;   /* of the name, before that */
 	bool has_died; /* a writer did, here or elsewhere: who comes next is to be told, by us */
 	struct lk_value value;   /* of the name; not of a look */
 	struct answer_line line; /* WAITS */

@@ -251,7 +251,7 @@ rise(struct cover *c, const struct answer *a)
 	 * that it has, which are more than the record says once there was a reserve.  (DE5)
 	 */
 	if (mode_writes(a->has) && !mode_writes(from))
-		shim_store(&r->fence, c->fence_begin = a->fence_from, SHIM_RELEASE);
+		shim_store(&r->fence, a->fence_from, SHIM_RELEASE);
 	if (!mode_writes(a->has) || !mode_writes(from))
 		c->fence_end = a->fence_end;
 	if (a->units > c->asked_pool.keeps)
@@ -259,8 +259,7 @@ rise(struct cover *c, const struct answer *a)
 	c->has = a->has;
 	if (from != a->has)
 		abroad_rises(c->of->p.lot, r, from, a->has, NULL);
-	if (from == LK_NL && a->has != LK_NL)
-		linger_rose(c, a);
+	linger_rose(c, a, from);
 }
 
 static void

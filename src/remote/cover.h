@@ -141,13 +141,13 @@ struct cover {
 	struct pool asked_pool; /* units that it waits for in the line of the store */
 	struct parker keeper;   /* is rung when units came back that are for others (SU10) */
 	struct need *needs;
-	struct need *tries; /* who is not patient, and waits all the same */
-	struct need *rests; /* who waits until nobody works on it */
-	uint64_t question;  /* the id of what was asked last, … */
-	lk_mode asked_with; /* … having that */
-	uint64_t delay_ns;  /* until the next look, as long as it waits; then twice as long */
-	uint64_t keep_ns;   /* until then it is kept for one who is not patient */
-	uint64_t fence_end; /* fences up to here are ours; … */
+	struct need *tries;   /* who is not patient, and waits all the same */
+	struct need *rests;   /* who waits until nobody works on it */
+	uint64_t question;    /* the id of what was asked last, … */
+	lk_mode asked_with;   /* … having that */
+	uint64_t delay_ns;    /* until the next look, as long as it waits; then twice as long */
+	uint64_t keep_ns;     /* until then it is kept for one who is not patient */
+	uint64_t fence_end;   /* fences up to here are ours; … */
 	uint64_t fence_begin; /* … the latest when it rose */
 	uint64_t dozes_since;
 	struct cover_value value;

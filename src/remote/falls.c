@@ -29,8 +29,8 @@ static struct cover *
 begin(struct timer *t)
 {
 	const bool ends = t->fire == cover_linger_fire;
-	struct cover *c = ends ? container_of(t, struct cover, linger)
-			       : container_of(t, struct cover, timer);
+	struct cover *c =
+		ends ? container_of(t, struct cover, linger) : container_of(t, struct cover, timer);
 	bool mine;
 
 	latch_lock(&c->of->latch);

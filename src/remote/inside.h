@@ -29,7 +29,7 @@ struct remote {
 	bool is_beginning; /* somebody does */
 	a64 deadline_ns;   /* when it is over, on the clock of env_boottime(); SHIM_NEVER */
 	struct timer beat;
-	uint32_t round; /* looks at all of them */
+	uint32_t round;             /* looks at all of them */
 	struct habit habit[HABITS]; /* by the hash of the name; with the latch */
 	struct slab covers;
 	struct combine combine;

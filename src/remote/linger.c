@@ -17,10 +17,15 @@ habit_of(struct cover *c)
 }
 
 void
-linger_rose(struct cover *c, const struct answer *a)
+linger_rose(struct cover *c, const struct answer *a, lk_mode from)
 {
-	struct habit *h = habit_of(c);
+	struct habit *h;
 
+	if (mode_writes(a->has) && !mode_writes(from))
+		c->fence_begin = a->fence_from;
+	if (from != LK_NL || a->has == LK_NL)
+		return;
+	h = habit_of(c);
 	if (!habit_keeps(h->score)) /* it was given back before anybody asked: did anybody? */
 		h->score = h->fence == (uint32_t)a->last_fence ? habit_stays(h->score, 1)
 							       : habit_leaves(h->score);

@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mode/mode.h"
+
 struct cover;
 struct answer;
 
@@ -36,7 +38,7 @@ enum { HABITS = 1024 };
 enum { HABIT_WORST = -8, HABIT_AWAY = -4, HABIT_BEST = 8 };
 
 struct habit {
-	int8_t score; /* of what is not known, 0 */
+	int8_t score;   /* of what is not known, 0 */
 	uint32_t fence; /* the end of the latest of the name when it was ours last */
 };
 
@@ -61,8 +63,8 @@ habit_keeps(int8_t score)
 	return score > HABIT_AWAY;
 }
 
-/* It has risen from nothing, as the answer says; it falls to nothing.  With the latch, and without. */
-void linger_rose(struct cover *c, const struct answer *a);
+/* It has risen, as the answer says; it falls to nothing.  With the latch, and without. */
+void linger_rose(struct cover *c, const struct answer *a, lk_mode from);
 void linger_falls(struct cover *c);
 
 /* The store has said what there is: is it to go back as soon as nobody here uses it?  With the latch. */

@@ -213,8 +213,7 @@ abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover)
 	do {
 		is_idle = (w & WORD_WAITERS) == 0 &&
 			  supremum_of(with_cover(w, cover, LK_NL)) == LK_NL;
-	} while (is_idle &&
-		 !shim_cas(&r->word, &w, with_cover(w, cover, LK_NL), SHIM_ACQ_REL));
+	} while (is_idle && !shim_cas(&r->word, &w, with_cover(w, cover, LK_NL), SHIM_ACQ_REL));
 	latch_unlock(&b->latch);
 	return is_idle;
 }

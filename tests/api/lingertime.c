@@ -25,7 +25,9 @@ stage_open(struct stage *s, const char *linger)
 	for (int i = 0; i < 2; i++) {
 		char url[160];
 
-		snprintf(url, sizeof(url), "test:linger?as=%c&manual=1&ttl_ns=3600s&breaker_threshold=off&linger_ns=%s",
+		snprintf(url, sizeof(url),
+			 "test:linger?as=%c&manual=1&ttl_ns=3600s&breaker_threshold=off&linger_ns=%"
+			 "s",
 			 'a' + i, linger);
 		s->m[i] = open_with(url, NULL, &s->world);
 		open_owners(s->m[i], &s->w[i], 1);

@@ -644,8 +644,7 @@ abroad_check_entry(const struct lk_resource *r)
 	each_cover(find_cover_of, &s);
 	if (s.found != NULL && s.found->is_busy)
 		fail("somebody works on a cover, and everybody sleeps (CO1)");
-	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes ||
-	       s.found->is_lost;
+	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes || s.found->is_lost;
 	if (bare != ((r->word.v & WORD_FREEZE) != 0) &&
 	    (s.found == NULL || s.found->state != COVER_YIELDS))
 		fail("FREEZE of an entry says otherwise than its cover (AB1)");
