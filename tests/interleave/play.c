@@ -594,9 +594,10 @@ do_step(const struct step *t)
 {
 	int rc;
 
-	if (async_step(t, &rc) || pooled_step(t, &rc) || tokens_step(t, &rc) ||
-	    handed_step(t, &rc) || family_step(t, &rc) || abroad_step(t, &rc) ||
-	    valued_step(t, &rc) || fenced_step(t, &rc) || apart_step(t, &rc) || upkept_step(t, &rc))
+	if (async_step(t, &rc) || pooled_step(t, &rc) || barred_step(t, &rc) ||
+	    tokens_step(t, &rc) || handed_step(t, &rc) || family_step(t, &rc) ||
+	    abroad_step(t, &rc) || valued_step(t, &rc) || fenced_step(t, &rc) ||
+	    apart_step(t, &rc) || upkept_step(t, &rc))
 		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:
@@ -748,6 +749,7 @@ play_close(void)
 	for (unsigned i = 0; i < LABELS_MAX; i++)
 		lk_resource_close(play.handle[i]);
 	pooled_close();
+	barred_close();
 	family_close_all();
 	for (unsigned i = 0; i < play_script->n_fibers; i++) {
 		if (play.owner[i] != NULL && lk_owner_close(play.owner[i]) != 0)

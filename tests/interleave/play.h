@@ -81,6 +81,27 @@ struct asynchronous {
 	unsigned gives_all[FIBERS_MAX];     /* a call gives back whatever the owner has */
 };
 
+/* What can be seen of a breaker, when its latch is taken.  (barred.c) */
+struct barring_sight {
+	bool is_open;
+	uint64_t failures, due_ns;
+	unsigned n_open; /* names */
+};
+
+enum phase { PHASE_NONE, PHASE_ENTERS, PHASE_INSIDE, PHASE_LEAVES };
+
+/* A breaker, and who is in the store behind it.  The last place is the setup's. */
+struct barring {
+	struct breaker *b;    /* NULL: there is none */
+	struct latch *inside; /* its word is a step between the question and the answer */
+	struct barring_sight before;
+	unsigned holder;                  /* of its latch: a fiber, and 1; 0: nobody */
+	unsigned openings;                /* so often the circuit of the store has opened */
+	unsigned came_in[FIBERS_MAX + 1]; /* after which of them; 0: while it was closed */
+	enum phase phase[FIBERS_MAX + 1];
+	bool is_good[FIBERS_MAX + 1]; /* what the store answers */
+};
+
 /* A pool, and who has taken an owner.  (pooled.c) */
 struct pooling {
 	struct lk_pool *pool; /* NULL: there is none */
@@ -212,6 +233,7 @@ struct play {
 	} told[TOLD_MAX]; /* of losses */
 	unsigned n_told;
 	struct pooling pooled;
+	struct barring barred;
 	struct valued valued[NAMES_MAX];
 	struct upkept upkept;
 	char token[FIBERS_MAX][LABELS_MAX][LK_TOKEN_MAX]; /* of grants */
@@ -331,6 +353,11 @@ void async_check_owner(struct lk_owner *w);
 /* What an owner's requests have beside its holds: pins, and what they were granted and is not written down. */
 void async_each_level(struct lk_owner *w, void (*each)(struct lk_owner *w, const struct level *v,
 						       bool was_granted, bool was_seated));
+
+/* barred.c: calls through a breaker.  False: it is no such step. */
+bool barred_step(const struct step *t, int *rc);
+void barred_close(void);
+void barred_written(uintptr_t at, uint64_t is);
 
 /* pooled.c: owners of a pool.  False: it is no such step. */
 bool pooled_step(const struct step *t, int *rc);

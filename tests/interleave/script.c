@@ -312,6 +312,8 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_INFO:
 	case VERB_FOLDS:
 	case VERB_DEESCALATE:
+	case VERB_ASKS:
+	case VERB_ASKS_BAD:
 		read_name(r, t);
 		break;
 	case VERB_PASS:
@@ -328,6 +330,12 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_POOL_OPEN:
 		need_word(r, "how many");
 		t->within_ns = number(r, r->word);
+		break;
+	case VERB_BREAKER:
+		need_word(r, "how many failures");
+		t->within_ns = number(r, r->word);
+		need_word(r, "how many names");
+		t->units = number(r, r->word);
 		break;
 	case VERB_ESCALATES:
 	case VERB_TOLD:
@@ -398,6 +406,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_BEATS:
 	case VERB_POLLS:
 	case VERB_HEARING:
+	case VERB_RESETS:
 	case VERB_YIELD:
 	case VERBS:
 		break;

@@ -105,6 +105,10 @@ enum {
 	X(BREAKS, breaks)               \
 	X(DAMAGED, damaged)             \
 	X(REPAIRS, repairs)             \
+	X(BREAKER, breaker)             \
+	X(ASKS, asks)                   \
+	X(ASKS_BAD, asks_bad)           \
+	X(RESETS, resets)               \
 	X(YIELD, yield)
 
 enum verb {
@@ -133,7 +137,8 @@ enum verb {
 	X(noent, LK_E_NOENT)                  \
 	X(corrupt, LK_E_CORRUPT)              \
 	X(store, LK_E_STORE)                  \
-	X(unknown, LK_E_UNKNOWN)
+	X(unknown, LK_E_UNKNOWN)              \
+	X(barred, LK_E_BREAKER)
 
 enum result {
 #define RESULT_ENUM(name, code) RESULT_##name,

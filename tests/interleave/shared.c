@@ -161,6 +161,7 @@ shared_written(const char *by, uintptr_t at, uint64_t is)
 		if (is_later_latch(at))
 			latched.others[me()] += is == LATCH_FREE ? -1u : 1u;
 		pooled_written(at, is);
+		barred_written(at, is);
 	} else if (at == (uintptr_t)&w->latch.word) {
 		latch_of_owner_written(w, is);
 	} else if (at - (uintptr_t)&w->holds < sizeof(w->holds)) {
