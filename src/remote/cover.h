@@ -126,7 +126,7 @@ struct cover {
 	bool trim;              /* it is to go back, if nobody here uses it */
 	bool is_lost;           /* so it is to become, and in the word it is already */
 	bool owes;              /* the record may still say that we have more (CO2) */
-	bool is_early;          /* it goes though nobody abroad asked (linger.h) */
+	a32 is_early;           /* it goes though nobody abroad asked (LG6) */
 	bool dozes;             /* its word is frozen, and nobody has come since … (LG1) */
 	bool may_end;           /* … its time may be over */
 	bool is_unheard;        /* … that it has given us more, and what came with it */

@@ -67,11 +67,11 @@ take(struct remote *m, uint64_t now)
 	return t != NULL ? t : timers_take(m->p.timers, cover_linger_fire, now);
 }
 
-/* Those that are due now.  (CB6) */
+/* Those that are due now, or need not wait any more.  (CB6, LG6) */
 static void
 gather(struct remote *m, struct falls *f)
 {
-	const uint64_t now = env_boottime(m->p.env);
+	const uint64_t now = env_boottime(m->p.env) + ALONG_NS;
 	struct timer *t;
 
 	while (f->n < ALONG_MOST && (t = take(m, now)) != NULL) {

@@ -45,7 +45,7 @@ linger_falls(struct cover *c)
 
 		if (n > 1)
 			h->score = habit_stays(h->score, n - 1);
-		if (!c->is_early)
+		if (shim_load(&c->is_early, SHIM_RELAXED) == 0)
 			h->score = habit_leaves(h->score);
 		h->fence = (uint32_t)fence;
 	}
@@ -79,13 +79,21 @@ linger_see(struct cover *c)
 {
 	const bool early = remote_keeps_nothing(c->of) || !habit_keeps(habit_of(c)->score);
 
-	c->is_early = false;
+	shim_store(&c->is_early, 0u, SHIM_RELAXED);
 	if (c->has == LK_NL)
 		return;
 	if (early && !abroad_waits_together(c->of->p.lot, c->r)) {
-		c->is_early = c->demand == LK_NL;
+		shim_store(&c->is_early, c->demand == LK_NL, SHIM_RELAXED);
 		c->demand = LK_X;
 	}
+}
+
+uint64_t
+linger_leaves(const struct cover *c)
+{
+	if (shim_load(&c->is_early, SHIM_RELAXED) == 0 || !combine_may(c->of) || c->of->p.is_manual)
+		return 0;
+	return env_boottime(c->of->p.env) + ALONG_NS;
 }
 
 void

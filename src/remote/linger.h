@@ -15,6 +15,8 @@
  * LG4  what is known of the past of a name (its habit) changes when its cover rises from nothing, or falls to nothing, under that latch:
  *     never as it is used.
  * LG5  a habit says only whether the phantom stands in the line from the beginning, or when somebody asks: never who is let in.
+ * LG6  what goes though nobody abroad asked waits ALONG_NS at most for a question of this process that takes it along (CB6), if
+ *     several can go together; what somebody asked for does not wait.
  */
 #ifndef LK_REMOTE_LINGER_H
 #define LK_REMOTE_LINGER_H
@@ -26,6 +28,9 @@
 
 struct cover;
 struct answer;
+
+/* Who uses names one after the other is soon there again: then one exchange gives one back, and gets the next. */
+#define ALONG_NS UINT64_C(100000)
 
 /* Of names that share a hash, at most so many. */
 enum { HABITS = 1024 };
@@ -69,6 +74,9 @@ void linger_falls(struct cover *c);
 
 /* The store has said what there is: is it to go back as soon as nobody here uses it?  With the latch. */
 void linger_see(struct cover *c);
+
+/* When is a phantom to be served that has been granted just now?  (LG6) */
+uint64_t linger_leaves(const struct cover *c);
 
 /* Somebody here has needed it just now. */
 void linger_begins(struct cover *c);

@@ -45,7 +45,7 @@ ring(struct parker *p)
 	struct cover *c = container_of(container_of(p, struct party, parker), struct cover, party);
 
 	if (!sequence_waits(shim_load(&c->party.sequence, SHIM_ACQUIRE)))
-		timer_set(c->of->p.timers, &c->timer, 0);
+		timer_set(c->of->p.timers, &c->timer, linger_leaves(c));
 }
 
 /* Units came back that are for others.  (SU10) */
@@ -90,7 +90,8 @@ cover_get(struct remote *m, struct lk_resource *r)
 	c->r = r;
 	c->has = c->asked = c->wish = c->demand = c->leaves = LK_NL;
 	c->look = c->trim = c->owes = c->is_unheard = c->is_lost = c->steps_back = false;
-	c->is_early = c->dozes = c->may_end = false;
+	c->dozes = c->may_end = false;
+	shim_store(&c->is_early, 0u, SHIM_RELAXED);
 	c->needs = c->tries = c->rests = NULL;
 	c->question = shim_add(&m->last_request, (uint64_t)1, SHIM_RELAXED)
 		      << 32; /* that no cover of that name ever had */

@@ -19,6 +19,7 @@ static struct {
 	atomic_uint at_gate;
 	atomic_uint passed;
 	atomic_uint most; /* in one exchange */
+	atomic_uint exchanges;
 	atomic_uint alone;
 	atomic_int refuse; /* so many of each exchange, from its end, are left or fail */
 	atomic_uint refused;
@@ -61,6 +62,7 @@ update_many(struct lk_store *s, struct lk_store_update *u, size_t n, uint64_t de
 	const size_t made = left < (int)n ? n - (size_t)left : 0;
 
 	pass();
+	atomic_fetch_add(&gate.exchanges, 1);
 	if (n > atomic_load(&gate.most))
 		atomic_store(&gate.most, (unsigned)n);
 	if (made > 0)
@@ -73,11 +75,10 @@ update_many(struct lk_store *s, struct lk_store_update *u, size_t n, uint64_t de
 }
 
 static struct lk_manager *
-open_counted(const char *parameters)
+open_counted(const char *parameters, struct test_world *world)
 {
 	static bool is_known;
 	char url[96];
-	struct lk_manager *m;
 	struct lk_store *s;
 
 	if (!is_known) {
@@ -92,8 +93,7 @@ open_counted(const char *parameters)
 		is_known = true;
 	}
 	snprintf(url, sizeof(url), "counted:together?as=a%s", parameters);
-	ok(lk_open(url, NULL, &m));
-	return m;
+	return open_with(url, NULL, world);
 }
 
 /* ---------------------------------------------------------------------------- threads */
@@ -133,7 +133,7 @@ lock_on(void *arg)
 static void
 crowd_begin(struct crowd *c, const char *parameters, unsigned rounds)
 {
-	*c = (struct crowd){ .m = open_counted(parameters) };
+	*c = (struct crowd){ .m = open_counted(parameters, NULL) };
 	for (unsigned i = 0; i < THREADS; i++) {
 		c->member[i] = (struct member){ .of = c, .number = i, .rounds = rounds };
 		cr_assert_eq(pthread_create(&c->member[i].thread, NULL, lock_on, &c->member[i]), 0);
@@ -197,4 +197,41 @@ Test(together, need_not_go_at_all_for_what_is_kept, .timeout = 200)
 	cr_assert_eq(atomic_load(&gate.alone), alone);
 	cr_assert_eq(atomic_load(&gate.most), n);
 	ok(lk_close(c.m));
+}
+
+static uint32_t
+holders(struct lk_manager *m, const char *name)
+{
+	struct lk_record_info info = { .size = sizeof(info) };
+
+	ok(lk_record_info(m, name, strlen(name), &info));
+	return info.holders;
+}
+
+/* As time stands still, nobody else gives back what the thread has had: it goes with its next question.  (LG6, CB6) */
+Test(together, gives_one_back_and_gets_the_next, .timeout = 200)
+{
+	struct test_world world;
+	struct lk_manager *m;
+	struct lk_owner *w;
+	char name[16];
+	lk_grant g;
+
+	test_world_init(&world);
+	world.manual = true;
+	m = open_counted("&linger_ns=off", &world);
+	ok(lk_owner_open(m, NULL, &w));
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "n0.%u", i);
+		ok(lk_acquire(w, name, LK_X, NULL, &g));
+		cr_assert_eq(atomic_load(&gate.exchanges), i);
+		ok(lk_release(w, g));
+	}
+	cr_assert_eq(atomic_load(&gate.most), 2u);
+	cr_assert_eq(holders(m, "n0.0"), 0u);
+	cr_assert_eq(holders(m, name), 1u);
+	test_world_advance(&world, 100000);
+	wait_until(holders(m, name) == 0); /* nor does it wait for a question that does not come */
+	ok(lk_owner_close(w));
+	ok(lk_close(m));
 }
