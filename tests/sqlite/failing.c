@@ -15,6 +15,7 @@ static struct {
 	_Atomic uint64_t fail_at; /* 0: none */
 	_Atomic uint64_t failed;
 	_Atomic uint64_t syncs;
+	uint64_t unknown; /* of what was asked together */
 } faults;
 
 static bool
@@ -280,6 +281,7 @@ do_write_many(struct deed_args *a)
 		cr_assert(u[1].is_left != 0 || u[1].rc != 5, "it has seen what was not");
 	else
 		cr_assert(u[1].is_left == 0 && u[1].rc == 5, "%s", lk_errname(u[1].rc));
+	faults.unknown += u[0].is_left == 0 && u[0].rc == LK_E_UNKNOWN;
 	return u[0].is_left != 0 ? do_write(a) : u[0].rc;
 }
 
@@ -423,6 +425,7 @@ Test(failing, calls_of_the_system, .timeout = 120)
 {
 	let_calls_fail();
 	fail_all(countof(deeds) - 1);
+	cr_assert_gt(faults.unknown, 0, "a commit that failed was said to be none");
 }
 
 /* ------------------------------------------------------------------ the program's memory */
