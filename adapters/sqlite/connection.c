@@ -182,6 +182,21 @@ connection_close(struct connection *c)
 
 #define PATIENCE_NS UINT64_C(2000000000)
 
+/* Nor is its mutex waited for without an end: whoever has it may wait for us, as we ask for others too. */
+static bool
+take_if_idle(struct connection *c)
+{
+	sqlite3_mutex *mutex = sqlite3_db_mutex(c->db);
+
+	if (sqlite3_mutex_try(mutex) != SQLITE_OK)
+		return false;
+	if (sqlite3_get_autocommit(c->db) != 0 &&
+	    sqlite3_txn_state(c->db, "main") == SQLITE_TXN_NONE)
+		return true;
+	sqlite3_mutex_leave(mutex);
+	return false;
+}
+
 /*
  * With the mutex of the program's connection, once it has nothing open there.  A transaction of another thread ends; one
  * of this thread does not as long as we wait: so not for ever.  (SQ5)
@@ -194,15 +209,12 @@ seize(struct sqlite_store *s, struct connection *c, uint64_t deadline_ns)
 	struct tries t = { .deadline_ns = is_far ? now + PATIENCE_NS : deadline_ns };
 
 	for (;;) {
-		sqlite3_mutex_enter(sqlite3_db_mutex(c->db));
-		if (sqlite3_get_autocommit(c->db) != 0 &&
-		    sqlite3_txn_state(c->db, "main") == SQLITE_TXN_NONE)
+		if (take_if_idle(c))
 			return 0;
-		sqlite3_mutex_leave(sqlite3_db_mutex(c->db));
 		if (!tries_again(s, &t))
-			return store_complain(
-				s, is_far ? LK_E_STORE : LK_E_TIMEDOUT, "",
-				"the program has a transaction open on the connection");
+			return store_complain(s, is_far ? LK_E_STORE : LK_E_TIMEDOUT, "",
+					      "the program has a transaction open on the "
+					      "connection, or its mutex");
 	}
 }
 

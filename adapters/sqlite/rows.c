@@ -24,15 +24,6 @@ sum_of(const struct sqlite_store *s, const void *name, size_t len, const void *b
 
 /* ---------------------------------------------------------------------- find the records */
 
-struct change {
-	struct transaction t;
-	struct lk_store_record *r;
-	size_t n;
-	lk_store_change_fn *fn;
-	void *arg;
-	struct arena arena; /* large: so the rest is set one by one, and this is not cleared */
-};
-
 /* What is in columns `at` and `at` + 1, copied; a row that is not right has no `old`. */
 static int
 take_bytes(struct sqlite_store *s, struct arena *a, sqlite3_stmt *st, int at,
@@ -78,9 +69,8 @@ find_one(struct change *c, struct lk_store_record *r)
 	return rc;
 }
 
-/* `*is_damaged`: one of them is, and nobody has said that he repairs it. */
-static int
-find_all(struct change *c, bool *is_damaged)
+int
+rows_find(struct change *c, bool *is_damaged)
 {
 	int rc = 0;
 
@@ -92,8 +82,8 @@ find_all(struct change *c, bool *is_damaged)
 	return rc;
 }
 
-static int
-say_damaged(struct change *c)
+int
+rows_say_damaged(struct change *c)
 {
 	return store_complain(c->t.s, LK_E_CORRUPT, "records", "a record is damaged");
 }
@@ -118,31 +108,37 @@ write_one(struct change *c, const struct lk_store_record *r)
 	return transaction_do(&c->t, st);
 }
 
-/* `*hints`: so many of them are to be heard of. */
-static int
-write_all(struct change *c, uint64_t *hints)
+int
+rows_write(struct change *c, struct tally *tally)
 {
-	uint64_t quiet = 0;
 	int rc = 0;
-
-	*hints = 0;
 
 	for (size_t i = 0; i < c->n && rc == 0; i++) {
 		if (c->r[i].changed == 0)
 			continue;
 		rc = write_one(c, &c->r[i]);
-		*hints += c->r[i].is_quiet == 0;
-		quiet += c->r[i].is_quiet != 0;
+		tally->hints += c->r[i].is_quiet == 0;
+		tally->quiet += c->r[i].is_quiet != 0;
 	}
-	if (rc != 0)
-		return rc;
-	return *hints != 0 || c->t.c->is_durable
-		       ? transaction_count(&c->t, hints_count(*hints, quiet))
-		       : transaction_count_quiet(&c->t, hints_count(0, quiet));
+	return rc;
 }
 
-static bool
-changes_durable(const struct change *c)
+int
+rows_count(struct transaction *t, const struct tally *tally)
+{
+	return tally->hints != 0 || t->c->is_durable
+		       ? transaction_count(t, hints_count(tally->hints, tally->quiet))
+		       : transaction_count_quiet(t, hints_count(0, tally->quiet));
+}
+
+uint64_t
+rows_first_hint(const struct transaction *t, const struct tally *tally)
+{
+	return hints_latest(t->changes + t->added) - tally->hints + 1;
+}
+
+bool
+rows_change_durable(const struct change *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->r[i].changed != 0 && (c->r[i].flags & LK_STORE_DURABLE) != 0)
@@ -156,27 +152,28 @@ static int
 look_and_decide(struct change *c)
 {
 	bool is_damaged;
-	int rc = find_all(c, &is_damaged);
+	int rc = rows_find(c, &is_damaged);
 
 	if (rc == 0 && is_damaged)
-		rc = say_damaged(c);
+		rc = rows_say_damaged(c);
 	return rc == 0 ? records_change(c->r, c->n, c->fn, c->arg) : rc;
 }
 
 static int
 commit(struct change *c)
 {
-	uint64_t hints;
-	int rc = write_all(c, &hints);
+	struct tally tally = { 0, 0 };
+	int rc = rows_write(c, &tally);
 
+	if (rc == 0)
+		rc = rows_count(&c->t, &tally);
 	if (rc != 0) {
 		transaction_abandon(&c->t);
 		return rc;
 	}
 	rc = transaction_commit(&c->t);
 	if (rc == 0 || rc == LK_E_UNKNOWN)
-		hints_write(c->t.s, c->r, c->n,
-			    hints_latest(c->t.changes + c->t.added) - hints + 1);
+		hints_write(c->t.s, c->r, c->n, rows_first_hint(&c->t, &tally));
 	return rc;
 }
 
@@ -189,7 +186,7 @@ update_open(struct change *c)
 {
 	int rc = look_and_decide(c);
 
-	if (rc == 0 && changes_durable(c)) {
+	if (rc == 0 && rows_change_durable(c)) {
 		rc = transaction_harden(&c->t);
 		if (rc != 0)
 			return rc;
@@ -246,14 +243,14 @@ static int
 read_open(struct change *c)
 {
 	bool is_damaged;
-	int rc = find_all(c, &is_damaged);
+	int rc = rows_find(c, &is_damaged);
 
 	transaction_abandon(&c->t);
 	if (rc == 0)
 		rc = c->fn(c->arg, c->r, c->n);
 	else
 		return rc;
-	return rc == 0 && is_damaged ? say_damaged(c) : rc;
+	return rc == 0 && is_damaged ? rows_say_damaged(c) : rc;
 }
 
 int

@@ -12,6 +12,7 @@
 #include "common/quiet.h"
 #include "sqlite/connection.h"
 #include "sqlite/hints.h"
+#include "sqlite/many.h"
 #include "sqlite/prefix.h"
 #include "sqlite/rows.h"
 #include "sqlite/sessions.h"
@@ -250,7 +251,7 @@ static const char *const parameters[] = { "table", "max_size", "any_fs", NULL };
 static const struct lk_store_ops ops = {
 	.version = LK_STORE_VERSION,
 	.capabilities = LK_STORE_CAN_WATCH | LK_STORE_CAN_DURABLE | LK_STORE_SEES_DEATH |
-			LK_STORE_HAS_CLOCK | LK_STORE_ONE_HOST,
+			LK_STORE_HAS_CLOCK | LK_STORE_ONE_HOST | LK_STORE_CAN_MANY,
 	.scheme = "sqlite",
 	.parameters = parameters,
 	.open = open_store,
@@ -268,6 +269,7 @@ static const struct lk_store_ops ops = {
 	.now = now,
 	.level = level,
 	.error = error,
+	.update_many = many_update,
 };
 
 const struct lk_store_ops *

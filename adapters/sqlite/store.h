@@ -37,6 +37,10 @@
  *       it lacks was done in so short a time.
  * SQ10  that both files are there by their names is looked at in each transaction, unless the folder says that no name in it
  *       has changed (SF9); and with each heartbeat, whatever it says, as it does not say that one above it was moved.
+ * SQ11  several updates in one transaction are made one after the other, and each sees what those before it wrote.  Only if all
+ *       that was written is committed are they answered.  If that is not known, those that wrote are UNKNOWN; whoever wrote
+ *       nothing is left to ask alone, as what he saw may never have been.  If it failed, all are, or the time of all is
+ *       over.  What would have to be synced is not among it.
  */
 #ifndef LK_ADAPTERS_SQLITE_STORE_H
 #define LK_ADAPTERS_SQLITE_STORE_H

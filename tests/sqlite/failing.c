@@ -15,6 +15,7 @@ static struct {
 	_Atomic uint64_t fail_at; /* 0: none */
 	_Atomic uint64_t failed;
 	_Atomic uint64_t syncs;
+	uint64_t unknown; /* of what was asked together */
 } faults;
 
 static bool
@@ -254,6 +255,37 @@ do_write_durable(struct deed_args *a)
 }
 
 static int
+refuse(void *arg, struct lk_store_record *r, size_t n)
+{
+	(void)arg;
+	(void)r;
+	(void)n;
+	return 5;
+}
+
+/* One is written, and one refused: whatever fails, neither is answered by what never was.  (SQ11) */
+static int
+do_write_many(struct deed_args *a)
+{
+	struct lk_store_record r[MANY], other = { .name = "n0", .len = 2 };
+	char names[MANY][16];
+	uint64_t number = 7;
+	struct lk_store_update u[2] = {
+		{ .r = r, .n = MANY, .fn = write_number, .arg = &number },
+		{ .r = &other, .n = 1, .fn = refuse },
+	};
+
+	name_all(r, names, 0);
+	a->s->ops->update_many(a->s, u, 2, NEVER);
+	if (u[0].is_left != 0 || u[0].rc != 0)
+		cr_assert(u[1].is_left != 0 || u[1].rc != 5, "it has seen what was not");
+	else
+		cr_assert(u[1].is_left == 0 && u[1].rc == 5, "%s", lk_errname(u[1].rc));
+	faults.unknown += u[0].is_left == 0 && u[0].rc == LK_E_UNKNOWN;
+	return u[0].is_left != 0 ? do_write(a) : u[0].rc;
+}
+
+static int
 do_read(struct deed_args *a)
 {
 	struct lk_store_record r[MANY];
@@ -314,8 +346,8 @@ do_guard(struct deed_args *a)
 typedef int deed(struct deed_args *a);
 
 /* The last is asked in the program's connection, which is not ours to mend when its files cannot be opened. */
-static deed *const deeds[] = { do_write,   do_write_durable, do_read, do_scan,
-			       do_session, do_open,          do_guard };
+static deed *const deeds[] = { do_write, do_write_durable, do_write_many, do_read,
+			       do_scan,  do_session,       do_open,       do_guard };
 
 static bool
 is_honest(int rc)
@@ -393,6 +425,7 @@ Test(failing, calls_of_the_system, .timeout = 120)
 {
 	let_calls_fail();
 	fail_all(countof(deeds) - 1);
+	cr_assert_gt(faults.unknown, 0, "a commit that failed was said to be none");
 }
 
 /* ------------------------------------------------------------------ the program's memory */

@@ -66,6 +66,47 @@ Test(program, a_transaction_that_is_open_is_waited_for_and_left_alone)
 	stage_remove(&g);
 }
 
+struct keeper {
+	sqlite3 *db;
+	_Atomic bool has_it;
+	_Atomic bool is_over;
+};
+
+static void
+keep_mutex(void *arg, unsigned index)
+{
+	struct keeper *k = arg;
+
+	(void)index;
+	sqlite3_mutex_enter(sqlite3_db_mutex(k->db));
+	atomic_store(&k->has_it, true);
+	wait_until(atomic_load(&k->is_over));
+	sqlite3_mutex_leave(sqlite3_db_mutex(k->db));
+}
+
+/* Who has it may wait for whoever asks. */
+Test(program, its_mutex_is_not_waited_for_without_an_end, .timeout = 60)
+{
+	struct keeper k = { .db = NULL };
+	struct test_thread thread;
+	struct stage g;
+	struct lk_store *s;
+
+	stage_make(&g);
+	k.db = sql_open(g.path);
+	s = store_open_in(k.db, "sqlite:");
+	test_spawn(&thread, 1, keep_mutex, &k);
+	wait_until(atomic_load(&k.has_it));
+	is(put_flags(s, "n", "x", 1, 0, test_now() + SOON_NS), LK_E_TIMEDOUT);
+	is(put(s, "n", "x", 1), LK_E_STORE);
+	atomic_store(&k.is_over, true);
+	test_join(&thread, 1);
+	ok(put(s, "n", "x", 1));
+	lk_store_close(s);
+	cr_assert_eq(sqlite3_close(k.db), SQLITE_OK);
+	stage_remove(&g);
+}
+
 /* Whoever waits in the same thread would wait for himself. */
 Test(program, a_transaction_of_the_same_thread_is_not_waited_for_for_ever)
 {
