@@ -17,34 +17,13 @@
 #include "core/implied.h"
 #include "core/late.h"
 #include "core/member.h"
+#include "core/plain.h"
 #include "core/reentry.h"
 #include "core/release.h"
 #include "core/report.h"
 #include "core/retry.h"
 #include "core/semaphore.h"
 #include "index/path.h"
-#include "index/replace.h"
-
-/*
- * The whole of an acquire that meets nothing out of the ordinary, on a resource without ancestors that
- * cannot be retired: about seventy instructions.
- */
-LK_HOT enum plain
-acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few, lk_grant *out)
-{
-	lk_grant g;
-
-	if (unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
-		return PLAIN_NOT;
-	if (unlikely(!line_try_enter(r, mode)))
-		return PLAIN_BARRED;
-	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
-		return PLAIN_DIED;
-	g = grant_write_plain(w, r, mode, 0, few);
-	if (out != NULL)
-		*out = g;
-	return PLAIN_DONE;
-}
 
 static int
 written(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *out)
@@ -58,15 +37,15 @@ written(struct lk_owner *w, struct lk_resource *r, struct request *q, lk_grant *
 }
 
 /* A hold that turned out to be on another name goes back like any other (R3). */
-static LK_NOINLINE void
-undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
+LK_NOINLINE void
+plain_undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated)
 {
 	release_word(w, r, mode, LK_NL, seated);
 }
 
 /* The same of a name that is spread: one addition in the owner's slot, and a look at the word. */
-static LK_NOINLINE enum plain
-glimpsed_seated(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
+LK_NOINLINE enum plain
+plain_seated(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
 {
 	lk_grant grant;
 
@@ -74,36 +53,10 @@ glimpsed_seated(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t fe
 		return PLAIN_NOT;
 	if (unlikely(!glimpse_confirmed(g)) ||
 	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0)) {
-		undo(w, g->r, mode, true);
+		plain_undo(w, g->r, mode, true);
 		return PLAIN_NOT;
 	}
 	grant = grant_write_plain(w, g->r, mode, HEAD_SEAT, few);
-	if (out != NULL)
-		*out = grant;
-	return PLAIN_DONE;
-}
-
-/* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
-LK_HOT enum plain
-acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
-{
-	uint32_t lost = 0;
-	lk_grant grant;
-
-	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
-		return PLAIN_NOT;
-	if (unlikely(!take_glimpsed(g, mode, &lost)))
-		return (g->word & WORD_SPREAD) != 0 ? glimpsed_seated(w, g, mode, few, out)
-						    : PLAIN_NOT;
-	if (unlikely(!glimpse_confirmed(g))) {
-		undo(w, g->r, mode, false);
-		return PLAIN_NOT;
-	}
-	if (unlikely(lost != 0))
-		seat_note_lost(w, g->r, mode, lost);
-	if (unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
-		return PLAIN_DIED;
-	grant = grant_write_plain(w, g->r, mode, 0, few);
 	if (out != NULL)
 		*out = grant;
 	return PLAIN_DONE;
@@ -142,7 +95,7 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 	}
 	if (likely(glimpse_confirmed(g)))
 		return GLIMPSED_TAKEN;
-	undo(w, g->r, q->mode, q->seated);
+	plain_undo(w, g->r, q->mode, q->seated);
 	q->seated = false;
 	return GLIMPSED_NOT;
 }
@@ -484,28 +437,6 @@ acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flag
 	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
-/* The plain way of a name that is not in the index, by the entry of one that idles. */
-LK_HOT bool
-acquire_new(struct lk_owner *w, const struct key *k, lk_mode mode, lk_grant *out)
-{
-	struct index *x = &w->manager->index;
-	struct lk_resource *r;
-	lk_grant g;
-
-	if (unlikely(!path_key_is_flat(x, k))) {
-		w->cache.misses = 0; /* what that counts are names that can be had this way */
-		return false;
-	}
-	r = index_replace(x, &w->cache, k, mode, shim_load(&x->shape, SHIM_ACQUIRE));
-	if (unlikely(r == NULL))
-		return false;
-	evict_nearby(x, &w->cache);
-	g = grant_write_plain(w, r, mode, 0, owner_few(w));
-	if (out != NULL)
-		*out = g;
-	return true;
-}
-
 /* From the bytes again: a quick acquire keeps no name in memory. */
 static void
 set_name(struct name *n, const void *bytes, uint32_t tail, uint64_t seed)
@@ -709,7 +640,7 @@ acquire_on_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_gran
 static LK_COLD int
 acquire_on_unseated(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
-	undo(w, r, mode, true);
+	plain_undo(w, r, mode, true);
 	return acquire_on(w, r, mode, NULL, out);
 }
 

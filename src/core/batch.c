@@ -2,7 +2,8 @@
 /*
  * Batches: several names, all or nothing.
  *
- * All are tried without waiting; if somebody is in the way, all is given back and waited for together.
+ * All are tried without waiting, the plain way if they are few and simple (batch_plain.c); if somebody is in the way, all is given
+ * back and waited for together.
  *
  * The names are taken in one order, that of paths: a name before all that is below it.  And each name,
  * an ancestor too, is at once taken in the supremum of all that the batch will need there: of a name
@@ -574,6 +575,8 @@ lk_acquire_many(struct lk_owner *w, const struct lk_request *r, size_t n,
 
 	if (w == NULL || (r == NULL && n > 0))
 		return LK_E_INVAL;
+	if (o == NULL && n - 1 < BATCH_PLAIN && likely(batch_plain(w, r, n, out)))
+		return 0;
 	rc = request_read(&q, LK_IX, o); /* each element says its own mode */
 	if (rc != 0)
 		return rc;

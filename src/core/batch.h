@@ -78,6 +78,10 @@ size_t batch_count_reserves(const struct batch *b);
 /* A pin on the entry of the first `len` bytes of this element's name.  0 or the code to return. */
 int batch_enter(struct batch *b, size_t i, uint32_t len, struct lk_resource **r);
 
+/* At most BATCH_PLAIN elements, without options, the quick way.  False: nothing was done, and it is to go the long one. */
+enum { BATCH_PLAIN = SLOTS_INLINE };
+bool batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *out);
+
 /* Names and modes from the caller's array, in order.  0 or the code to return. */
 int batch_read(struct batch *b, const struct lk_request *r);
 

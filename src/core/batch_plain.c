@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plain way of a batch: short names without ancestors, none of them held by the owner, and nobody in the way.
+ *
+ * As nobody is waited for, the order does not matter, and nothing is sorted or written down beforehand: all buckets are made to
+ * come nearer, then all entries, and each name is taken as by itself.  Whatever is not that simple, a name that comes twice
+ * too, ends it: what was taken goes back, also in the counts, and the batch goes the long way, as if this had not been.
+ */
+#include "core/batch.h"
+#include "core/plain.h"
+#include "core/release.h"
+#include "core/undone.h"
+
+/* The element, if it is a short name or a number in a mode that there is. */
+static bool
+read_key(const struct index *x, const struct lk_request *r, struct key *k)
+{
+	const bool is_id = r->flags == LK_NAME_IS_ID;
+	size_t len = r->len;
+
+	if (r->name == NULL || !mode_valid(r->mode) || (r->flags & ~LK_NAME_IS_ID) != 0)
+		return false;
+	if (len == 0)
+		len = is_id ? sizeof(uint64_t) : strlen(r->name);
+	if (is_id ? len != sizeof(uint64_t) : len - 1 >= NAME_INLINE)
+		return false;
+	key_set(k, r->name, (uint32_t)len | (is_id ? NAME_ID : 0), x->seed);
+	return true;
+}
+
+static bool
+read_keys(const struct index *x, const struct lk_request *r, size_t n, struct key *k)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!read_key(x, &r[i], &k[i]))
+			return false;
+		index_expect(x, k[i].hash);
+	}
+	for (size_t i = 0; i < n; i++)
+		index_expect_entry(x, k[i].hash);
+	return true;
+}
+
+/* It may be in a further line of its bucket. */
+static LK_NOINLINE bool
+glimpse_far(const struct bucket *b, const struct key *k, const void *bytes, struct glimpse *g)
+{
+	struct name n = { .bytes = bytes, .len = k->tail & NAME_LEN_MASK, .tail = k->tail };
+
+	memcpy(n.word, k->word, sizeof(n.word));
+	n.hash = k->hash;
+	return index_glimpse_far(b, &n, g);
+}
+
+static bool
+take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
+{
+	const uint32_t few = owner_few(w);
+	const struct bucket *b = index_locate(&w->manager->index, k->hash);
+	struct glimpse g;
+	enum plain plain;
+
+	if (unlikely(!owner_is_plain(w, few)))
+		return false;
+	if (!index_glimpse_near(b, k, &g) &&
+	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
+		return acquire_new(w, k, r->mode, out);
+	if (unlikely(resource_parent(g.r) != NULL))
+		return false;
+	plain = acquire_glimpsed(w, &g, r->mode, few, out);
+	if (unlikely(plain == PLAIN_DIED))
+		plain_undo(w, g.r, r->mode, false); /* who takes it next is told */
+	return likely(plain == PLAIN_DONE);
+}
+
+/* As in reverse, so that all is as it was. */
+static LK_COLD void
+give_back(struct lk_owner *w, const lk_grant *g, size_t n, const struct counted *before)
+{
+	while (n > 0)
+		release_undone(w, g[--n]);
+	uncount(w, before);
+}
+
+bool
+batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *out)
+{
+	const struct counted before = counted_now(w);
+	struct key k[BATCH_PLAIN];
+	lk_grant g[BATCH_PLAIN];
+	size_t taken = 0;
+
+	if (!owner_is_plain(w, owner_few(w)) || !read_keys(&w->manager->index, r, n, k) ||
+	    owner_enter(w) != 0)
+		return false; /* call_begin() enters again */
+	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))
+		taken++;
+	if (unlikely(taken < n))
+		give_back(w, g, taken, &before);
+	owner_leave(w);
+	if (unlikely(taken < n))
+		return false;
+	if (out != NULL)
+		memcpy(out, g, n * sizeof(*g));
+	return true;
+}

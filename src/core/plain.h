@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plain ways: of an owner that is plain and was entered, on a name that is free for it and was had before.  Nothing is
+ * waited for, and what cannot be done so is left as it was, for the long way.
+ */
+#ifndef LK_CORE_PLAIN_H
+#define LK_CORE_PLAIN_H
+
+#include "core/acquire.h"
+#include "index/path.h"
+#include "index/replace.h"
+
+/* A hold that turned out to be on another name goes back like any other (R3). */
+void plain_undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated);
+
+/* acquire_glimpsed() of a name that is spread: one addition in the owner's slot, and a look at the word. */
+enum plain plain_seated(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
+			lk_grant *out);
+
+/*
+ * The whole of an acquire that meets nothing out of the ordinary, on a resource without ancestors that
+ * cannot be retired: about seventy instructions.
+ */
+LK_HOT enum plain
+acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few, lk_grant *out)
+{
+	lk_grant g;
+
+	if (unlikely(hold_find_few(&w->holds, few, r) != SLOT_NONE))
+		return PLAIN_NOT;
+	if (unlikely(!line_try_enter(r, mode)))
+		return PLAIN_BARRED;
+	if (unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		return PLAIN_DIED;
+	g = grant_write_plain(w, r, mode, 0, few);
+	if (out != NULL)
+		*out = g;
+	return PLAIN_DONE;
+}
+
+/* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
+LK_HOT enum plain
+acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
+{
+	uint32_t lost = 0;
+	lk_grant grant;
+
+	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
+		return PLAIN_NOT;
+	if (unlikely(!take_glimpsed(g, mode, &lost)))
+		return (g->word & WORD_SPREAD) != 0 ? plain_seated(w, g, mode, few, out)
+						    : PLAIN_NOT;
+	if (unlikely(!glimpse_confirmed(g))) {
+		plain_undo(w, g->r, mode, false);
+		return PLAIN_NOT;
+	}
+	if (unlikely(lost != 0))
+		seat_note_lost(w, g->r, mode, lost);
+	if (unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+		return PLAIN_DIED;
+	grant = grant_write_plain(w, g->r, mode, 0, few);
+	if (out != NULL)
+		*out = grant;
+	return PLAIN_DONE;
+}
+
+/* The plain way of a name that is not in the index, by the entry of one that idles. */
+LK_HOT bool
+acquire_new(struct lk_owner *w, const struct key *k, lk_mode mode, lk_grant *out)
+{
+	struct index *x = &w->manager->index;
+	struct lk_resource *r;
+	lk_grant g;
+
+	if (unlikely(!path_key_is_flat(x, k))) {
+		w->cache.misses = 0; /* what that counts are names that can be had this way */
+		return false;
+	}
+	r = index_replace(x, &w->cache, k, mode, shim_load(&x->shape, SHIM_ACQUIRE));
+	if (unlikely(r == NULL))
+		return false;
+	evict_nearby(x, &w->cache);
+	g = grant_write_plain(w, r, mode, 0, owner_few(w));
+	if (out != NULL)
+		*out = g;
+	return true;
+}
+
+#endif /* LK_CORE_PLAIN_H */
