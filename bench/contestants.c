@@ -19,6 +19,7 @@
 	X(absl_mutex_checked)        \
 	X(std_shared_mutex)          \
 	X(tbb_spin_rw)               \
+	X(own_line)                  \
 	X(latchkey_by_name)          \
 	X(latchkey_name_no_search)   \
 	X(striped_mutex)             \

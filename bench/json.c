@@ -313,6 +313,8 @@ put_goal(FILE *f, const struct bench_goal *g, struct verdict v)
 	put_number(f, "limit", g->limit);
 	if (v.is_measured) {
 		put_number(f, "measured", v.measured);
+		if (v.own_lines != 0)
+			put_number(f, "own_lines", v.own_lines);
 		put_truth(f, "reached", v.is_reached);
 		fprintf(f, ", ");
 	}

@@ -52,6 +52,7 @@ struct verdict {
 	bool is_measured;
 	bool is_reached;
 	double measured;
+	double own_lines; /* of two threads against one: of those that share nothing; 0: it is not that, or not known */
 };
 
 struct verdict goal_judge(const struct bench_goal *g, const struct results *rs);

@@ -151,10 +151,13 @@ goal_line(const struct bench_goal *g, struct verdict v)
 		printf(" %8.2f", v.measured / scale);
 	else
 		printf(" %8s", "-");
-	printf(" %s %7.2f%-3s %s\n", g->at_least ? ">=" : "<=", g->limit / scale, unit,
+	printf(" %s %7.2f%-3s %s", g->at_least ? ">=" : "<=", g->limit / scale, unit,
 	       !v.is_measured ? "not measured"
 	       : v.is_reached ? "reached"
 			      : "NOT REACHED");
+	if (v.own_lines != 0)
+		printf("  (two that share nothing against one: %.2fx)", v.own_lines);
+	printf("\n");
 }
 
 void

@@ -125,6 +125,13 @@ def _verdict(goal):
     return h("td", word, class_=f"verdict {class_}", role="cell")
 
 
+def _limits(goal):
+    """Of two threads against one: what those do that share nothing."""
+    if "own_lines" not in goal:
+        return ""
+    return f"; two that share nothing do {plain(goal['own_lines'])} times what one does"
+
+
 def _goal(goal):
     at_most = goal["direction"] == "at most"
     measured = goal.get("measured")
@@ -133,7 +140,7 @@ def _goal(goal):
         bar = plots.bullet(goal["what"], measured, goal["limit"], at_most,
                            goal.get("reached", False))
     return h("tr",
-             h("th", goal["what"], h("div", _of(goal), class_="what"), scope="row",
+             h("th", goal["what"], h("div", _of(goal) + _limits(goal), class_="what"), scope="row",
                role="rowheader"),
              h("td", _amount(goal, measured), class_="n", data_head="measured", role="cell"),
              h("td", "≤ " if at_most else "≥ ", _amount(goal, goal["limit"], plain), class_="n",

@@ -59,6 +59,7 @@ CASE = {
 GOAL = {
     "what": TEXT, "group?": TEXT, "ours": PLACE, "theirs?": PLACE, "figure": TEXT,
     "direction": DIRECTION, "limit": TIME, "unit?": TEXT, "measured?": AMOUNT, "reached?": FLAG,
+    "own_lines?": AMOUNT,
 }
 RUN = {
     "latchkey?": TEXT, "date?": TEXT, "commit?": TEXT, "note?": TEXT,
