@@ -107,7 +107,8 @@ bool pool_lacks(const struct cover *c, const struct need *needs);
 bool pool_is_due(struct cover *c);
 void pool_shed(struct cover *c);
 
-/* Its memory goes as it hears it. */
+/* Until it is told.  Its memory goes as it hears it. */
+int need_wait(const struct remote *m, struct need *n);
 void need_tell(struct remote *m, struct need *n, int rc);
 
 /* With the latch: nobody works on it any more; it goes if it is good for nothing. */

@@ -141,11 +141,16 @@ cover_begin_work(struct cover *c)
 	return !was;
 }
 
-static int
-wait_for_answer(const struct remote *m, struct need *n)
+int
+need_wait(const struct remote *m, struct need *n)
 {
-	while (shim_load(&n->is_done, SHIM_ACQUIRE) == 0)
-		env_wait(m->p.env, &n->is_done, 0, SHIM_NEVER);
+	while (shim_load(&n->word, SHIM_ACQUIRE) != NEED_TOLD) {
+		uint32_t word = NEED_OPEN;
+
+		if (shim_cas(&n->word, &word, (uint32_t)NEED_SLEEPS, SHIM_RELAXED) ||
+		    word == NEED_SLEEPS)
+			env_wait(m->p.env, &n->word, NEED_SLEEPS, SHIM_NEVER);
+	}
 	return n->rc;
 }
 
@@ -180,7 +185,7 @@ remote_need(struct remote *m, struct lk_resource *r, lk_mode held, lk_mode want,
 	struct cover *c;
 	bool mine;
 
-	shim_init(&n.is_done, 0u);
+	shim_init(&n.word, (uint32_t)NEED_OPEN);
 	latch_lock(&m->latch);
 	c = cover_get(m, r);
 	if (c == NULL ||
@@ -194,7 +199,7 @@ remote_need(struct remote *m, struct lk_resource *r, lk_mode held, lk_mode want,
 	latch_unlock(&m->latch);
 	if (mine)
 		cover_work(c);
-	return wait_for_answer(m, &n);
+	return need_wait(m, &n);
 }
 
 bool
@@ -268,7 +273,7 @@ look_at_next(struct remote *m, struct cds_list_head *chain, uint32_t round, bool
 	struct cover *c;
 	bool mine = true;
 
-	shim_init(&n.is_done, 0u);
+	shim_init(&n.word, (uint32_t)NEED_OPEN);
 	latch_lock(&m->latch);
 	c = next_of(chain, round, trim);
 	if (c != NULL) {
@@ -285,7 +290,7 @@ look_at_next(struct remote *m, struct cds_list_head *chain, uint32_t round, bool
 	if (c != NULL && mine)
 		cover_work(c);
 	if (!mine)
-		(void)wait_for_answer(m, &n);
+		(void)need_wait(m, &n);
 	return c != NULL;
 }
 
