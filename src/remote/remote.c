@@ -202,6 +202,15 @@ remote_need(struct remote *m, struct lk_resource *r, lk_mode held, lk_mode want,
 	return need_wait(m, &n);
 }
 
+/* Whoever has his own time and his own sleep says himself when it passes, and who wakes. */
+void
+remote_stay_awake(struct remote *m, const struct waiter *q, uint64_t deadline_ns)
+{
+	if (!m->p.env->is_callers && waiter_state(q) == WAITER_WAITING &&
+	    remote_may_bar(m, q->r, q->want))
+		vigil_keep(&m->vigil, m->p.env, q, deadline_ns);
+}
+
 bool
 remote_may_bar(struct remote *m, const struct lk_resource *r, lk_mode want)
 {
@@ -669,6 +678,7 @@ remote_open(struct remote **out, const struct remote_parts *parts, struct lk_sto
 	m->store = store;
 	latch_init(&m->latch);
 	combine_init(&m->combine);
+	vigil_init(&m->vigil);
 	for (uint32_t i = 0; i < CHAINS; i++)
 		CDS_INIT_LIST_HEAD(&m->chain[i]);
 	slab_init(&m->covers, parts->env, m, sizeof(struct cover), offsetof(struct cover, link));
