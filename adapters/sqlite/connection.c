@@ -16,8 +16,8 @@ static const char *const texts[STATEMENTS] = {
 	[ST_META] = "SELECT format, store, changes, boot, inode FROM main.\"%meta\" WHERE one = 1",
 	[ST_COUNT] = "UPDATE main.\"%meta\" SET changes = changes + ?1 WHERE one = 1",
 	[ST_GET] = "SELECT bytes, sum FROM main.\"%records\" WHERE name = ?1",
-	[ST_PUT] = ("INSERT INTO main.\"%records\" (name, bytes, sum) VALUES (?1, ?2, ?3) "
-		    "ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sum = excluded.sum"),
+	/* The table has no other index: so this looks for the name once, where ON CONFLICT would do it twice. */
+	[ST_PUT] = "REPLACE INTO main.\"%records\" (name, bytes, sum) VALUES (?1, ?2, ?3)",
 	[ST_REMOVE] = "DELETE FROM main.\"%records\" WHERE name = ?1",
 	[ST_SCAN_FIRST] =
 		"SELECT name, bytes, sum FROM main.\"%records\" WHERE name >= ?1 ORDER BY name",

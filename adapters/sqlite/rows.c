@@ -49,15 +49,12 @@ take_bytes(struct sqlite_store *s, struct arena *a, sqlite3_stmt *st, int at,
 }
 
 static int
-find_one(struct change *c, struct lk_store_record *r)
+find_row(struct change *c, struct lk_store_record *r)
 {
 	int rc;
 	bool is_row;
 	sqlite3_stmt *st = transaction_statement(&c->t, ST_GET, &rc);
 
-	r->status = 0;
-	r->old = NULL;
-	r->old_len = 0;
 	if (st == NULL)
 		return rc;
 	(void)sqlite3_bind_blob(st, 1, r->name, (int)r->len, SQLITE_STATIC);
@@ -67,6 +64,28 @@ find_one(struct change *c, struct lk_store_record *r)
 	(void)sqlite3_reset(st);
 	(void)sqlite3_clear_bindings(st);
 	return rc;
+}
+
+/* … or it was written last: copied too, as what is written next takes its place.  (SQ12) */
+static int
+find_one(struct change *c, struct lk_store_record *r)
+{
+	size_t len = 0;
+	const void *bytes =
+		c->t.writes ? latest_find(&c->t.s->latest, r->name, r->len, &len) : NULL;
+	void *copy;
+
+	r->status = 0;
+	r->old = NULL;
+	r->old_len = 0;
+	if (bytes == NULL)
+		return find_row(c, r);
+	copy = arena_alloc(&c->arena, len);
+	if (copy == NULL)
+		return LK_E_NOMEM;
+	r->old = memcpy(copy, bytes, len);
+	r->old_len = len;
+	return 0;
 }
 
 int
@@ -105,6 +124,7 @@ write_one(struct change *c, const struct lk_store_record *r)
 		(void)sqlite3_bind_int64(st, 3,
 					 sum_of(c->t.s, r->name, r->len, r->fresh, r->fresh_len));
 	}
+	latest_write(&c->t.s->latest, r->name, r->len, is_put ? r->fresh : NULL, r->fresh_len);
 	return transaction_do(&c->t, st);
 }
 

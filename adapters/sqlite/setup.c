@@ -182,6 +182,13 @@ say_pragma(struct sqlite_store *s, int result)
 	return trouble_say(s, s->writer.db, "journal_mode", result);
 }
 
+/*
+ * A record has some hundred bytes, and a commit writes and sums the whole page in which it is.  On half of SQLite's usual page
+ * there is room for one with a few holders; on less, it would take several.  The pages of a database that is there already
+ * stay as they are.
+ */
+static const char page_size[] = "PRAGMA main.page_size = 2048";
+
 static int
 set_wal(struct sqlite_store *s, uint64_t deadline_ns)
 {
@@ -189,6 +196,7 @@ set_wal(struct sqlite_store *s, uint64_t deadline_ns)
 	char mode[16];
 	int result;
 
+	(void)connection_sql(s, &s->writer, page_size); /* else it is slower, and no more */
 	do
 		result = connection_pragma(&s->writer, "PRAGMA main.journal_mode = WAL", mode,
 					   sizeof(mode));

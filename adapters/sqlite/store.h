@@ -41,6 +41,9 @@
  *       that was written is committed are they answered.  If that is not known, those that wrote are UNKNOWN; whoever wrote
  *       nothing is left to ask alone, as what he saw may never have been.  If it failed, all are, or the time of all is
  *       over.  What would have to be synced is not among it.
+ * SQ12  the row that was written last is kept, as it was bound.  It is told instead of what the database has as long as the
+ *       transaction that wrote it goes on; and in the next that writes, if it was committed, and SQLite says that nobody
+ *       has written since.
  */
 #ifndef LK_ADAPTERS_SQLITE_STORE_H
 #define LK_ADAPTERS_SQLITE_STORE_H
@@ -59,6 +62,7 @@
 #include "common/place.h"
 #include "common/words.h"
 #include "common/turns.h"
+#include "sqlite/latest.h"
 
 enum {
 	SQLITE_STORE_FORMAT = 1,
@@ -132,6 +136,7 @@ struct sqlite_store {
 	bool time_is_given;
 	struct turns writing; /* and reading with the program's connection */
 	struct connection writer;
+	struct latest latest; /* with the turn of `writing` */
 	struct turns reading;
 	pthread_mutex_t readers_lock;
 	struct connection *idle; /* with readers_lock */

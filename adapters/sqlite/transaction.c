@@ -140,7 +140,11 @@ check_meta(struct transaction *t, uint64_t seen)
 	sqlite3_stmt *st;
 	int result, rc;
 
-	if (knows_meta(t) && t->c->changes >= seen) {
+	const bool knows = knows_meta(t) && t->c->changes >= seen;
+
+	if (t->writes)
+		latest_begin(&t->s->latest, knows); /* (SQ12) */
+	if (knows) {
 		t->changes = t->c->changes;
 		return 0;
 	}
@@ -367,6 +371,7 @@ transaction_commit(struct transaction *t)
 		note_seen(t);
 		note_count(t);
 		note_meta(t);
+		latest_commit(&t->s->latest);
 	} else {
 		rc = code_of_commit(t, result);
 	}

@@ -13,6 +13,9 @@
  */
 bool shim_futex_wait(const a32 *word, uint32_t value, uint64_t deadline_ns);
 
+/* Whoever else wants this processor has it first. */
+void shim_yield(void);
+
 /* Wake at most `n` threads that sleep on `word`.  Async-signal-safe. */
 void shim_futex_wake(const a32 *word, int n);
 

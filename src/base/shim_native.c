@@ -41,6 +41,12 @@ shim_futex_wait(const a32 *word, uint32_t value, uint64_t deadline_ns)
 }
 
 void
+shim_yield(void)
+{
+	(void)sched_yield(); /* it does not fail */
+}
+
+void
 shim_futex_wake(const a32 *word, int n)
 {
 	(void)quiet_futex(word, FUTEX_WAKE_PRIVATE, (uint32_t)n, NULL);

@@ -370,7 +370,7 @@ notify_of(struct lk_owner *w, const struct waiter *q, uint32_t n)
 /* In the line, and perhaps behind other processes: the store is asked.  0: go on waiting, or it is granted. */
 static LK_COLD int
 ask_abroad(struct lk_owner *w, struct waiter *waiter, const struct request *q,
-	   const struct line_tally *t)
+	   const struct wait_limits *limits, const struct line_tally *t)
 {
 	struct lk_manager *m = w->manager;
 	int rc;
@@ -378,6 +378,8 @@ ask_abroad(struct lk_owner *w, struct waiter *waiter, const struct request *q,
 	if (waiter_state(waiter) != WAITER_WAITING)
 		return 0;
 	rc = remote_need(m->remote, waiter->r, waiter->held, waiter->want, &waiter->units, true);
+	if (rc == 0 && limits->spin_ns != LK_OFF)
+		remote_stay_awake(m->remote, waiter, limits->deadline_ns);
 	if (rc == 0 || !line_leave(&m->lot, waiter, WAITER_CANCELED, t))
 		return 0; /* what was granted is a grant, whatever the store said (Q1) */
 	if (q->report != NULL)
@@ -406,7 +408,7 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	call_sleeps(w);
 	if (notify_is_wanted(m))
 		notify_of(w, waiter, 1);
-	rc = unlikely(m->remote != NULL) ? ask_abroad(w, waiter, q, &t) : 0;
+	rc = unlikely(m->remote != NULL) ? ask_abroad(w, waiter, q, &limits, &t) : 0;
 	if (likely(rc == 0))
 		rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
 							  &w->count.parks));

@@ -39,7 +39,7 @@ serve(void *arg)
 
 	while (shim_load(&s->state, SHIM_ACQUIRE) == SERVICE_RUNS) {
 		uint32_t seen = shim_load(&s->timers.news, SHIM_ACQUIRE); /* before the look (J3) */
-		uint64_t due_ns = timers_run(&s->timers);
+		uint64_t due_ns = timers_serve(&s->timers);
 
 		env_wait(e, &s->timers.news, seen, wake_at(e, due_ns));
 	}

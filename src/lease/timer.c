@@ -2,6 +2,8 @@
 /* A pairing heap of timers.  (J1-J3) */
 #include "lease/timer.h"
 
+enum { NAP_NS = 100000 };
+
 void
 timers_init(struct timers *ts, struct env *env)
 {
@@ -9,6 +11,7 @@ timers_init(struct timers *ts, struct env *env)
 	ts->env = env;
 	ts->first = NULL;
 	ts->sleeps_until = SHIM_NEVER;
+	ts->are_taken = false;
 	shim_init(&ts->news, 0u);
 }
 
@@ -147,10 +150,12 @@ timers_take(struct timers *ts, void (*fire)(struct timer *t, uint64_t now), uint
 
 	latch_lock(&ts->latch);
 	t = ts->first;
-	if (t != NULL && t->due_ns <= now && t->fire == fire)
+	if (t != NULL && t->due_ns <= now && t->fire == fire) {
 		take_out(ts, t);
-	else
+		ts->are_taken = true;
+	} else {
 		t = NULL;
+	}
 	latch_unlock(&ts->latch);
 	return t;
 }
@@ -167,6 +172,21 @@ timers_run(struct timers *ts)
 		now = env_boottime(ts->env);
 	}
 	return due_ns;
+}
+
+/* Less than what he was to sleep for: so whoever has set a timer meanwhile has woken him, or need not (J3). */
+uint64_t
+timers_serve(struct timers *ts)
+{
+	uint64_t until_ns = timers_run(ts);
+	const uint64_t nap_ns = env_boottime(ts->env) + NAP_NS;
+
+	latch_lock(&ts->latch);
+	if (ts->are_taken && ts->sleeps_until > nap_ns)
+		ts->sleeps_until = until_ns = nap_ns;
+	ts->are_taken = false;
+	latch_unlock(&ts->latch);
+	return until_ns;
 }
 
 uint64_t

@@ -8,6 +8,8 @@
  * J3  who serves sleeps until the first is due, at most; whoever sets one that is due before that wakes him.  He is not
  *     woken for others: what he was to wait for may be gone by then, so he wakes up once too often, and not whenever
  *     something is set.
+ * J4  if others take what is due soon, and do it themselves, he naps for as long as that before he sleeps for longer: who takes one
+ *     now will set another one soon, and need not wake him then.
  *
  * Source: pairing heaps, Fredman, Sedgewick, Sleator, Tarjan 1986.
  */
@@ -32,6 +34,7 @@ struct timers {
 	struct timer *first;
 	uint64_t sleeps_until; /* who serves, or will; 0: he looks again before he sleeps (J3) */
 	a32 news;              /* … he sleeps on it */
+	bool are_taken;        /* since he looked, one was taken by somebody else (J4) */
 };
 
 void timers_init(struct timers *ts, struct env *env);
@@ -44,6 +47,9 @@ bool timer_unset(struct timers *ts, struct timer *t);
 
 /* Fire all that are due.  Returns when the next one is; SHIM_NEVER: there is none. */
 uint64_t timers_run(struct timers *ts);
+
+/* The same, for a thread that does nothing else: when it is to look again.  (J4) */
+uint64_t timers_serve(struct timers *ts);
 
 /* The first, if it is due and fired by that, for the caller to do what it does (J2); else NULL. */
 struct timer *timers_take(struct timers *ts, void (*fire)(struct timer *t, uint64_t now),

@@ -45,9 +45,9 @@ ask_together(struct remote *m, struct errand *list)
 		e->u = u[n++];
 }
 
-/* His last answer: his frame may be gone as soon as he can see it.  (CB3) */
+/* His last answer: his frame may be gone as soon as he can see it (CB3).  Whoever sends does not sleep. */
 static void
-answer(struct remote *m, struct errand *list)
+answer(struct remote *m, const struct asker *sender, struct errand *list)
 {
 	struct errand *next;
 
@@ -55,7 +55,7 @@ answer(struct remote *m, struct errand *list)
 		struct asker *a = e->of;
 
 		next = e->next;
-		if (shim_sub(&a->word, 1u, SHIM_ACQ_REL) == 1)
+		if (shim_sub(&a->word, 1u, SHIM_ACQ_REL) == 1 && a != sender)
 			env_wake(m->p.env, &a->word);
 	}
 }
@@ -107,7 +107,7 @@ come_back(struct remote *m)
 }
 
 static void
-send(struct remote *m, struct errand *list)
+send(struct remote *m, const struct asker *me, struct errand *list)
 {
 	if (list->next == NULL) {
 		list->u.rc = ask_alone(m, &list->u);
@@ -116,7 +116,7 @@ send(struct remote *m, struct errand *list)
 		ask_together(m, list);
 	}
 	come_back(m); /* first of all, as others wait for that */
-	answer(m, list);
+	answer(m, me, list);
 }
 
 /* ------------------------------------------------------------------------- waiting */
@@ -129,7 +129,7 @@ wait_for_answers(struct remote *m, struct asker *me)
 
 		if ((word & ASKER_SENDS) != 0) {
 			shim_and(&me->word, ~ASKER_SENDS, SHIM_RELAXED);
-			send(m, me->batch);
+			send(m, me, me->batch);
 		} else if (word == 0) {
 			return;
 		} else {
@@ -170,7 +170,7 @@ combine_ask(struct remote *m, struct errand *list)
 	shim_init(&me.word, n);
 	go = join(&m->combine, list);
 	if (go != NULL)
-		send(m, go);
+		send(m, &me, go);
 	wait_for_answers(m, &me);
 }
 

@@ -181,8 +181,8 @@ void
 need_tell(struct remote *m, struct need *n, int rc)
 {
 	n->rc = rc;
-	shim_store(&n->is_done, 1u, SHIM_RELEASE);
-	env_wake(m->p.env, &n->is_done);
+	if (shim_xchg(&n->word, (uint32_t)NEED_TOLD, SHIM_ACQ_REL) == NEED_SLEEPS)
+		env_wake(m->p.env, &n->word);
 }
 
 /* What has become of one who waits for the answer.  False: it has not come yet. */

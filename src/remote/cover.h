@@ -76,8 +76,11 @@ struct need {
 	bool is_patient;
 	uint64_t until_ns; /* of one that is not; on the clock of env_boottime() */
 	int rc;
-	a32 is_done;
+	a32 word; /* enum need_word; it sleeps on it */
 };
+
+/* Who brings the answer wakes nobody who does not sleep: most often it is he himself who needs it. */
+enum need_word { NEED_OPEN, NEED_SLEEPS, NEED_TOLD };
 
 /* Units of a process, as the store is told of them. */
 struct pool {

@@ -10,6 +10,7 @@
 #include "remote/combine.h"
 #include "remote/linger.h"
 #include "wait/units.h"
+#include "wait/vigil.h"
 
 #ifndef LK_REMOTE_CHAINS
 #define LK_REMOTE_CHAINS 1024
@@ -39,7 +40,8 @@ struct remote {
 	a64 counted[3]; /* in lines: grants, wakes, closings */
 	struct timer poll;
 	struct knots *knots; /* knots.h; NULL: nobody looks for them */
-	int hints;           /* 0, or why there are none */
+	struct vigil vigil;
+	int hints; /* 0, or why there are none */
 };
 
 /* By its resource; NULL: there is none.  With the latch. */
@@ -107,7 +109,8 @@ bool pool_lacks(const struct cover *c, const struct need *needs);
 bool pool_is_due(struct cover *c);
 void pool_shed(struct cover *c);
 
-/* Its memory goes as it hears it. */
+/* Until it is told.  Its memory goes as it hears it. */
+int need_wait(const struct remote *m, struct need *n);
 void need_tell(struct remote *m, struct need *n, int rc);
 
 /* With the latch: nobody works on it any more; it goes if it is good for nothing. */

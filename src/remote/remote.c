@@ -141,11 +141,16 @@ cover_begin_work(struct cover *c)
 	return !was;
 }
 
-static int
-wait_for_answer(const struct remote *m, struct need *n)
+int
+need_wait(const struct remote *m, struct need *n)
 {
-	while (shim_load(&n->is_done, SHIM_ACQUIRE) == 0)
-		env_wait(m->p.env, &n->is_done, 0, SHIM_NEVER);
+	while (shim_load(&n->word, SHIM_ACQUIRE) != NEED_TOLD) {
+		uint32_t word = NEED_OPEN;
+
+		if (shim_cas(&n->word, &word, (uint32_t)NEED_SLEEPS, SHIM_RELAXED) ||
+		    word == NEED_SLEEPS)
+			env_wait(m->p.env, &n->word, NEED_SLEEPS, SHIM_NEVER);
+	}
 	return n->rc;
 }
 
@@ -180,7 +185,7 @@ remote_need(struct remote *m, struct lk_resource *r, lk_mode held, lk_mode want,
 	struct cover *c;
 	bool mine;
 
-	shim_init(&n.is_done, 0u);
+	shim_init(&n.word, (uint32_t)NEED_OPEN);
 	latch_lock(&m->latch);
 	c = cover_get(m, r);
 	if (c == NULL ||
@@ -194,7 +199,16 @@ remote_need(struct remote *m, struct lk_resource *r, lk_mode held, lk_mode want,
 	latch_unlock(&m->latch);
 	if (mine)
 		cover_work(c);
-	return wait_for_answer(m, &n);
+	return need_wait(m, &n);
+}
+
+/* Whoever has his own time and his own sleep says himself when it passes, and who wakes. */
+void
+remote_stay_awake(struct remote *m, const struct waiter *q, uint64_t deadline_ns)
+{
+	if (!m->p.env->is_callers && waiter_state(q) == WAITER_WAITING &&
+	    remote_may_bar(m, q->r, q->want))
+		vigil_keep(&m->vigil, m->p.env, q, deadline_ns);
 }
 
 bool
@@ -268,7 +282,7 @@ look_at_next(struct remote *m, struct cds_list_head *chain, uint32_t round, bool
 	struct cover *c;
 	bool mine = true;
 
-	shim_init(&n.is_done, 0u);
+	shim_init(&n.word, (uint32_t)NEED_OPEN);
 	latch_lock(&m->latch);
 	c = next_of(chain, round, trim);
 	if (c != NULL) {
@@ -285,7 +299,7 @@ look_at_next(struct remote *m, struct cds_list_head *chain, uint32_t round, bool
 	if (c != NULL && mine)
 		cover_work(c);
 	if (!mine)
-		(void)wait_for_answer(m, &n);
+		(void)need_wait(m, &n);
 	return c != NULL;
 }
 
@@ -664,6 +678,7 @@ remote_open(struct remote **out, const struct remote_parts *parts, struct lk_sto
 	m->store = store;
 	latch_init(&m->latch);
 	combine_init(&m->combine);
+	vigil_init(&m->vigil);
 	for (uint32_t i = 0; i < CHAINS; i++)
 		CDS_INIT_LIST_HEAD(&m->chain[i]);
 	slab_init(&m->covers, parts->env, m, sizeof(struct cover), offsetof(struct cover, link));

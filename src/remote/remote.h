@@ -78,6 +78,9 @@ bool remote_is_mortal(const struct remote *m);
  */
 bool remote_is_over(struct remote *m);
 
+/* It stands in the line here; and stays awake for a moment, if it is for another process that it waits.  (wait/vigil.h) */
+void remote_stay_awake(struct remote *m, const struct waiter *q, uint64_t deadline_ns);
+
 /* May another process be in the way of `want`?  False: if anybody is, it is a thread of ours. */
 bool remote_may_bar(struct remote *m, const struct lk_resource *r, lk_mode want);
 

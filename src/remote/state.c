@@ -75,7 +75,7 @@ has_at_rest(struct remote *m, const struct lk_resource *r, uint64_t *fence)
 		struct cover *c;
 		bool is_busy;
 
-		shim_init(&n.is_done, 0u);
+		shim_init(&n.word, (uint32_t)NEED_OPEN);
 		latch_lock(&m->latch);
 		c = cover_find(m, r);
 		is_busy = c != NULL && c->is_busy;
@@ -89,8 +89,7 @@ has_at_rest(struct remote *m, const struct lk_resource *r, uint64_t *fence)
 		latch_unlock(&m->latch);
 		if (!is_busy)
 			return has;
-		while (shim_load(&n.is_done, SHIM_ACQUIRE) == 0)
-			env_wait(m->p.env, &n.is_done, 0, SHIM_NEVER);
+		(void)need_wait(m, &n);
 	}
 }
 

@@ -127,6 +127,31 @@ Test(timer, that_comes_after_he_wakes_wakes_nobody)
 	cr_expect_eq(timers_run(&s->timers), 90u);
 }
 
+/* What is due soon goes with others, one after the other: he naps, and is not woken for each.  Once that is over he sleeps.  (J4) */
+Test(timer, that_others_take_wakes_nobody_who_naps)
+{
+	const uint64_t soon = 100000;
+	const uint64_t late = 1000 * soon;
+	struct scene *s = set_scene();
+	uint32_t news;
+
+	set(s, 1, late);
+	set(s, 0, soon);
+	cr_expect_eq(timers_serve(&s->timers), soon);
+	test_world_advance(&s->world, soon);
+	cr_expect_eq(timers_take(&s->timers, ring, soon), &s->alarm[0].timer);
+	cr_expect_eq(timers_serve(&s->timers), 2 * soon);
+	news = shim_load(&s->timers.news, SHIM_RELAXED);
+	set(s, 0, 2 * soon + 1);
+	cr_expect_eq(shim_load(&s->timers.news, SHIM_RELAXED), news);
+	test_world_advance(&s->world, soon);
+	cr_expect_eq(timers_serve(&s->timers), 2 * soon + 1,
+		     "what is there is not waited for longer");
+	test_world_advance(&s->world, soon);
+	cr_expect_eq(timers_serve(&s->timers), late);
+	cr_expect_eq(s->alarm[0].fired, 1u);
+}
+
 /* Thousands, set, moved and unset at random. */
 Test(timer, keep_their_order)
 {
