@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 /*
- * lk_detach - lock a name for whoever has the token.  lk_detach_bytes: a name of any bytes.
+ * lk_detach - lock a name for whoever has the token.  lk_detach_bytes: a name of any bytes; lk_detach_id: one that is a number.
  *
  * Ancestors are held in their intents by the same token.  `o->lease_ns`, or else the setting of that name, is needed.
  * Of the options also count: the time to wait, LK_NOWAIT, priority, tag (without a store), and name_hash is ignored.  With
@@ -48,6 +48,8 @@ LK_API LK_NODISCARD int lk_detach(struct lk_manager *m, const char *name, lk_mod
 LK_API LK_NODISCARD int lk_detach_bytes(struct lk_manager *m, const void *name, size_t len,
 					lk_mode mode, const struct lk_options *o, char *token,
 					size_t cap);
+LK_API LK_NODISCARD int lk_detach_id(struct lk_manager *m, uint64_t id, lk_mode mode,
+				     const struct lk_options *o, char *token, size_t cap);
 
 #ifdef __cplusplus
 }

@@ -283,6 +283,11 @@ LK_API LK_NODISCARD int lk_repair(struct lk_manager *m, const void *name, size_t
 				  int (*fn)(void *arg, const struct lk_repair_row *row), void *arg,
 				  struct lk_repaired *out);
 
+/* The same of a name that is a number; LK_REPAIR_PREFIX is LK_E_INVAL. */
+LK_API LK_NODISCARD int lk_repair_id(struct lk_manager *m, uint64_t id, uint32_t flags,
+				     int (*fn)(void *arg, const struct lk_repair_row *row),
+				     void *arg, struct lk_repaired *out);
+
 #ifdef __cplusplus
 }
 #endif

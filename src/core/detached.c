@@ -180,7 +180,16 @@ close_some(struct lk_manager *m, struct detached *d)
 }
 
 static int
-take_here(struct lk_manager *m, const void *name, size_t len, const struct request *q,
+acquire(struct lk_owner *w, const struct name *name, const struct request *q,
+	const struct lk_options *o, lk_grant *g)
+{
+	if ((name->tail & NAME_ID) != 0)
+		return lk_acquire_id(w, name->word[0], q->mode, o, g);
+	return lk_acquire_bytes(w, name->bytes, name->len, q->mode, o, g);
+}
+
+static int
+take_here(struct lk_manager *m, const struct name *name, const struct request *q,
 	  const struct lk_options *o, char *token, size_t cap)
 {
 	struct detached *d = detached_of(m);
@@ -194,7 +203,7 @@ take_here(struct lk_manager *m, const void *name, size_t len, const struct reque
 	k = keeper_new(m, q->priority);
 	if (k == NULL)
 		return LK_E_NOMEM;
-	rc = lk_acquire_bytes(k->w, name, len, q->mode, o, &g);
+	rc = acquire(k->w, name, q, o, &g);
 	if (rc == 0)
 		rc = lk_token(k->w, g, token, cap);
 	if (rc != 0) {
@@ -240,20 +249,33 @@ check_options(const struct lk_manager *m, const struct request *q)
 }
 
 static int
-take(struct lk_manager *m, const void *bytes, size_t len, const struct request *q,
+take(struct lk_manager *m, const struct name *name, const struct request *q,
      const struct lk_options *o, char *token, size_t cap)
 {
-	struct detached_request d = { .mode = q->mode, .priority = q->priority };
-	struct name name;
+	struct detached_request d = { .name = name, .mode = q->mode, .priority = q->priority };
 
 	if (m->remote == NULL)
-		return take_here(m, bytes, len, q, o, token, cap);
-	if (!name_set(&name, bytes, len, 0, m->index.seed))
-		return LK_E_NAME;
-	d.name = &name;
+		return take_here(m, name, q, o, token, cap);
 	d.lease_ns = q->lease_ns != 0 ? q->lease_ns : m->lease_ns;
 	d.deadline_ns = manager_deadline(m, q, env_now(&m->env));
 	return take_in_store(m, &d, token);
+}
+
+/* What is asked for, but for the name. */
+static int
+read_request(struct lk_manager *m, struct request *q, lk_mode mode, const struct lk_options *o,
+	     char *token, size_t cap)
+{
+	int rc;
+
+	if (token != NULL && cap > 0)
+		token[0] = '\0';
+	if (m == NULL || token == NULL || cap < LK_TOKEN_MAX || o == NULL)
+		return LK_E_INVAL;
+	rc = request_read(q, mode, o);
+	if (rc == 0)
+		rc = check_options(m, q);
+	return rc == 0 ? manager_gate(m) : rc;
 }
 
 int
@@ -261,18 +283,30 @@ lk_detach_bytes(struct lk_manager *m, const void *name, size_t len, lk_mode mode
 		const struct lk_options *o, char *token, size_t cap)
 {
 	struct request q;
-	int rc;
+	struct name n;
+	int rc = read_request(m, &q, mode, o, token, cap);
 
-	if (token != NULL && cap > 0)
-		token[0] = '\0';
-	if (m == NULL || name == NULL || token == NULL || cap < LK_TOKEN_MAX || o == NULL)
+	if (rc != 0)
+		return rc;
+	if (name == NULL)
 		return LK_E_INVAL;
-	rc = request_read(&q, mode, o);
-	if (rc == 0)
-		rc = check_options(m, &q);
-	if (rc == 0)
-		rc = manager_gate(m);
-	return rc != 0 ? rc : take(m, name, len, &q, o, token, cap);
+	if (!name_set(&n, name, len, 0, m->index.seed))
+		return LK_E_NAME;
+	return take(m, &n, &q, o, token, cap);
+}
+
+int
+lk_detach_id(struct lk_manager *m, uint64_t id, lk_mode mode, const struct lk_options *o,
+	     char *token, size_t cap)
+{
+	struct request q;
+	struct name n;
+	int rc = read_request(m, &q, mode, o, token, cap);
+
+	if (rc != 0)
+		return rc;
+	name_set_id(&n, &id, m->index.seed);
+	return take(m, &n, &q, o, token, cap);
 }
 
 int

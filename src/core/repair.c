@@ -15,6 +15,7 @@ struct repair {
 	uint32_t flags;
 	int (*fn)(void *arg, const struct lk_repair_row *row);
 	void *arg;
+	bool is_id;       /* the one name is a number */
 	bool others_live; /* or nobody knows */
 	bool tells_all;
 	struct lk_repaired sum;
@@ -193,7 +194,7 @@ repair(struct repair *p, struct upkeep *u, const void *name, size_t len)
 	if (rc != 0)
 		return rc;
 	p->tells_all = !all;
-	return all ? repair_all(p, u, name, len) : upkeep_read(u, name, len, false, look, p);
+	return all ? repair_all(p, u, name, len) : upkeep_read(u, name, len, p->is_id, look, p);
 }
 
 static int
@@ -213,22 +214,42 @@ repair_with(struct repair *p, const void *name, size_t len)
 	return rc;
 }
 
+/* `known`: the flags that there are. */
+static int
+repair_named(struct repair *p, uint32_t known, const void *name, size_t len,
+	     struct lk_repaired *out)
+{
+	int rc = upkeep_check(p->m, name, len, (p->flags & LK_REPAIR_PREFIX) != 0);
+
+	if (rc == 0 && (p->flags & ~known) != 0)
+		rc = LK_E_INVAL;
+	if (rc == 0 && out != NULL)
+		rc = check_struct(out, out->size, sizeof(p->sum));
+	if (rc != 0)
+		return rc;
+	p->sum.size = sizeof(p->sum);
+	rc = repair_with(p, name, len);
+	if (out != NULL)
+		copy_struct(out, &p->sum, sizeof(p->sum));
+	return rc;
+}
+
 int
 lk_repair(struct lk_manager *m, const void *name, size_t len, uint32_t flags,
 	  int (*fn)(void *arg, const struct lk_repair_row *row), void *arg, struct lk_repaired *out)
 {
 	struct repair p = { .m = m, .flags = flags, .fn = fn, .arg = arg };
-	int rc = upkeep_check(m, name, len, (flags & LK_REPAIR_PREFIX) != 0);
 
-	if (rc == 0 && (flags & ~(LK_REPAIR_WRITE | LK_REPAIR_PREFIX | LK_REPAIR_FORCE)) != 0)
-		rc = LK_E_INVAL;
-	if (rc == 0 && out != NULL)
-		rc = check_struct(out, out->size, sizeof(p.sum));
-	if (rc != 0)
-		return rc;
-	p.sum.size = sizeof(p.sum);
-	rc = repair_with(&p, name, len);
-	if (out != NULL)
-		copy_struct(out, &p.sum, sizeof(p.sum));
-	return rc;
+	return repair_named(&p, LK_REPAIR_WRITE | LK_REPAIR_PREFIX | LK_REPAIR_FORCE, name, len,
+			    out);
+}
+
+int
+lk_repair_id(struct lk_manager *m, uint64_t id, uint32_t flags,
+	     int (*fn)(void *arg, const struct lk_repair_row *row), void *arg,
+	     struct lk_repaired *out)
+{
+	struct repair p = { .m = m, .flags = flags, .fn = fn, .arg = arg, .is_id = true };
+
+	return repair_named(&p, LK_REPAIR_WRITE | LK_REPAIR_FORCE, &id, sizeof(id), out);
 }

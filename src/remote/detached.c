@@ -15,7 +15,8 @@ enum {
 	TRIES = 8,
 	TRY_NS = 10000000,
 	FIRST_DELAY_NS = 1000000,
-	NOTE_HEAD = 9, /* bytes of the record "d" before the name's */
+	NOTE_HEAD = 9,  /* bytes of the record "d" before the name's: MAGIC, and the mode … */
+	NOTE_ID = 0x80, /* … with this bit: the name is a number */
 	SWEEP_MAX = 64,
 	LEFT = 9004, /* … its locks are being moved away */
 	OLD = 9002   /* what no store returns: the clock was read too long ago */
@@ -130,7 +131,7 @@ parcel_fill(struct parcel *p, const struct name *name, lk_mode mode)
 	p->level = env_alloc(env, n * sizeof(*p->level), LK_LINE);
 	if (p->part == NULL || p->level == NULL)
 		return LK_E_NOMEM;
-	p->name[0] = 'n';
+	p->name[0] = (name->tail & NAME_ID) != 0 ? 'i' : 'n';
 	memcpy(p->name + 1, name->bytes, name->len);
 	p->name_len = name->len + 1;
 	for (size_t i = 0; i < n; i++) {
@@ -139,7 +140,7 @@ parcel_fill(struct parcel *p, const struct name *name, lk_mode mode)
 	}
 	p->level[n - 1].mode = mode;
 	memcpy(p->note, MAGIC, sizeof(MAGIC) - 1);
-	p->note[NOTE_HEAD - 1] = (unsigned char)mode;
+	p->note[NOTE_HEAD - 1] = (unsigned char)(mode | (p->name[0] == 'i' ? NOTE_ID : 0));
 	memcpy(p->note + NOTE_HEAD, p->name + 1, name->len);
 	return 0;
 }
@@ -552,6 +553,28 @@ read_note(void *arg, struct lk_store_record *r, size_t n)
 	return 0;
 }
 
+/* The name and the mode in the note. */
+static bool
+set_noted(const struct parcel *p, struct name *name, lk_mode *mode)
+{
+	const uint64_t seed = p->m->p.index->seed;
+	const unsigned char *bytes = p->note + NOTE_HEAD;
+	const unsigned char how = p->note[NOTE_HEAD - 1];
+	uint64_t id;
+
+	*mode = (lk_mode)(how & ~NOTE_ID);
+	if (!mode_valid(*mode))
+		return false;
+	if ((how & NOTE_ID) == 0)
+		return name_set(name, bytes, p->name_len, 0, seed);
+	if (p->name_len != sizeof(id))
+		return false;
+	memcpy(&id, bytes, sizeof(id));
+	name_set_id(name, &id, seed);
+	name->bytes = bytes; /* of the same bytes, which stay */
+	return true;
+}
+
 /* The parcel of a grant that was made.  0; LK_E_STALE: nobody knows of it; what the store says. */
 static int
 find(struct remote *m, const struct detached_id *id, struct parcel **out)
@@ -559,6 +582,7 @@ find(struct remote *m, const struct detached_id *id, struct parcel **out)
 	struct parcel *p = parcel_new(m, id);
 	struct lk_store_record r[2];
 	struct name name = { 0 };
+	lk_mode mode = LK_NL;
 	int rc;
 
 	if (p == NULL)
@@ -568,11 +592,10 @@ find(struct remote *m, const struct detached_id *id, struct parcel **out)
 	rc = m->store->ops->read(m->store, r, 2, read_note, p, remote_patience(m));
 	if (rc == 0 && p->name_len == 0)
 		rc = LK_E_STALE;
-	if (rc == 0 && (!name_set(&name, p->note + NOTE_HEAD, p->name_len, 0, m->p.index->seed) ||
-			!mode_valid((lk_mode)p->note[NOTE_HEAD - 1])))
+	if (rc == 0 && !set_noted(p, &name, &mode))
 		rc = LK_E_CORRUPT;
 	if (rc == 0)
-		rc = parcel_fill(p, &name, (lk_mode)p->note[NOTE_HEAD - 1]);
+		rc = parcel_fill(p, &name, mode);
 	if (rc == 0)
 		rc = look_at_clock(p);
 	if (rc != 0) {

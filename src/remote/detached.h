@@ -4,7 +4,7 @@
  * and who have no session.
  *
  *   "d" and the id     which name it is, and in what mode: so the token need not say it
- *   "n" and the name   the holder, with its lease; so in each ancestor
+ *   "n" and the name   the holder, with its lease; so in each ancestor; "i" and the eight bytes of a number, which has none
  *
  * DT1  all records of one grant are changed in one step of the store, and "d" with them: it is there iff a grant of
  *     that token was made that nobody released, or was found to be over.

@@ -56,6 +56,42 @@ in_each(void (*test)(struct pair *p))
 	}
 }
 
+/* Of all that is done by a token; the name of the same bytes is another. */
+static void
+hand_on_a_number(struct pair *p)
+{
+	const uint64_t id = UINT64_C(0x2f31312f31312f31); /* its bytes would have ancestors */
+	const struct lk_options now = { .size = sizeof(now), .flags = LK_NOWAIT, .lease_ns = HOUR };
+	const struct lk_options o = { .size = sizeof(o),
+				      .timeout_ns = 60 * SECOND,
+				      .lease_ns = HOUR };
+	struct lk_record_info info = { .size = sizeof(info) };
+	char token[LK_TOKEN_MAX], other[LK_TOKEN_MAX];
+	lk_grant g;
+
+	ok(lk_acquire_id(p->w[0][0], id, LK_X, &o, &g)); /* which is kept there */
+	give(p->w[0][0], g);
+	ok(lk_detach_id(p->m[1], id, LK_X, &o, token, sizeof(token)));
+	for (int i = 0; i < 2; i++) {
+		is(lk_acquire_id(p->w[i][0], id, LK_IS, &now, &g), LK_E_BUSY);
+		give(p->w[i][0], get(p->w[i][0], "1/11/11/", LK_X));
+		ok(lk_token_check(p->m[i], token));
+		ok(lk_token_renew(p->m[i], token, 0));
+	}
+	is(lk_detach_id(p->m[0], id, LK_S, &now, other, sizeof(other)), LK_E_BUSY);
+	ok(lk_record_info_id(p->m[0], id, &info));
+	cr_expect_eq(info.holders, 1);
+	ok(lk_token_release(p->m[0], token));
+	is(lk_token_check(p->m[1], token), LK_E_STALE);
+	ok(lk_acquire_id(p->w[0][0], id, LK_X, &o, &g));
+	give(p->w[0][0], g);
+}
+
+Test(abroad_detach, a_name_that_is_a_number, .timeout = 60)
+{
+	in_each(hand_on_a_number);
+}
+
 Test(abroad_detach, whoever_has_the_token_releases_it, .timeout = 60)
 {
 	in_each(hand_on);

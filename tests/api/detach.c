@@ -63,6 +63,28 @@ Test(detach, ends_with_its_lease_unless_it_is_renewed)
 	lease_stage_close(&s);
 }
 
+/* It is another name than that of the same bytes. */
+Test(detach, a_name_that_is_a_number)
+{
+	const uint64_t id = UINT64_C(0x3131313131313131);
+	const struct lk_options o = leased(SECOND);
+	char token[LK_TOKEN_MAX];
+	struct lease_stage s;
+
+	lease_stage_open(&s, "memory:");
+	ok(lk_detach_id(s.m, id, LK_X, &o, token, sizeof(token)));
+	is(lk_acquire_id(s.w[0], id, LK_IS, &o, NULL), LK_E_BUSY);
+	ok(lk_release(s.w[0], take(s.w[0], "11111111", LK_X)));
+	ok(lk_token_check(s.m, token));
+	ok(lk_token_release(s.m, token));
+	ok(lk_acquire_id(s.w[0], id, LK_X, &o, NULL));
+	is(lk_detach_id(s.m, id, LK_S, &o, token, sizeof(token)), LK_E_BUSY);
+	cr_expect_str_eq(token, "");
+	is(lk_detach_id(s.m, id, LK_S, NULL, token, sizeof(token)), LK_E_INVAL);
+	is(lk_detach_id(NULL, id, LK_S, &o, token, sizeof(token)), LK_E_INVAL);
+	lease_stage_close(&s);
+}
+
 Test(detach, a_manager_that_closes_ends_it)
 {
 	char token[LK_TOKEN_MAX];

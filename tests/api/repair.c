@@ -199,6 +199,33 @@ Test(repair, by_force_keeps_the_name_from_all_for_a_while)
 	pair_close(&p);
 }
 
+/* The name of the same bytes is another. */
+Test(repair, a_name_that_is_a_number)
+{
+	const uint64_t id = UINT64_C(0x3131313131313131);
+	struct lk_repaired sum = { .size = sizeof(sum) };
+	struct told t = { 0 };
+	struct scene c;
+
+	scene_open(&c);
+	put_record(c.s, "i11111111", "garbage", 7, 0);
+	(void)fence_of(c.w, "11111111");
+	is(lk_acquire_id(c.w, id, LK_X, NULL, NULL), LK_E_CORRUPT);
+	ok(lk_repair(c.m, "11111111", 8, LK_REPAIR_WRITE, NULL, NULL, &sum));
+	cr_expect_eq(sum.damaged, 0);
+	ok(lk_repair_id(c.m, id, 0, note, &t, &sum));
+	cr_expect(t.n == 1 && t.what == LK_REPAIR_DONE && sum.done == 1);
+	cr_expect_str_eq(t.name, "11111111");
+	cr_expect_eq(record_len(c.s, "i11111111", 0), 7);
+	ok(lk_repair_id(c.m, id, LK_REPAIR_WRITE, note, &t, &sum));
+	ok(lk_acquire_id(c.w, id, LK_X, NULL, NULL));
+	ok(lk_repair_id(c.m, id, 0, note, &t, &sum));
+	cr_expect(t.what == LK_REPAIR_FINE && sum.damaged == 0);
+	is(lk_repair_id(c.m, id, LK_REPAIR_PREFIX, NULL, NULL, NULL), LK_E_INVAL);
+	is(lk_repair_id(NULL, id, 0, NULL, NULL, NULL), LK_E_INVAL);
+	scene_close(&c);
+}
+
 Test(repair, all_that_begin_so)
 {
 	struct lk_repaired sum;
