@@ -25,6 +25,19 @@ evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r)
 		slab_put(&x->entries, r);
 }
 
+/*
+ * Have the entries of a bucket come nearer, all at once: whoever looks at one after the other waits for each.  What
+ * is read without the latch is believed by nobody.  (B2)
+ */
+static void
+expect_entries(const struct bucket *b)
+{
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		if (tags_entry(shim_load(&b->tags, SHIM_RELAXED), i))
+			prefetch(shim_load(&b->slot[i], SHIM_RELAXED));
+	}
+}
+
 /* Retire all idle entries of a latched bucket but `allowed`, the oldest of the first line first. */
 static unsigned
 evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t allowed)
@@ -70,6 +83,16 @@ visit_next(struct index *x, struct index_cache *c)
 	return done;
 }
 
+/* The two buckets that the tour comes to next. */
+static void
+expect_next(const struct index *x, const struct index_cache *c)
+{
+	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
+
+	for (uint32_t i = c->cursor + 1; i <= c->cursor + 2 && i < n; i++)
+		expect_entries(index_bucket(x, i));
+}
+
 void
 evict_nearby_slow(struct index *x, struct index_cache *c)
 {
@@ -77,11 +100,13 @@ evict_nearby_slow(struct index *x, struct index_cache *c)
 
 	if (is_void)
 		index_try_shrink(x); /* (I6) */
-	if (visit_next(x, c) + visit_next(x, c) > 0 || (is_void && index_can_shrink(x)))
+	if (visit_next(x, c) + visit_next(x, c) > 0 || (is_void && index_can_shrink(x))) {
 		c->tour_backoff = 0; /* there is more where that came from */
-	else
+	} else {
 		c->tour_backoff =
 			c->tour_backoff < TOUR_SKIP_MAX ? c->tour_backoff * 2 + 1 : TOUR_SKIP_MAX;
+		expect_next(x, c); /* until then they have the time to come */
+	}
 	c->tour_skip = c->tour_backoff;
 }
 

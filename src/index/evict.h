@@ -11,6 +11,8 @@
 enum {
 	CROWDED = 4,
 	TOUR_SKIP_MAX = 15,
+	LOOKS_IN_VAIN = 64,
+	LOOK_SKIP = 15,
 	REUSE_SPAN = 64,
 	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16,
 	LOAD_SPAN = 64,
@@ -81,6 +83,31 @@ next_at_hand(uint64_t entries, uint32_t hand)
 	uint64_t ahead = entries & ~UINT64_C(0) << (8 * hand);
 
 	return tops_first(ahead != 0 ? ahead : entries);
+}
+
+/*
+ * Whether to look for an idle entry.  To find none costs a line of memory for each entry that is there: where so
+ * much is held that some looks in a row found none, the next few insertions do without.  (I5)
+ */
+LK_HOT bool
+cache_looks(struct index_cache *c)
+{
+	if (likely(c->look_skip == 0))
+		return true;
+	c->look_skip--;
+	return false;
+}
+
+/* After a look that found one, or none. */
+LK_HOT void
+cache_looked(struct index_cache *c, bool found)
+{
+	if (likely(found))
+		c->vain_looks = 0;
+	else if (c->vain_looks < LOOKS_IN_VAIN)
+		c->vain_looks++;
+	if (unlikely(c->vain_looks == LOOKS_IN_VAIN))
+		c->look_skip = LOOK_SKIP;
 }
 
 /* The oldest idle entry of the first line makes way; the hand goes round. */
@@ -156,8 +183,10 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struc
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
 	if (used < CROWDED && used < allowed)
 		return NULL;
-	if (used < CROWDED || !(allowed == UINT32_MAX || (allowed >= CROWDED && reuses))) {
+	if ((used < CROWDED || !(allowed == UINT32_MAX || (allowed >= CROWDED && reuses))) &&
+	    used != 0 && likely(cache_looks(c))) {
 		r = retire_oldest(x, c, b, tags, place);
+		cache_looked(c, r != NULL);
 		if (likely(r != NULL))
 			return r;
 	} /* else there is room for idle ones: grow rather than lose them */

@@ -22,7 +22,10 @@
  * I5  An insertion into a bucket that has its share of max_idle retires an idle entry there, if there
  *     is one, so that a bucket has at most its share, or one, of idle entries that came by insertion;
  *     and now and then it looks at two further buckets, so that what a mass release left goes too:
- *     names in the index <= held + pinned + max_idle + n, soon after.
+ *     names in the index <= held + pinned + max_idle + n, soon after.  A user whose last LOOKS_IN_VAIN
+ *     looks in a row found nothing idle leaves LOOK_SKIP out between two of them, until one finds
+ *     something: so few are idle then that to look for them costs more than they do, and of names that
+ *     each come and go none are left out, as each look finds one.
  * I6  An index gives its last bucket up, its entries to the one it was split from, when insertions meet
  *     nearly empty buckets: so max_idle / n grows again, and what is idle is found.  That too happens
  *     under the latches of both, so I1 holds for it.  A bucket that was made is not made again: a
@@ -80,6 +83,8 @@ struct index_cache {
 	uint32_t tour_skip;    /* insertions until it goes on with its tour of all buckets */
 	uint32_t tour_backoff; /* how many to skip after a look in vain */
 	uint32_t cursor;       /* where on the tour it is */
+	uint32_t vain_looks;   /* for an idle entry, in a row: cache_looks() */
+	uint32_t look_skip;    /* insertions that do not look for one */
 	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
 	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
 	uint32_t misses;       /* insertions since a name was last found: expect another */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* How keenly an index user looks for entries that idle.  (I5) */
+#include "harness.h"
+
+#include "index/evict.h"
+#include "wait/line.h"
+
+enum { SEED = 11, LOTS = 20000 };
+
+static struct test_heap heap;
+static struct env env;
+static struct index idx;
+static struct index_cache cache;
+static int home;
+
+static void
+start(uint64_t buckets, uint64_t max_idle)
+{
+	test_heap_init(&heap);
+	env_init(&env, &heap.allocator, NULL);
+	memset(&idx, 0, sizeof(idx));
+	memset(&cache, 0, sizeof(cache));
+	cr_assert(index_init(&idx, &env, &home, SEED, max_idle, buckets, 0));
+}
+
+static void
+finish(void)
+{
+	index_fini(&idx);
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
+}
+
+/* The entry of a number that has none yet, held. */
+static struct lk_resource *
+take(uint64_t number)
+{
+	struct lk_resource *r;
+	struct name n;
+
+	name_set_id(&n, &number, SEED);
+	cr_assert_eq(index_enter(&idx, &cache, &n, LK_X, true, &r), INDEX_HELD);
+	return r;
+}
+
+static void
+drop(struct lk_resource *r)
+{
+	cr_assert(line_exit(r, LK_X, &(uint64_t){ 0 }));
+}
+
+/* Where all is held, most insertions do not look for what idles; from the first that finds some on, all do. */
+Test(evict, looks_in_vain_are_few)
+{
+	static struct lk_resource *held[LOTS];
+	uint64_t until = 0;
+
+	start(64, 1);
+	for (uint64_t i = 0; i < LOTS; i++)
+		held[i] = take(i);
+	cr_expect_eq(cache.vain_looks, LOOKS_IN_VAIN);
+	for (uint64_t i = 0; i < LOTS; i++)
+		drop(held[i]);
+	while (cache.vain_looks != 0)
+		drop(take(LOTS + until++));
+	cr_expect_le(until, LOOK_SKIP + 1, "%u", (unsigned)until);
+	for (uint64_t i = 0; i < 1000; i++) {
+		drop(take(LOTS + until + i));
+		cr_assert_eq(cache.look_skip, 0);
+	}
+	finish();
+}
+
+/* An empty bucket was not looked at: who passes from one to the next misses nothing that idles elsewhere. */
+Test(evict, empty_buckets_are_no_looks_in_vain)
+{
+	start(1024, 1);
+	for (uint64_t i = 0; i < LOOKS_IN_VAIN; i++) {
+		struct lk_resource *r = take(i);
+
+		cr_expect_eq(cache.vain_looks, 0, "%u", (unsigned)i);
+		drop(r);
+	}
+	finish();
+}
