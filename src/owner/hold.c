@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Growth of an owner's slots, and the table that finds holds when there are many.  (H4, H5) */
+/* Growth of an owner's slots, and the table that finds holds when there are many.  (H4, H5, H13) */
 #include <string.h>
 
 #include "owner/hold.h"
@@ -34,6 +34,7 @@ holds_init(struct holds *h, struct env *env)
 	h->free = SLOT_NONE;
 	h->rung = 0;
 	h->n_table = 0;
+	h->n_tabled = 0;
 	h->table = NULL;
 	h->env = env;
 	for (uint32_t k = 0; k < SLOT_SEGMENTS; k++)
@@ -67,7 +68,6 @@ drop_table(struct holds *h)
 	env_free(h->env, h->table, table_bytes(h->n_table));
 	h->table = NULL;
 	h->n_table = 0;
-	set_tabled(h, false);
 }
 
 /* Forget segments from `keep` up.  No hold is left. */
@@ -88,7 +88,6 @@ drop_segments(struct holds *h, uint32_t keep)
 void
 holds_shrink(struct holds *h)
 {
-	set_tabled(h, false);
 	if (h->n_table > 4u * segment_first(SLOT_KEEP))
 		drop_table(h);
 	if (shim_load(&h->n_slots, SHIM_RELAXED) > segment_first(SLOT_KEEP))
@@ -105,114 +104,146 @@ holds_fini(struct holds *h)
 		env_free(h->env, shim_load(&h->segment[k], SHIM_RELAXED), segment_bytes(k));
 }
 
-static uint32_t
-place_of(const struct holds *h, const struct lk_resource *r)
-{
-	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
+/* ---------------------------------------------------------------------------- the table */
 
-	return (uint32_t)(x >> 32) & (h->n_table - 1);
+enum {
+	TABLE_MIN = 64,
+	HOLD_RUN = 16, /* neighbouring entries, … */
+	HOLD_RUN_PLACES =
+		32, /* … each with an empty place behind it, so that gaps are closed at once */
+	DISTANCE_FAR = 255,
+};
+
+/* By Fibonacci's hashing runs that follow each other are as far apart as can be.  (Knuth 6.4) */
+static uint32_t
+home_of(const struct holds *h, const struct lk_resource *r)
+{
+	const uint64_t line = (uint64_t)(uintptr_t)r / LK_LINE;
+	const unsigned n_bits = 31u - (unsigned)__builtin_clz(h->n_table / HOLD_RUN_PLACES);
+	const uint64_t run = line / HOLD_RUN * UINT64_C(0x9e3779b97f4a7c15) >> (64 - n_bits);
+
+	return (uint32_t)(run * HOLD_RUN_PLACES + line % HOLD_RUN * (HOLD_RUN_PLACES / HOLD_RUN));
+}
+
+static uint32_t
+place_make(uint32_t distance, uint32_t slot)
+{
+	return (distance < DISTANCE_FAR ? distance : DISTANCE_FAR) << SLOT_BITS | slot;
+}
+
+static uint32_t
+place_slot(uint32_t place)
+{
+	return place & (SLOT_MAX - 1);
 }
 
 static const struct lk_resource *
-resource_at(const struct holds *h, uint32_t place)
+resource_in(const struct holds *h, uint32_t slot)
 {
-	const struct hold *s = hold_at((struct holds *)(uintptr_t)h, h->table[place] - 1);
+	const struct hold *s = hold_at((struct holds *)(uintptr_t)h, slot);
 
 	return shim_load(&s->resource, SHIM_RELAXED);
+}
+
+/* How far from its home stands what stands at `i`? */
+static uint32_t
+distance_at(const struct holds *h, uint32_t i)
+{
+	uint32_t distance = h->table[i] >> SLOT_BITS;
+
+	if (likely(distance < DISTANCE_FAR))
+		return distance;
+	return (i - home_of(h, resource_in(h, place_slot(h->table[i])))) & (h->n_table - 1);
 }
 
 uint32_t
 hold_find_tabled(const struct holds *h, const struct lk_resource *r)
 {
-	uint32_t i = place_of(h, r);
+	const uint32_t home = home_of(h, r);
+	uint32_t place;
 
-	while (h->table[i] != 0) {
-		if (resource_at(h, i) == r)
-			return h->table[i] - 1;
-		i = (i + 1) & (h->n_table - 1);
+	for (uint32_t d = 0; (place = h->table[(home + d) & (h->n_table - 1)]) != 0; d++) {
+		const uint32_t slot = place_slot(place);
+
+		if (place == place_make(d, slot) && resource_in(h, slot) == r)
+			return slot;
 	}
 	return SLOT_NONE;
+}
+
+static void
+table_put(struct holds *h, const struct lk_resource *r, uint32_t slot)
+{
+	const uint32_t home = home_of(h, r);
+	uint32_t d = 0;
+
+	while (h->table[(home + d) & (h->n_table - 1)] != 0)
+		d++;
+	h->table[(home + d) & (h->n_table - 1)] = place_make(d, slot);
 }
 
 void
 holds_table_add(struct holds *h, const struct lk_resource *r, uint32_t slot)
 {
-	uint32_t i = place_of(h, r);
-
-	while (h->table[i] != 0)
-		i = (i + 1) & (h->n_table - 1);
-	h->table[i] = slot + 1;
+	table_put(h, r, slot);
+	if (h->n_tabled++ == 0)
+		set_tabled(h, true);
 }
 
 /* Close the gap by moving back what was pushed past it.  (Knuth 6.4, algorithm R) */
 void
-holds_table_remove(struct holds *h, const struct lk_resource *r)
+holds_table_remove(struct holds *h, uint32_t slot)
 {
-	uint32_t mask = h->n_table - 1;
-	uint32_t gap = place_of(h, r);
+	const uint32_t mask = h->n_table - 1;
+	uint32_t gap = home_of(h, resource_in(h, slot));
 
-	while (resource_at(h, gap) != r)
+	while (place_slot(h->table[gap]) != slot)
 		gap = (gap + 1) & mask;
 	for (uint32_t i = (gap + 1) & mask; h->table[i] != 0; i = (i + 1) & mask) {
-		uint32_t home = place_of(h, resource_at(h, i));
+		const uint32_t back = (i - gap) & mask;
+		const uint32_t distance = distance_at(h, i);
 
-		if (((i - home) & mask) >= ((i - gap) & mask)) {
-			h->table[gap] = h->table[i];
+		if (distance >= back) {
+			h->table[gap] = place_make(distance - back, place_slot(h->table[i]));
 			gap = i;
 		}
 	}
 	h->table[gap] = 0;
-	if (holds_n(h) == 1)
-		set_tabled(h, false); /* it was the last: the table is all empty */
+	if (--h->n_tabled == 0)
+		set_tabled(h, false);
 }
 
-/* Enter all holds; the table is empty and large enough. */
+/* Enter all holds beyond the first; the table is empty and large enough. */
 static void
 fill_table(struct holds *h)
 {
 	uint32_t n = shim_load(&h->n_slots, SHIM_RELAXED);
 
-	for (uint32_t slot = 0; slot < n; slot++) {
+	for (uint32_t slot = SLOTS_INLINE; slot < n; slot++) {
 		const struct hold *s = hold_at(h, slot);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
 		if (head != 0 && (head & HEAD_REENTRY) == 0)
-			holds_table_add(h, shim_load(&s->resource, SHIM_RELAXED), slot);
+			table_put(h, shim_load(&s->resource, SHIM_RELAXED), slot);
 	}
-	set_tabled(h, true);
 }
 
+/* Room for one more. */
 static bool
-grow_table(struct holds *h, uint32_t n)
+reserve_table(struct holds *h)
 {
-	uint32_t *table = env_zalloc(h->env, table_bytes(n), sizeof(uint32_t));
+	uint32_t n = h->n_table < TABLE_MIN ? TABLE_MIN : h->n_table * 2;
+	uint32_t *table;
 
+	if (2 * (h->n_tabled + 1) <= h->n_table)
+		return true;
+	table = env_zalloc(h->env, table_bytes(n), sizeof(uint32_t));
 	if (table == NULL)
 		return false;
 	drop_table(h);
 	h->table = table;
 	h->n_table = n;
-	return true;
-}
-
-/* The table: from the ninth hold on, and never more than half full. */
-static bool
-reserve_table(struct holds *h)
-{
-	uint32_t n = holds_n(h);
-	uint32_t want = h->n_table < 64 ? 64 : h->n_table;
-
-	if (!holds_tabled(h) && (shim_load(&h->few, SHIM_RELAXED) & FEW_ALL) != 0)
-		return true; /* eight can be looked through */
-	while ((n + 1) * 2 > want)
-		want *= 2;
-	if (want != h->n_table) {
-		if (!grow_table(h, want))
-			return false;
-		fill_table(h);
-	} else if (!holds_tabled(h)) {
-		fill_table(h);
-	}
+	fill_table(h);
 	return true;
 }
 
@@ -234,10 +265,11 @@ add_segment(struct holds *h)
 	return ROOM_OK;
 }
 
+/* None of the first is free. */
 enum hold_room
 holds_reserve_slow(struct holds *h)
 {
-	if ((shim_load(&h->few, SHIM_RELAXED) & FEW_ALL) == 0 && h->free == SLOT_NONE) {
+	if (h->free == SLOT_NONE) {
 		enum hold_room room = add_segment(h);
 
 		if (room != ROOM_OK)

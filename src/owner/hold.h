@@ -39,7 +39,17 @@
  *     is written with a new hold that is in its word, as all above it are, and never changes: each has a count
  *     for what is below, so it is still there, and in its slot (H4, H6).  What becomes implied no longer knows it.
  *
- * More than eight holds are found through a table of slot numbers, keyed by the resource.
+ * A hold in one of the first eight slots is found by looking at them, one beyond those through a table of slot
+ * numbers, keyed by the resource: open addressing, at most half full.
+ *
+ *   place   31..24 distance from home, or DISTANCE_FAR   23..0 slot; 0: empty, as slot 0 is one of the first
+ *
+ * H13 a hold beyond the first eight slots stands once in the table, nothing else does, and HOLDS_TABLED says that
+ *     something does.  Between its home and its place no place is empty.  Its distance is that from home, so that
+ *     whoever looks for it, or closes a gap, reads the hold itself of nearly nothing but what is looked for.
+ *
+ * Entries of names that came one after the other are neighbours in memory (a slab), and so are their homes, a run of
+ * HOLD_RUN in two lines: who takes a million new names writes the table from line to line, not all over it.
  */
 #ifndef LK_OWNER_HOLD_H
 #define LK_OWNER_HOLD_H
@@ -151,17 +161,18 @@ struct holds {
 	uint32_t
 		rung; /* one of the first slots: of the hold above a leaf of late, to be found at once */
 	struct hold first[SLOTS_INLINE];
-	a32 n_more;       /* slots in use beyond the first eight */
-	a32 n_slots;      /* slots that exist */
-	uint32_t n_table; /* places in the table; 0: none */
-	uint32_t *table;  /* slot + 1; 0: empty.  Open addressing, at most half full */
+	a32 n_more;        /* slots in use beyond the first eight */
+	a32 n_slots;       /* slots that exist */
+	uint32_t n_table;  /* places in the table; 0: none */
+	uint32_t n_tabled; /* … that are not empty */
+	uint32_t *table;   /* (H13) */
 	struct env *env;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
 };
 
 /* In `few`, so that one look says that an owner holds nothing, or few and nothing odd. */
 #define FEW_ALL      ((UINT32_C(1) << SLOTS_INLINE) - 1)
-#define HOLDS_TABLED (UINT32_C(1) << SLOTS_INLINE) /* all holds are in the table */
+#define HOLDS_TABLED (UINT32_C(1) << SLOTS_INLINE) /* a hold is in the table (H13) */
 #define HOLDS_NOTED  (UINT32_C(2) << SLOTS_INLINE) /* each grant keeps more than its slot */
 
 enum hold_room { ROOM_OK, ROOM_NOMEM, ROOM_LIMIT };
@@ -177,7 +188,7 @@ enum hold_room holds_reserve_slow(struct holds *h);
 
 uint32_t hold_find_tabled(const struct holds *h, const struct lk_resource *r);
 void holds_table_add(struct holds *h, const struct lk_resource *r, uint32_t slot);
-void holds_table_remove(struct holds *h, const struct lk_resource *r);
+void holds_table_remove(struct holds *h, uint32_t slot);
 
 /* Segment 0 has 8 slots, segment k > 0 those from 8 << (k-1) up. */
 LK_HOT uint32_t
@@ -206,12 +217,6 @@ hold_at(struct holds *h, uint32_t slot)
 /* How many holds there are; of another thread's owner that is in a call, about how many. */
 uint32_t holds_n(const struct holds *h);
 
-LK_HOT bool
-holds_tabled(const struct holds *h)
-{
-	return (shim_load(&h->few, SHIM_RELAXED) & HOLDS_TABLED) != 0;
-}
-
 /* The first of some of the first slots. */
 LK_HOT uint32_t
 few_first(uint32_t few)
@@ -219,7 +224,7 @@ few_first(uint32_t few)
 	return (uint32_t)__builtin_ctz(few);
 }
 
-/* The slot of what this owner has on `r`, or SLOT_NONE, when all its holds are in the first slots. */
+/* The slot of what this owner has on `r` in the first slots, or SLOT_NONE. */
 LK_HOT uint32_t
 hold_find_few(const struct holds *h, uint32_t few, const struct lk_resource *r)
 {
@@ -235,18 +240,24 @@ LK_HOT uint32_t
 hold_find(const struct holds *h, const struct lk_resource *r)
 {
 	const uint32_t few = shim_load(&h->few, SHIM_RELAXED);
+	const uint32_t slot = hold_find_few(h, few, r);
 
-	if (unlikely((few & HOLDS_TABLED) != 0))
-		return hold_find_tabled(h, r);
-	return hold_find_few(h, few, r);
+	if (likely((few & HOLDS_TABLED) == 0) || slot != SLOT_NONE)
+		return slot;
+	return hold_find_tabled(h, r);
+}
+
+/* Is there a slot beyond the first, and a place in the table for what comes there? */
+LK_HOT bool
+holds_have_room(const struct holds *h)
+{
+	return h->free != SLOT_NONE && 2 * (h->n_tabled + 1) <= h->n_table;
 }
 
 LK_HOT enum hold_room
 holds_reserve(struct holds *h)
 {
-	const uint32_t few = shim_load(&h->few, SHIM_RELAXED) & (FEW_ALL | HOLDS_TABLED);
-
-	if (likely(few != 0 && few <= FEW_ALL))
+	if (likely((shim_load(&h->few, SHIM_RELAXED) & FEW_ALL) != 0) || holds_have_room(h))
 		return ROOM_OK;
 	return holds_reserve_slow(h);
 }
@@ -294,7 +305,7 @@ hold_add_bare(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t h
 	shim_store(&s->resource, r, SHIM_RELEASE);
 	shim_store(&s->fence, fence, SHIM_RELEASE);
 	shim_store(&s->head, head, SHIM_RELEASE);
-	if (unlikely(holds_tabled(h)))
+	if (unlikely(slot >= SLOTS_INLINE))
 		holds_table_add(h, r, slot);
 	return slot;
 }
@@ -310,8 +321,8 @@ hold_add(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t head, 
 LK_HOT void
 hold_remove(struct holds *h, uint32_t slot)
 {
-	if (unlikely(holds_tabled(h)))
-		holds_table_remove(h, shim_load(&hold_at(h, slot)->resource, SHIM_RELAXED));
+	if (unlikely(slot >= SLOTS_INLINE))
+		holds_table_remove(h, slot);
 	slot_give(h, slot);
 }
 

@@ -205,6 +205,72 @@ HoldTest(random_order)
 	}
 }
 
+/*
+ * Resources that have the same home in any table of up to 8192 places, so that most stand farther from it than a place can
+ * say.  (H13)  They are addresses only: nobody looks at what is there.
+ */
+enum { CROWD = 1000, ADDRESS_RUN = 1024, TOP_BITS = 8 };
+
+static struct lk_resource *
+next_of_crowd(uint64_t *run)
+{
+	do
+		++*run;
+	while (*run * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TOP_BITS) != 0);
+	return (struct lk_resource *)(uintptr_t)(*run * ADDRESS_RUN);
+}
+
+static void
+check_crowd(struct lk_resource *const *r, const uint32_t *slot)
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		cr_assert_eq(hold_find(&holds, r[i]), slot[i], "name %u", i);
+}
+
+HoldTest(far_from_home)
+{
+	static struct lk_resource *r[CROWD];
+	static uint32_t slot[CROWD];
+	uint64_t run = 0;
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		r[i] = next_of_crowd(&run);
+		cr_assert_eq(holds_reserve(&holds), ROOM_OK);
+		slot[i] = hold_add(&holds, r[i], 0, head_make(next_stamp++, LK_S, LK_S, 0), NULL);
+	}
+	check_crowd(r, slot);
+	/* From the middle, so that those before and behind the gap are in the same cluster. */
+	for (unsigned i = 0; i < CROWD; i++) {
+		const unsigned gone = (CROWD / 2 + i * 7) % CROWD;
+
+		shim_store(&hold_at(&holds, slot[gone])->head, (uint64_t)0, SHIM_RELEASE);
+		hold_remove(&holds, slot[gone]);
+		slot[gone] = SLOT_NONE;
+		if (i % 10 == 0)
+			check_crowd(r, slot);
+	}
+	check_crowd(r, slot);
+	cr_expect_eq(holds.n_tabled, 0);
+	cr_expect_eq(shim_load(&holds.few, SHIM_RELAXED), FEW_ALL);
+}
+
+/* A run of neighbours: each at home, with nothing behind it, as long as the table is at most half full.  (H13) */
+HoldTest(neighbours_are_at_home)
+{
+	uint32_t far = 0;
+
+	for (unsigned i = 0; i < NAMES; i++)
+		add(i);
+	for (uint32_t i = 0; i < holds.n_table; i++)
+		far += holds.table[i] >> SLOT_BITS > 1;
+	cr_expect_eq(holds.n_tabled, NAMES - SLOTS_INLINE);
+	cr_expect_lt(far, NAMES / 20, "%u farther than one place", far);
+	for (unsigned i = 0; i < NAMES; i++)
+		remove_hold(i);
+	for (uint32_t i = 0; i < holds.n_table; i++)
+		cr_assert_eq(holds.table[i], 0, "place %u", i);
+}
+
 /* Slots of re-entries stand between those of holds, and are not found as holds. */
 HoldTest(reentries_take_slots_too)
 {
