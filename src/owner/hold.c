@@ -24,6 +24,7 @@ holds_init(struct holds *h, struct env *env)
 	shim_init(&h->reentries, 0u);
 	h->free = SLOT_NONE;
 	h->fresh = SLOTS_INLINE;
+	h->released = 0;
 	h->rung = 0;
 	h->n_table = 0;
 	h->n_tabled = 0;

@@ -165,9 +165,9 @@ struct holds {
 	a32 n_slots;       /* slots that exist */
 	uint32_t n_table;  /* places in the table; 0: none */
 	uint32_t n_tabled; /* … that are not empty */
-	uint32_t
-		fresh; /* from here on slots are free that have not been used, or not since holds_shrink() */
-	uint32_t *table; /* (H13) */
+	uint32_t fresh;    /* slots from here on were not used yet, or not since holds_shrink() */
+	uint32_t released; /* the slot beyond the first of the last release */
+	uint32_t *table;   /* (H13) */
 	struct env *env;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
 };
