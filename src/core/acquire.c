@@ -16,6 +16,7 @@
 #include "core/events.h"
 #include "core/implied.h"
 #include "core/late.h"
+#include "core/many.h"
 #include "core/member.h"
 #include "core/plain.h"
 #include "core/reentry.h"
@@ -437,18 +438,7 @@ acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flag
 	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
-/* From the bytes again: a quick acquire keeps no name in memory. */
-static void
-set_name(struct name *n, const void *bytes, uint32_t tail, uint64_t seed)
-{
-	if ((tail & NAME_ID) != 0)
-		name_set_id(n, bytes, seed);
-	else
-		(void)name_set(n, bytes, tail, 0, seed); /* its length is a name's */
-}
-
-/* What a quick acquire leaves to do when it did not get, or must not take, what it found. */
-static LK_NOINLINE int
+LK_NOINLINE int
 acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
 	       lk_grant *out)
 {
@@ -457,7 +447,7 @@ acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mod
 
 	if (unlikely(!mode_valid(mode)))
 		return LK_E_INVAL;
-	set_name(&n, bytes, tail, w->manager->index.seed);
+	name_set_tail(&n, bytes, tail, w->manager->index.seed);
 	return acquire_with(w, &n, NULL, &q, out);
 }
 
@@ -484,7 +474,7 @@ acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, 
 	struct name n;
 	int rc;
 
-	set_name(&n, bytes, tail, w->manager->index.seed);
+	name_set_tail(&n, bytes, tail, w->manager->index.seed);
 	if (!index_glimpse(&w->manager->index, &n, &g))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
 	if (likely(acquire_found(w, &g, mode, flags, owner_few(w), out, &rc)))
@@ -530,7 +520,7 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
 	    unlikely(owner_enter(w) != 0))
-		return acquire_slowly(w, bytes, tail, mode, flags, out);
+		return many_acquire(w, bytes, tail, mode, flags, out);
 	if (cache_expects_miss(&w->cache))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
 	key_set(&k, bytes, tail, w->manager->index.seed);

@@ -46,4 +46,8 @@ int acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q,
 int acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 		   struct request *q, lk_grant *out);
 
+/* What a quick acquire leaves to do when it did not get, or must not take, what it found: from the bytes again. */
+int acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode,
+		   uint32_t flags, lk_grant *out);
+
 #endif /* LK_CORE_ACQUIRE_H */

@@ -362,9 +362,8 @@ lk_convert(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *
 		struct hold *s = &w->holds.first[slot];
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
-		if (likely(grant_is_plain(g, head, owner_few(w))) &&
-		    likely((head & HEAD_SEAT) == 0) && likely(owner_enter(w) == 0) &&
-		    likely(convert_plain(w, s, head, to))) {
+		if (likely(grant_is_plain(g, head)) && likely((head & HEAD_SEAT) == 0) &&
+		    likely(owner_enter(w) == 0) && likely(convert_plain(w, s, head, to))) {
 			tally(&w->count.conversions);
 			owner_leave(w);
 			return 0;

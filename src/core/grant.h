@@ -108,13 +108,13 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 	return grant_of(head, hold_add(&w->holds, r, fence, head, q->extra));
 }
 
-/* Is `g` the one grant of a hold without notes, in a slot within reach? */
+/* Is `g` the one grant of a hold without notes?  `head` is that of its slot. */
 LK_HOT bool
-grant_is_plain(lk_grant g, uint64_t head, uint32_t few)
+grant_is_plain(lk_grant g, uint64_t head)
 {
 	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL;
 
-	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 && head != 0;
+	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0;
 }
 
 /* The slot of a grant that `w` holds, or NULL: stale or foreign.  (H1) */

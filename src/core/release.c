@@ -11,6 +11,8 @@
 #include "core/token.h"
 #include "core/value.h"
 
+enum { RELEASE_AHEAD = 8 }; /* holds */
+
 static void
 drop_extra(struct lk_owner *w, struct hold *s)
 {
@@ -323,19 +325,13 @@ release_seat_to_waiters(struct lk_owner *w, struct lk_resource *r)
 	return 0;
 }
 
-/*
- * The release of a plain owner's hold of one grant: as end_hold(), without what it need not look at.  The owner
- * was entered.
- */
+/* What a plain hold counts, of which nothing is written down any more; and the end of the call. */
 LK_HOT int
-end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
-	       struct lk_resource *r, uint64_t head)
+end_plain_count(struct lk_owner *w, struct lk_resource *r, uint64_t head)
 {
 	const lk_mode held = head_effective(head);
 	uint64_t was;
 
-	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
-	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
 	if (unlikely((head & HEAD_SEAT) != 0)) {
 		if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
 			return release_seat_to_waiters(w, r);
@@ -344,6 +340,60 @@ end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
 	}
 	owner_leave(w);
 	return 0;
+}
+
+/*
+ * The release of a hold of one grant, in one of the first slots: as end_hold(), without what it need not look at.  The
+ * owner was entered.
+ */
+LK_HOT int
+end_plain_hold(struct lk_owner *w, struct hold *s, uint32_t slot, uint32_t few,
+	       struct lk_resource *r, uint64_t head)
+{
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
+	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
+	return end_plain_count(w, r, head);
+}
+
+/*
+ * What is held in a slot some way on, in the direction in which the last release went: who has many grants gives them
+ * back in the order in which they came, or the other way round, and the entry that a release writes is what it
+ * waits for.  Only a guess: the slot may be free.
+ */
+static void
+expect_further(struct lk_owner *w, uint32_t slot)
+{
+	struct holds *h = &w->holds;
+	const uint32_t on = slot >= h->released ? slot + RELEASE_AHEAD : slot - RELEASE_AHEAD;
+
+	h->released = slot;
+	if (on < h->fresh && on >= SLOTS_INLINE)
+		prefetch(hold_resource(hold_at(h, on)));
+}
+
+/* The same in a slot beyond the first. */
+static LK_NOINLINE int
+release_far(struct lk_owner *w, lk_grant g)
+{
+	struct lk_resource *r;
+	struct hold *s;
+	uint64_t head;
+	uint32_t slot;
+
+	if (unlikely(owner_enter(w) !=
+		     0)) /* what others may change is looked at with the latch (Z1) */
+		return release_any(w, g);
+	s = grant_find(w, g, &slot);
+	if (unlikely(s == NULL))
+		return release_any(w, g);
+	head = shim_load(&s->head, SHIM_RELAXED);
+	if (unlikely(!grant_is_plain(g, head)))
+		return release_any(w, g);
+	expect_further(w, slot);
+	r = hold_resource(s);
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
+	hold_remove(&w->holds, slot);
+	return end_plain_count(w, r, head);
 }
 
 void
@@ -433,15 +483,16 @@ lk_release(struct lk_owner *w, lk_grant g)
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 		uint32_t few = owner_few(w);
 
-		if (likely(grant_is_plain(g, head, few)) && likely(owner_enter(w) == 0)) {
+		if (likely(grant_is_plain(g, head)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
 			return end_plain_hold(w, s, slot, few, r, head);
 		}
 		if ((head & HEAD_PATH) != 0)
 			return below_release(w, g, s, head, few);
+		return release_any(w, g);
 	}
-	return release_any(w, g);
+	return release_far(w, g);
 }
 
 /*
@@ -543,8 +594,10 @@ release_more(struct lk_owner *w)
 	struct holds *h = &w->holds;
 	uint32_t slot = shim_load(&h->n_slots, SHIM_RELAXED);
 
-	while (slot > SLOTS_INLINE && shim_load(&h->n_more, SHIM_RELAXED) != 0)
-		release_slot(w, --slot);
+	while (slot > SLOTS_INLINE && shim_load(&h->n_more, SHIM_RELAXED) != 0) {
+		expect_further(w, --slot);
+		release_slot(w, slot);
+	}
 }
 
 /* Grant by grant, the last slot first, as counts see to it that nothing above goes before what is below.  (H6) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The chain of lines of one bucket, under its latch (B1, B2). */
+/* The chain of lines of one bucket, under its latch (B1, B2, B4). */
 #include "index/bucket.h"
 
 unsigned
@@ -8,6 +8,17 @@ bucket_used_far(const struct bucket *b)
 	const struct bucket *next = bucket_next(b);
 
 	return next != NULL ? bucket_used(next, shim_load(&next->tags, SHIM_RELAXED)) : 0;
+}
+
+void
+line_expect(const struct bucket *b)
+{
+	const uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		if (tags_entry(tags, i))
+			prefetch(shim_load(&b->slot[i], SHIM_RELAXED));
+	}
 }
 
 static struct place
@@ -36,9 +47,13 @@ add_line(struct bucket *last, struct slab *lines)
 	if (line == NULL)
 		return NULL;
 	shim_store(&line->tags, (uint64_t)0, SHIM_RELAXED);
-	if (tag != 0)
+	WR(line->notes, bucket_window(last) << WINDOW_SHIFT);
+	if (tag != 0) {
+		place_set_note((struct place){ line, 0 },
+			       place_note((struct place){ last, BUCKET_LAST }));
 		place_set((struct place){ line, 0 },
 			  shim_load(&last->slot[BUCKET_LAST], SHIM_RELAXED), tag);
+	}
 	place_clear((struct place){ last, BUCKET_LAST });
 	place_set((struct place){ last, BUCKET_LAST }, (char *)line + 1, TAG_LINK);
 	return line;

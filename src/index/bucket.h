@@ -3,7 +3,8 @@
  * A bucket of the index: one cache line with a latch and five slots, and further lines when five are
  * not enough.
  *
- *   latch | hand | tags: one byte a slot | floor | slot 0 … slot 4
+ *   latch | notes | tags: one byte a slot | floor | slot 0 … slot 4
+ *   notes   30..28 window   27..25 hand   24..0 five bits a slot
  *
  * A tag is 0 for an empty slot, TAG_LINK in the last slot if that points to a further line (its
  * lowest bit says so too), else some bits of the name's hash, so that one word says which slots are
@@ -15,6 +16,10 @@
  *     miss without the latch proves nothing.
  * B3  `floor` >= the last fence of every name of this bucket that has no entry.  It is raised before
  *     the latch is let go.
+ * B4  a line that has an entry in a slot notes five bits of its hash: those of its window, number w being the bits
+ *     from 5w up.  All lines of a chain have the same window.  Notes are read and changed under the bucket's latch.
+ *     So a split, which looks at one bit, reads the names of entries only if it is not in the window: once
+ *     in five doublings, and else no entry at all.
  */
 #ifndef LK_INDEX_BUCKET_H
 #define LK_INDEX_BUCKET_H
@@ -26,7 +31,8 @@ enum { BUCKET_SLOTS = 5, BUCKET_LAST = BUCKET_SLOTS - 1, BUCKET_HOPS = 16, TAG_L
 
 struct bucket {
 	struct latch latch;
-	uint32_t hand; /* under the latch: where the next eviction begins to look */
+	uint32_t
+		notes; /* under the latch (B4); of the first line also where the next eviction begins to look */
 	a64 tags;
 	a64 floor; /* under the latch */
 	aptr slot[BUCKET_SLOTS];
@@ -39,6 +45,8 @@ struct place {
 	struct bucket *line; /* NULL: none */
 	unsigned slot;
 };
+
+enum { NOTE_BITS = 5, NOTE_MASK = 31, HAND_SHIFT = 25, HAND_MASK = 7, WINDOW_SHIFT = 28 };
 
 #define TAG_EACH UINT64_C(0x0000000101010101)
 #define TAG_TOPS (TAG_EACH << 7)
@@ -134,6 +142,46 @@ place_clear(struct place p)
 	shim_store(&p.line->tags, tags & ~(UINT64_C(0xff) << (8 * p.slot)), SHIM_RELEASE);
 }
 
+LK_HOT uint32_t
+bucket_window(const struct bucket *b)
+{
+	return RD(b->notes) >> WINDOW_SHIFT;
+}
+
+LK_HOT uint32_t
+bucket_hand(const struct bucket *b)
+{
+	return RD(b->notes) >> HAND_SHIFT & HAND_MASK;
+}
+
+LK_HOT void
+bucket_set_hand(struct bucket *b, uint32_t hand)
+{
+	WR(b->notes, (RD(b->notes) & ~((uint32_t)HAND_MASK << HAND_SHIFT)) | hand << HAND_SHIFT);
+}
+
+/* What a line with this window notes of a hash. */
+LK_HOT uint32_t
+note_of(uint64_t hash, uint32_t window)
+{
+	return (uint32_t)(hash >> (NOTE_BITS * window)) & NOTE_MASK;
+}
+
+LK_HOT uint32_t
+place_note(struct place p)
+{
+	return RD(p.line->notes) >> (NOTE_BITS * p.slot) & NOTE_MASK;
+}
+
+/* Before an entry is put there.  (B4) */
+LK_HOT void
+place_set_note(struct place p, uint32_t note)
+{
+	const uint32_t others = RD(p.line->notes) & ~((uint32_t)NOTE_MASK << (NOTE_BITS * p.slot));
+
+	WR(p.line->notes, others | note << (NOTE_BITS * p.slot));
+}
+
 /* Is there an entry (not a link, not nothing) in slot i, going by `tags`? */
 LK_HOT bool
 tags_entry(uint64_t tags, unsigned i)
@@ -194,6 +242,9 @@ bucket_used(const struct bucket *b, uint64_t tags)
 
 	return likely(!tags_linked(tags)) ? used : used - 1 + bucket_used_far(b);
 }
+
+/* Have the entries of a line come nearer, all at once.  What is read without the latch is believed by nobody.  (B2) */
+void line_expect(const struct bucket *b);
 
 /* An empty slot, in a further line if need be; line NULL: no memory for one, and nothing changed. */
 struct place bucket_empty(struct bucket *b, struct slab *lines);

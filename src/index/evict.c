@@ -25,19 +25,6 @@ evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r)
 		slab_put(&x->entries, r);
 }
 
-/*
- * Have the entries of a bucket come nearer, all at once: whoever looks at one after the other waits for each.  What
- * is read without the latch is believed by nobody.  (B2)
- */
-static void
-expect_entries(const struct bucket *b)
-{
-	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-		if (tags_entry(shim_load(&b->tags, SHIM_RELAXED), i))
-			prefetch(shim_load(&b->slot[i], SHIM_RELAXED));
-	}
-}
-
 /* Retire all idle entries of a latched bucket but `allowed`, the oldest of the first line first. */
 static unsigned
 evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t allowed)
@@ -48,7 +35,7 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 
 	for (struct bucket *line = b; line != NULL && done < surplus; line = bucket_next(line)) {
 		for (unsigned i = 0; i < BUCKET_SLOTS && done < surplus; i++) {
-			const struct place place = { line, (RD(b->hand) + i) % BUCKET_SLOTS };
+			const struct place place = { line, (bucket_hand(b) + i) % BUCKET_SLOTS };
 			struct lk_resource *r;
 
 			if (!tags_entry(shim_load(&line->tags, SHIM_RELAXED), place.slot))
@@ -90,7 +77,7 @@ expect_next(const struct index *x, const struct index_cache *c)
 	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
 
 	for (uint32_t i = c->cursor + 1; i <= c->cursor + 2 && i < n; i++)
-		expect_entries(index_bucket(x, i));
+		line_expect(index_bucket(x, i));
 }
 
 void

@@ -11,7 +11,7 @@
 enum {
 	CROWDED = 4,
 	TOUR_SKIP_MAX = 15,
-	LOOKS_IN_VAIN = 4,
+	LOOKS_IN_VAIN = 64,
 	LOOK_SKIP = 15,
 	REUSE_SPAN = 64,
 	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16,
@@ -119,11 +119,11 @@ retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t
 		tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
 
 	while (likely(entries != 0)) {
-		unsigned slot = next_at_hand(entries, RD(b->hand));
+		unsigned slot = next_at_hand(entries, bucket_hand(b));
 		struct lk_resource *r;
 
 		*place = (struct place){ b, slot };
-		WR(b->hand, slot + 1);
+		bucket_set_hand(b, slot + 1);
 		r = retire(x, c, b, *place);
 		if (likely(r != NULL))
 			return r;

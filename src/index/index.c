@@ -261,20 +261,51 @@ hash_of(const struct index *x, const struct lk_resource *r)
 	return n.hash;
 }
 
-/* Move the entries of `from` that belong to bucket `to` under `shape`; there is room for them. */
+/* The notes of one line, of another window: what is there is asked for its name.  (B4) */
 static void
-move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t to_number,
-	     uint64_t shape)
+note_line(const struct index *x, struct bucket *line, uint32_t window)
+{
+	const uint64_t tags = shim_load(&line->tags, SHIM_RELAXED);
+
+	line_expect(line);
+	WR(line->notes, window << WINDOW_SHIFT | bucket_hand(line) << HAND_SHIFT);
+	for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
+		const struct place place = { line, i };
+
+		if (tags_entry(tags, i))
+			place_set_note(place, note_of(hash_of(x, place_entry(place)), window));
+	}
+}
+
+/* With its latch. */
+static void
+note_bucket(const struct index *x, struct bucket *b, uint32_t window)
+{
+	if (bucket_window(b) == window)
+		return;
+	for (; b != NULL; b = bucket_next(b))
+		note_line(x, b, window);
+}
+
+/*
+ * Move the entries of `from` of whose notes `bit` is set, or all (0).  Both have the same window; there is room for
+ * them.
+ */
+static void
+move_entries(struct index *x, struct bucket *from, struct bucket *to, uint32_t bit)
 {
 	for (struct bucket *b = from; b != NULL; b = bucket_next(b)) {
 		for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
 			uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
 			const struct place place = { b, i };
-			struct lk_resource *r = place_entry(place);
+			const uint32_t note = place_note(place);
+			struct place empty;
 
-			if (!tags_entry(tags, i) || shape_bucket(shape, hash_of(x, r)) != to_number)
+			if (!tags_entry(tags, i) || (note & bit) != bit)
 				continue;
-			place_set(bucket_empty(to, &x->lines), r, tags >> (8 * i) & 0xff);
+			empty = bucket_empty(to, &x->lines);
+			place_set_note(empty, note);
+			place_set(empty, place_entry(place), tags >> (8 * i) & 0xff);
 			place_clear(place);
 		}
 	}
@@ -308,6 +339,13 @@ shape_next(uint64_t shape)
 	return (uint64_t)mask << 32 | (n + 1);
 }
 
+/* How many bits of a hash select a bucket; of more than one. */
+static uint32_t
+shape_bits(uint64_t shape)
+{
+	return 32u - (uint32_t)__builtin_clz((uint32_t)(shape >> 32));
+}
+
 /* Grow by one bucket, if nobody else does and there is memory: nobody depends on it. */
 static void
 split(struct index *x)
@@ -316,6 +354,7 @@ split(struct index *x)
 	uint64_t grown = shape_next(shape);
 	uint32_t to_number = (uint32_t)shape;
 	uint32_t k = segment_of(x, to_number);
+	uint32_t bit = shape_bits(grown) - 1; /* of the hash: which bucket it is of the two */
 	struct bucket *from;
 	struct bucket *to;
 
@@ -329,10 +368,12 @@ split(struct index *x)
 	}
 	if (!latch_try_both(from, to))
 		return;
+	note_bucket(x, from, bit / NOTE_BITS);
+	note_bucket(x, to, bit / NOTE_BITS); /* it is empty */
 	raise_floor(to, from);
 	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
 			   &x->lines)) { /* else half a move could fail */
-		move_entries(x, from, to, to_number, grown);
+		move_entries(x, from, to, UINT32_C(1) << bit % NOTE_BITS);
 		set_shape(x, (uint32_t)(grown >> 32), (uint32_t)grown); /* (I1) */
 	}
 	bucket_trim(to, &x->lines);
@@ -368,7 +409,8 @@ merge(struct index *x)
 	if (bucket_reserve(to, bucket_used(from, shim_load(&from->tags, SHIM_RELAXED)),
 			   &x->lines)) { /* else half a move could fail */
 		raise_floor(to, from);
-		move_entries(x, from, to, into, shrunk);
+		note_bucket(x, from, bucket_window(to));
+		move_entries(x, from, to, 0);
 		set_shape(x, (uint32_t)(shrunk >> 32), (uint32_t)shrunk); /* (I1) */
 	}
 	bucket_trim(to, &x->lines);

@@ -140,6 +140,16 @@ name_set_id(struct name *n, const uint64_t *id, uint64_t seed)
 	n->parent = NULL;
 }
 
+/* From the bytes again, for who kept no name in memory: what `tail` says is in them is a name. */
+static inline void
+name_set_tail(struct name *n, const void *bytes, uint32_t tail, uint64_t seed)
+{
+	if ((tail & NAME_ID) != 0)
+		name_set_id(n, bytes, seed);
+	else
+		(void)name_set(n, bytes, tail, 0, seed);
+}
+
 /* Of 1 to NAME_INLINE bytes, or of the 8 of a number. */
 LK_HOT void
 key_set(struct key *k, const void *bytes, uint32_t tail, uint64_t seed)

@@ -33,6 +33,7 @@ entry_publish(const struct bucket *b, struct place place, struct lk_resource *r,
 	uint64_t ident =
 		(shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + tail;
 
+	place_set_note(place, note_of(hash, bucket_window(b)));
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
 	shim_store(&r->parent, parent, SHIM_RELEASE);
 	if (unlikely(parent != NULL))

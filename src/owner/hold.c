@@ -16,15 +16,6 @@ table_bytes(uint32_t n)
 	return (size_t)n * sizeof(uint32_t);
 }
 
-static void
-chain_free(struct holds *h, uint32_t from, uint32_t to)
-{
-	while (to > from) { /* the lowest comes out on top */
-		shim_store(&hold_at(h, --to)->fence, (uint64_t)h->free, SHIM_RELEASE);
-		h->free = to;
-	}
-}
-
 void
 holds_init(struct holds *h, struct env *env)
 {
@@ -32,6 +23,8 @@ holds_init(struct holds *h, struct env *env)
 	shim_init(&h->n_more, 0u);
 	shim_init(&h->reentries, 0u);
 	h->free = SLOT_NONE;
+	h->fresh = SLOTS_INLINE;
+	h->released = 0;
 	h->rung = 0;
 	h->n_table = 0;
 	h->n_tabled = 0;
@@ -93,7 +86,7 @@ holds_shrink(struct holds *h)
 	if (shim_load(&h->n_slots, SHIM_RELAXED) > segment_first(SLOT_KEEP))
 		drop_segments(h, SLOT_KEEP);
 	h->free = SLOT_NONE;
-	chain_free(h, SLOTS_INLINE, shim_load(&h->n_slots, SHIM_RELAXED));
+	h->fresh = SLOTS_INLINE; /* the lowest come first again */
 }
 
 void
@@ -217,9 +210,7 @@ holds_table_remove(struct holds *h, uint32_t slot)
 static void
 fill_table(struct holds *h)
 {
-	uint32_t n = shim_load(&h->n_slots, SHIM_RELAXED);
-
-	for (uint32_t slot = SLOTS_INLINE; slot < n; slot++) {
+	for (uint32_t slot = SLOTS_INLINE; slot < h->fresh; slot++) {
 		const struct hold *s = hold_at(h, slot);
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
@@ -261,7 +252,6 @@ add_segment(struct holds *h)
 		return ROOM_NOMEM;
 	shim_store(&h->segment[k], p, SHIM_RELEASE);
 	shim_store(&h->n_slots, segment_first(k + 1), SHIM_RELEASE);
-	chain_free(h, first, segment_first(k + 1));
 	return ROOM_OK;
 }
 
@@ -269,7 +259,7 @@ add_segment(struct holds *h)
 enum hold_room
 holds_reserve_slow(struct holds *h)
 {
-	if (h->free == SLOT_NONE) {
+	if (h->free == SLOT_NONE && h->fresh == shim_load(&h->n_slots, SHIM_RELAXED)) {
 		enum hold_room room = add_segment(h);
 
 		if (room != ROOM_OK)

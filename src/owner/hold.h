@@ -156,7 +156,7 @@ struct hold {
 
 struct holds {
 	a32 few;       /* bit i: slot i, of the first eight, is free; and HOLDS_ */
-	uint32_t free; /* first free slot beyond those, or SLOT_NONE */
+	uint32_t free; /* the slot beyond those that was freed last, or SLOT_NONE */
 	a32 reentries; /* slots of further grants */
 	uint32_t
 		rung; /* one of the first slots: of the hold above a leaf of late, to be found at once */
@@ -165,6 +165,8 @@ struct holds {
 	a32 n_slots;       /* slots that exist */
 	uint32_t n_table;  /* places in the table; 0: none */
 	uint32_t n_tabled; /* … that are not empty */
+	uint32_t fresh;    /* slots from here on were not used yet, or not since holds_shrink() */
+	uint32_t released; /* the slot beyond the first of the last release */
 	uint32_t *table;   /* (H13) */
 	struct env *env;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
@@ -251,7 +253,8 @@ hold_find(const struct holds *h, const struct lk_resource *r)
 LK_HOT bool
 holds_have_room(const struct holds *h)
 {
-	return h->free != SLOT_NONE && 2 * (h->n_tabled + 1) <= h->n_table;
+	return (h->free != SLOT_NONE || h->fresh < shim_load(&h->n_slots, SHIM_RELAXED)) &&
+	       2 * (h->n_tabled + 1) <= h->n_table;
 }
 
 LK_HOT enum hold_room
@@ -273,7 +276,10 @@ slot_take(struct holds *h)
 		shim_store(&h->few, few & (few - 1), SHIM_RELAXED);
 		return few_first(few);
 	}
-	h->free = (uint32_t)shim_load(&hold_at(h, slot)->fence, SHIM_RELAXED);
+	if (slot == SLOT_NONE)
+		slot = h->fresh++;
+	else
+		h->free = (uint32_t)shim_load(&hold_at(h, slot)->fence, SHIM_RELAXED);
 	shim_store(&h->n_more, shim_load(&h->n_more, SHIM_RELAXED) + 1, SHIM_RELAXED);
 	return slot;
 }

@@ -206,6 +206,14 @@ owner_is_plain(const struct lk_owner *w, uint32_t few)
 	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
+/* … but for the slot: its holds may be in the table, and room for the next is to be reserved. */
+LK_HOT bool
+owner_is_plain_of_many(const struct lk_owner *w, uint32_t few)
+{
+	return (few & HOLDS_NOTED) == 0 &&
+	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
+}
+
 /* Is a call under way, as far as others can tell? */
 LK_HOT bool
 owner_inside(const struct lk_owner *w)

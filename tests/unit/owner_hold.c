@@ -343,9 +343,10 @@ HoldTest(no_more_slots)
 {
 	shim_store(&holds.n_slots, SLOT_MAX, SHIM_RELAXED);
 	shim_store(&holds.few, 0u, SHIM_RELAXED);
-	holds.free = SLOT_NONE;
+	holds.fresh = SLOT_MAX;
 	cr_expect_eq(holds_reserve(&holds), ROOM_LIMIT);
 	cr_expect_eq(atomic_load(&heap.calls), 0);
+	holds.fresh = SLOTS_INLINE;
 	shim_store(&holds.n_slots, (uint32_t)SLOTS_INLINE, SHIM_RELAXED);
 	shim_store(&holds.few, FEW_ALL, SHIM_RELAXED);
 }
