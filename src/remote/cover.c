@@ -269,6 +269,8 @@ take_answer(struct cover *c, const struct answer *a)
 	c->trouble = a->kind == ANSWER_FAILED ? a->rc : 0;
 	c->is_unheard = a->kind == ANSWER_FAILED || a->kind == ANSWER_WAITS;
 	c->demand = a->demand;
+	if (a->is_unsure)
+		c->delay_ns = FIRST_DELAY_NS; /* (LV1) */
 	switch (a->kind) {
 	case ANSWER_HAS:
 		rise(c, a);
