@@ -472,6 +472,8 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 		return;
 	}
 	leave_line(c);
+	(void)timer_unset(c->of->p.timers,
+			  &c->timer); /* what there is to see comes with the answer */
 	if (c->has != LK_NL) {
 		c->has = abroad_falls(c->of->p.lot, c->r, c->has, &waiting); /* (CO5) */
 		c->owes = true;
