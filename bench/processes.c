@@ -19,7 +19,8 @@
 #include "entrant.h"
 #include "place.h"
 
-enum { N_WARM = 50, N_LANES_MOST = 2, LOOK_US = 100 };
+/* A store looks at its files by their names for some 20 ms after one of them was made. */
+enum { N_WARM = 50, N_LANES_MOST = 2, LOOK_US = 100, REST_US = 30000 };
 
 struct meeting_lane {
 	uint64_t n_pairs;
@@ -118,6 +119,7 @@ worker_run(void *arg)
 	r->session = c->session_open != NULL ? c->session_open(r->world, NULL, r->lane) : r->world;
 	meet(w->meeting, 1);
 	pairs_make(c, w->bench_case, r, N_WARM);
+	usleep(REST_US);
 	meet(w->meeting, 2);
 	memset(&w->hist, 0, sizeof(w->hist));
 	deadline = atomic_load(&w->meeting->deadline);

@@ -97,44 +97,61 @@ tell_stripe(struct file_store *s, const struct file_hint *cells, uint32_t stripe
 
 enum { READ_AT_ONCE = FILE_STRIPES_STANDARD }; /* stripes, whose cells follow each other */
 
+/* Those of so many stripes, and of the durable one. */
 struct cells {
-	struct file_hint of[READ_AT_ONCE][FILE_HINT_CELLS];
+	struct file_hint of[READ_AT_ONCE + 1][FILE_HINT_CELLS];
 };
 
-/* The cells of `n` stripes from `first` on: `fn` is called if `is_told`; else what is there is taken note of. */
+/* The cells of `n` stripes from `first` on; zeros where there are none yet. */
 static bool
-read_stripes(struct file_store *s, uint32_t first, uint32_t n, struct cells *cells, bool is_told)
+read_cells(const struct file_store *s, uint32_t first, uint32_t n,
+	   struct file_hint cells[][FILE_HINT_CELLS])
 {
-	const size_t len = n * sizeof(cells->of[0]);
-	bool is_known = true;
+	const size_t len = n * sizeof(cells[0]);
 	size_t got = 0;
 
 	if (io_read_some(s->hints, cells, len, cell_at(first, 1), &got) != 0)
 		return false; /* of a file that has its full length one call reads all of it */
 	memset((char *)cells + got, 0, len - got);
+	return true;
+}
+
+/* `fn` is called if `is_told`; else what is there is taken note of. */
+static bool
+take_cells(struct file_store *s, uint32_t first, uint32_t n,
+	   struct file_hint cells[][FILE_HINT_CELLS], bool is_told)
+{
+	bool is_known = true;
+
 	for (uint32_t i = 0; i < n; i++) {
 		if (is_told)
-			is_known &= tell_stripe(s, cells->of[i], first + i);
+			is_known &= tell_stripe(s, cells[i], first + i);
 		else
-			s->watch.seen[first + i] = newest(s, cells->of[i], first + i, 0);
+			s->watch.seen[first + i] = newest(s, cells[i], first + i, 0);
 	}
 	return is_known;
 }
 
-/* What is durable changes seldom, and comes last. */
+/* What is durable changes seldom, and is told first: so of most stores all is read before anybody is told. */
 static bool
 read_all(struct file_store *s, bool is_told)
 {
 	struct cells cells;
+	struct file_hint(*durable)[FILE_HINT_CELLS] = &cells.of[READ_AT_ONCE];
 	bool is_known = true;
 
 	for (uint32_t i = 0; i < s->n_stripes; i += READ_AT_ONCE) {
 		const uint32_t left = s->n_stripes - i;
+		const uint32_t n = left < READ_AT_ONCE ? left : READ_AT_ONCE;
 
-		is_known &= read_stripes(s, i, left < READ_AT_ONCE ? left : READ_AT_ONCE, &cells,
-					 is_told);
+		if (!read_cells(s, i, n, cells.of) ||
+		    (i == 0 && !read_cells(s, FILE_DURABLE, 1, durable)))
+			return false;
+		if (i == 0)
+			is_known &= take_cells(s, FILE_DURABLE, 1, durable, is_told);
+		is_known &= take_cells(s, i, n, cells.of, is_told);
 	}
-	return read_stripes(s, FILE_DURABLE, 1, &cells, is_told) && is_known;
+	return is_known;
 }
 
 /* ------------------------------------------------------------------------ the thread */

@@ -6,15 +6,10 @@
  * of all fences (record/decide.h, DE8): eight bytes.  It is looked at in the same step that makes a record where
  * there was none.
  */
-#include <stdio.h>
-
-#include "record/decide.h"
-#include "remote/floor.h"
+#include "remote/ask_inside.h"
 #include "remote/frozen.h"
-#include "remote/inside.h"
 
 enum {
-	DEAD_MAX = 64,
 	TRIES = 8,
 	AGAIN = 9001, /* what no store returns: the floor is needed too */
 	OLD = 9002    /* … the clock was read too long ago */
@@ -23,33 +18,7 @@ enum {
 #define FENCES UINT32_MAX /* at a time */
 #define OLD_NS UINT64_C(1000000000)
 
-/* What one question needs; large, so that they are kept. */
-struct desk {
-	struct desk *next;
-	struct record_id me;
-	struct decide_request q;
-	struct decide_view v;
-	const struct remote *of;
-	uint64_t read_at; /* when the clock was, on that of env_now() */
-	bool is_asked;    /* with others: what came of it is in `errand` */
-	struct errand errand;
-	struct lk_store_record record; /* of that */
-	struct decide_outcome out;
-	enum record_fault fault;
-	struct floor floor;
-	bool is_left; /* its locks are being moved away: nothing is changed (MV1) */
-	unsigned char floor_bytes[FLOOR_BYTES];
-	struct record_id dead[DEAD_MAX];
-	struct lk_session_id others[DEAD_MAX];
-	size_t n_others;
-	unsigned char name[LK_NAME_MAX + 1]; /* of the record */
-	size_t name_len;
-	struct record old;
-	struct record fresh;
-	_Alignas(8) unsigned char bytes[RECORD_BYTES];
-};
-
-static struct desk *
+struct desk *
 desk_take(struct remote *m)
 {
 	struct lk_session_id id;
@@ -66,14 +35,14 @@ desk_take(struct remote *m)
 	if (d == NULL)
 		return NULL;
 	memcpy(&d->me, &id, sizeof(d->me));
-	d->is_asked = d->is_left = false;
+	d->is_asked = d->is_left = d->looks_first = d->is_unsure = false;
 	d->out = (struct decide_outcome){
 		.trouble = DECIDE_FINE
 	}; /* of what was decided here before */
 	return d;
 }
 
-static void
+void
 desk_leave(struct remote *m, struct desk *d)
 {
 	latch_lock(&m->latch);
@@ -107,8 +76,8 @@ ask_record_name(const struct lk_resource *r, unsigned char *buf)
 	return len + 1;
 }
 
-static void
-set_name(struct desk *d, const struct lk_resource *r)
+void
+desk_name(struct desk *d, const struct lk_resource *r)
 {
 	d->name_len = ask_record_name(r, d->name);
 }
@@ -283,13 +252,10 @@ note_other(struct desk *d, const struct record_id *who, uint8_t flags)
 	memcpy(&d->others[d->n_others++], who, sizeof(*who));
 }
 
-/* Which sessions in the record, as it is now, are dead?  True: there are some. */
-static bool
-find_dead(struct remote *m, struct desk *d)
+static void
+list_others(struct desk *d)
 {
 	const struct record *now = d->out.changed ? &d->fresh : &d->old;
-	unsigned char alive[DEAD_MAX];
-	size_t n = 0;
 
 	d->n_others = 0;
 	for (uint32_t i = 0; i < now->n_holders; i++)
@@ -298,9 +264,32 @@ find_dead(struct remote *m, struct desk *d)
 		note_other(d, &now->waiter[i].who, now->waiter[i].flags);
 	if (d->is_left)
 		note_other(d, &d->floor.mover, 0);
+}
+
+static void
+note_living(struct remote *m, const struct desk *d, const unsigned char *alive, uint64_t asked_at)
+{
+	latch_lock(&m->latch);
+	for (size_t i = 0; i < d->n_others; i++) {
+		if (alive[i] != 0)
+			living_note(&m->living, &d->others[i], asked_at);
+	}
+	latch_unlock(&m->latch);
+}
+
+/* Which sessions in the record, as it is now, are dead?  True: there are some. */
+static bool
+find_dead(struct remote *m, struct desk *d)
+{
+	const uint64_t asked_at = env_now(m->p.env);
+	unsigned char alive[DEAD_MAX];
+	size_t n = 0;
+
+	list_others(d);
 	if (d->n_others == 0 || m->store->ops->session_alive(m->store, d->others, d->n_others,
 							     alive, remote_patience(m)) != 0)
 		return false;
+	note_living(m, d, alive, asked_at);
 	for (size_t i = 0; i < d->n_others; i++) {
 		if (alive[i] == 0)
 			memcpy(&d->dead[n++], &d->others[i], sizeof(d->dead[0]));
@@ -336,6 +325,33 @@ is_barred(const struct desk *d, int rc)
 	       d->out.result == DECIDE_DEADLOCK;
 }
 
+/* Are those who keep it waiting surely alive?  (LV2) */
+static bool
+are_living(struct remote *m, struct desk *d)
+{
+	if (d->out.result != DECIDE_WAITS && d->out.result != DECIDE_DEADLOCK)
+		return false;
+	list_others(d);
+	latch_lock(&m->latch);
+	d->is_unsure = living_are_all(&m->living, d->others, d->n_others, env_now(m->p.env));
+	latch_unlock(&m->latch);
+	return d->is_unsure;
+}
+
+/* What was asked before has been decided, or others have to give way first: most often there is nothing to write.  (CO10) */
+static int
+look_or_update(struct remote *m, struct desk *d)
+{
+	struct lk_store_record r = { .name = d->name, .len = d->name_len };
+	const bool looks = d->looks_first && !d->is_asked;
+
+	d->looks_first = false;
+	if (looks && m->store->ops->read(m->store, &r, 1, change, d, remote_patience(m)) == 0 &&
+	    !d->out.changed)
+		return 0;
+	return update(m, d);
+}
+
 /* Decide, and again when somebody who was in the way is dead. */
 static int
 decide_in_store(struct remote *m, struct desk *d)
@@ -347,8 +363,9 @@ decide_in_store(struct remote *m, struct desk *d)
 	do {
 		if (!d->is_asked)
 			d->out.trouble = DECIDE_FINE;
-		rc = update(m, d);
-	} while (is_barred(d, rc) && d->v.n_dead == 0 && find_dead(m, d));
+		rc = look_or_update(m, d);
+	} while (is_barred(d, rc) && d->v.n_dead == 0 && (rc != 0 || !are_living(m, d)) &&
+		 find_dead(m, d));
 	return rc;
 }
 
@@ -398,6 +415,7 @@ answer_of(const struct desk *d, int rc)
 	a.units = o->units;
 	a.demand_units = o->demand.units;
 	a.has_died = o->is_orphaned;
+	a.is_unsure = d->is_unsure;
 	if (a.kind == ANSWER_WAITS)
 		see_line(d, &a.line);
 	a.value = o->value;
@@ -489,7 +507,7 @@ ask_begin(struct remote *m, const struct lk_resource *r, struct ask *q, struct a
 
 	if (d == NULL)
 		return;
-	set_name(d, r);
+	desk_name(d, r);
 	set_request(m, d, op_of(q), q);
 	look_at_clock(m, d);
 	d->record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
@@ -532,7 +550,7 @@ ask_fences(struct remote *m, const struct lk_resource *r)
 
 	if (d == NULL)
 		return a;
-	set_name(d, r);
+	desk_name(d, r);
 	a = decide_on(m, d, DECIDE_RESERVE, &any);
 	desk_leave(m, d);
 	return a;
@@ -546,7 +564,8 @@ ask_store(struct remote *m, const struct lk_resource *r, const struct ask *q)
 
 	if (d == NULL)
 		return a;
-	set_name(d, r);
+	desk_name(d, r);
+	d->looks_first = q->earlier != 0 && q->earlier == q->id;
 	a = op_of(q) == DECIDE_GIVE_AND_WAIT ? decide_on(m, d, DECIDE_GIVE_AND_WAIT, q)
 					     : fall(m, d, q);
 	if (a.kind ==
@@ -570,7 +589,7 @@ ask_shed(struct remote *m, const struct lk_resource *r, const struct ask *q)
 
 	if (d == NULL)
 		return a;
-	set_name(d, r);
+	desk_name(d, r);
 	a = decide_on(m, d, DECIDE_CONVERT, q);
 	desk_leave(m, d);
 	return a;
@@ -584,7 +603,7 @@ ask_value(struct remote *m, const struct lk_resource *r, const struct ask *q)
 
 	if (d == NULL)
 		return a;
-	set_name(d, r);
+	desk_name(d, r);
 	a = decide_on(m, d, DECIDE_VALUE_WRITE, q);
 	if (a.kind == ANSWER_HAS && d->out.result != DECIDE_DONE) {
 		a.kind = ANSWER_FAILED;
@@ -633,7 +652,7 @@ ask_for_value(struct remote *m, const struct lk_resource *r, struct lk_value *ou
 
 	if (d == NULL)
 		return LK_E_NOMEM;
-	set_name(d, r);
+	desk_name(d, r);
 	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
 	rc = m->store->ops->read(m->store, &record, 1, read_value, d, remote_patience(m));
 	v = &d->old.value;
@@ -676,84 +695,9 @@ ask_look(struct remote *m, const struct lk_resource *r)
 
 	if (d == NULL)
 		return a;
-	set_name(d, r);
+	desk_name(d, r);
 	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
 	a = answer_of(d, m->store->ops->read(m->store, &record, 1, look, d, remote_patience(m)));
 	desk_leave(m, d);
 	return a;
-}
-
-/* ------------------------------------------------------------------ who is in the way */
-
-struct words {
-	struct desk *d;
-	lk_mode want;
-	uint32_t units; /* that it takes besides */
-	char *buf;
-	size_t cap;
-	size_t n;
-};
-
-/* "held in X by host:17; "; what is not plain text is a dot. */
-static void
-say(struct words *w, const char *what, uint8_t mode, const uint8_t *tag, uint8_t len)
-{
-	char who[RECORD_TAG + 1];
-	int n;
-
-	for (uint8_t i = 0; i < len; i++)
-		who[i] = tag[i] >= ' ' && tag[i] < 0x7f ? (char)tag[i] : '.';
-	who[len] = '\0';
-	n = snprintf(w->buf + w->n, w->cap - w->n, "%s%s in %s by %s", w->n != 0 ? "; " : "", what,
-		     lk_modename((lk_mode)mode), len != 0 ? who : "another process");
-	w->n = n < 0 || (size_t)n >= w->cap - w->n ? w->cap - 1 : w->n + (size_t)n;
-}
-
-static int
-tell(void *arg, struct lk_store_record *r, size_t n)
-{
-	struct words *w = arg;
-	struct desk *d = w->d;
-
-	(void)n;
-	w->n = 0;
-	w->buf[0] = '\0';
-	if (r->old_len == 0 ||
-	    frozen_decode(&d->old, r->old, r->old_len, d->name + 1, d->name_len - 1) != RECORD_FINE)
-		return 0;
-	for (uint32_t i = 0; i < d->old.n_holders; i++) {
-		const struct record_holder *h = &d->old.holder[i];
-
-		if (!record_id_is(&h->who, &d->me) &&
-		    ((mode_conflicts(w->want) & MODE_BIT(h->mode)) != 0 ||
-		     (w->units != 0 && h->units != 0)))
-			say(w, "held", h->mode, h->tag, h->tag_len);
-	}
-	for (uint32_t i = 0; i < d->old.n_waiters; i++) {
-		const struct record_waiter *q = &d->old.waiter[i];
-
-		if (record_id_is(&q->who, &d->me))
-			break;
-		if ((mode_conflicts(w->want) & MODE_BIT(q->want)) != 0 ||
-		    (w->units != 0 && q->units != 0))
-			say(w, "waited for", q->want, q->tag, q->tag_len);
-	}
-	return 0;
-}
-
-void
-remote_who(struct remote *m, const struct lk_resource *r, lk_mode want, uint32_t units, char *buf,
-	   size_t cap)
-{
-	struct desk *d = desk_take(m);
-	struct words w = { .d = d, .want = want, .units = units, .buf = buf, .cap = cap };
-	struct lk_store_record record;
-
-	buf[0] = '\0';
-	if (d == NULL)
-		return;
-	set_name(d, r);
-	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
-	(void)m->store->ops->read(m->store, &record, 1, tell, &w, remote_patience(m));
-	desk_leave(m, d);
 }

@@ -37,10 +37,11 @@ struct answer {
 	lk_mode demand; /* what somebody else waits for, whom that keeps waiting; LK_NL: nobody */
 	uint32_t units; /* that we have, as the record says */
 	uint32_t demand_units; /* as demand, with what he has */
-	bool is_misfit;        /* FAILED: others say another number of permits */
-	uint64_t fence_from;   /* the fences above it … */
-	uint64_t fence_end;    /* … up to here are ours; both 0: none */
-	uint64_t last_fence;   /* of the name, before that */
+	bool is_unsure; /* WAITS, DEADLOCK: who is in the way was alive a moment ago, and was not asked about now (LV1) */
+	bool is_misfit;      /* FAILED: others say another number of permits */
+	uint64_t fence_from; /* the fences above it … */
+	uint64_t fence_end;  /* … up to here are ours; both 0: none */
+	uint64_t last_fence; /* of the name, before that */
 	bool has_died; /* a writer did, here or elsewhere: who comes next is to be told, by us */
 	struct lk_value value;   /* of the name; not of a look */
 	struct answer_line line; /* WAITS */

@@ -269,6 +269,8 @@ take_answer(struct cover *c, const struct answer *a)
 	c->trouble = a->kind == ANSWER_FAILED ? a->rc : 0;
 	c->is_unheard = a->kind == ANSWER_FAILED || a->kind == ANSWER_WAITS;
 	c->demand = a->demand;
+	if (a->is_unsure)
+		c->delay_ns = FIRST_DELAY_NS; /* (LV1) */
 	switch (a->kind) {
 	case ANSWER_HAS:
 		rise(c, a);
@@ -470,6 +472,8 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 		return;
 	}
 	leave_line(c);
+	(void)timer_unset(c->of->p.timers,
+			  &c->timer); /* what there is to see comes with the answer */
 	if (c->has != LK_NL) {
 		c->has = abroad_falls(c->of->p.lot, c->r, c->has, &waiting); /* (CO5) */
 		c->owes = true;

@@ -37,6 +37,8 @@
  * CO9  units are asked for when somebody here needs them, and for him alone who is the first; what is not in use goes back at
  *     once if somebody abroad waits for units, else when something else is asked of the store.  So in the store's line each
  *     process stands for one request, in the order of coming.
+ * CO10 whoever asks the store again what he has asked already looks at the record first, and writes only if that would change it:
+ *     so who waits does not keep out those who give.
  */
 #ifndef LK_REMOTE_COVER_H
 #define LK_REMOTE_COVER_H

@@ -9,6 +9,7 @@
 #include "remote/ask.h"
 #include "remote/combine.h"
 #include "remote/linger.h"
+#include "remote/living.h"
 #include "wait/units.h"
 #include "wait/vigil.h"
 
@@ -41,7 +42,8 @@ struct remote {
 	struct timer poll;
 	struct knots *knots; /* knots.h; NULL: nobody looks for them */
 	struct vigil vigil;
-	int hints; /* 0, or why there are none */
+	struct living living; /* with the latch */
+	int hints;            /* 0, or why there are none */
 };
 
 /* By its resource; NULL: there is none.  With the latch. */

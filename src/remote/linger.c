@@ -91,9 +91,13 @@ linger_see(struct cover *c)
 uint64_t
 linger_leaves(const struct cover *c)
 {
-	if (shim_load(&c->is_early, SHIM_RELAXED) == 0 || !combine_may(c->of) || c->of->p.is_manual)
+	const struct remote *m = c->of;
+
+	if (m->p.is_manual)
 		return 0;
-	return env_boottime(c->of->p.env) + ALONG_NS;
+	if (shim_load(&c->is_early, SHIM_RELAXED) == 0)
+		return env_boottime(m->p.env) + BOTH_NS;
+	return combine_may(m) ? env_boottime(m->p.env) + ALONG_NS : 0;
 }
 
 void

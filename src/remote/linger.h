@@ -16,7 +16,7 @@
  *     never as it is used.
  * LG5  a habit says only whether the phantom stands in the line from the beginning, or when somebody asks: never who is let in.
  * LG6  what goes though nobody abroad asked waits ALONG_NS at most for a question of this process that takes it along (CB6), if
- *     several can go together; what somebody asked for does not wait.
+ *     several can go together.  What somebody asked for waits BOTH_NS: whoever gave it up asks for both, if he wants it again at once.
  */
 #ifndef LK_REMOTE_LINGER_H
 #define LK_REMOTE_LINGER_H
@@ -31,6 +31,9 @@ struct answer;
 
 /* Who uses names one after the other is soon there again: then one exchange gives one back, and gets the next. */
 #define ALONG_NS UINT64_C(100000)
+
+/* Less than it takes another thread to wake, but for one that takes this processor from him. */
+#define BOTH_NS UINT64_C(10000)
 
 /* Of names that share a hash, at most so many. */
 enum { HABITS = 1024 };

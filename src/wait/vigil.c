@@ -12,10 +12,12 @@ vigil_init(struct vigil *v)
 	v->in_vain = v->sleepers = 0;
 }
 
+/* For him; or others here have the name now (W9), who need the processor: it was not in vain. */
 static bool
-has_news(const struct waiter *q)
+has_news(const struct waiter *q, uint64_t was)
 {
-	return waiter_state(q) != WAITER_WAITING || park_has_news(&q->party->parker);
+	return waiter_state(q) != WAITER_WAITING || park_has_news(&q->party->parker) ||
+	       (was & ~shim_load(&q->r->word, SHIM_RELAXED) & WORD_FREEZE) != 0;
 }
 
 /* False: in vain. */
@@ -24,8 +26,9 @@ stay_awake(const struct env *e, const struct waiter *q, uint64_t deadline_ns)
 {
 	const uint64_t now = env_now(e);
 	const uint64_t until = deadline_ns > now + AWAKE_NS ? now + AWAKE_NS : deadline_ns;
+	const uint64_t was = shim_load(&q->r->word, SHIM_RELAXED);
 
-	while (!has_news(q)) {
+	while (!has_news(q, was)) {
 		if (env_now(e) >= until)
 			return false;
 		shim_yield();
@@ -52,7 +55,7 @@ vigil_keep(struct vigil *v, const struct env *e, const struct waiter *q, uint64_
 {
 	uint32_t free = 0;
 
-	if (has_news(q) || env_now(e) >= deadline_ns ||
+	if (has_news(q, 0) || env_now(e) >= deadline_ns ||
 	    !shim_cas(&v->is_kept, &free, 1u, SHIM_ACQUIRE))
 		return;
 	keep(v, e, q, deadline_ns);

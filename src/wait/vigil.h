@@ -23,7 +23,7 @@ struct vigil {
 
 void vigil_init(struct vigil *v);
 
-/* Until `q` has news, or for a while, but not beyond `deadline_ns`. */
+/* Until `q` has news, or this process has the name, or for a while, but not beyond `deadline_ns`. */
 void vigil_keep(struct vigil *v, const struct env *e, const struct waiter *q, uint64_t deadline_ns);
 
 #endif /* LK_WAIT_VIGIL_H */

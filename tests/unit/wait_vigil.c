@@ -11,9 +11,11 @@ struct scene {
 	struct env env;
 	struct vigil vigil;
 	struct party party;
+	struct lk_resource name;
 	struct waiter waiter;
 	uint64_t now;
 	uint64_t granted_at; /* 0: never */
+	uint64_t covered_at; /* this process has the name; 0: never */
 };
 
 static uint64_t
@@ -24,6 +26,8 @@ look_at_clock(void *state)
 	s->now += STEP_NS;
 	if (s->granted_at != 0 && s->now >= s->granted_at)
 		shim_store(&s->waiter.state, (uint32_t)WAITER_GRANTED, SHIM_RELEASE);
+	if (s->covered_at != 0 && s->now >= s->covered_at)
+		shim_store(&s->name.word, (uint64_t)0, SHIM_RELEASE);
 	return s->now;
 }
 
@@ -41,6 +45,8 @@ set_scene(struct scene *s)
 	vigil_init(&s->vigil);
 	party_init(&s->party);
 	s->waiter.party = &s->party;
+	s->waiter.r = &s->name;
+	shim_init(&s->name.word, WORD_FREEZE);
 	shim_init(&s->waiter.state, (uint32_t)WAITER_WAITING);
 }
 
@@ -67,6 +73,18 @@ Test(vigil, lasts_until_there_is_news)
 	s.granted_at = 0;
 	park_cancel(&s.env, &s.party.parker);
 	cr_expect_eq(wait_once(&s, UINT64_MAX), 0u, "it is canceled");
+}
+
+/* Others here who have it then need the processor. */
+Test(vigil, lasts_until_this_process_has_the_name)
+{
+	struct scene s;
+
+	set_scene(&s);
+	s.covered_at = LONG_NS / 2;
+	cr_expect(wait_once(&s, UINT64_MAX) >= LONG_NS / 2);
+	cr_expect(s.now < LONG_NS);
+	cr_expect_eq(s.vigil.in_vain, 0u);
 }
 
 Test(vigil, does_not_last_long)
