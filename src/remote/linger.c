@@ -96,6 +96,15 @@ linger_leaves(const struct cover *c)
 	return env_boottime(c->of->p.env) + ALONG_NS;
 }
 
+uint64_t
+linger_ages(const struct cover *c)
+{
+	const struct remote_parts *p = &c->of->p;
+
+	return shim_load(&c->is_early, SHIM_RELAXED) != 0 ? p->patience_ns
+							  : shim_load(p->fair_after_ns, SHIM_RELAXED);
+}
+
 void
 linger_begins(struct cover *c)
 {
