@@ -124,36 +124,41 @@
 	}
 
 /* The store is asked for each lock: of names in turn, as what comes back at once would not even have been given back. */
-#define ASKED_CASE(text, where) ASKED_BY_CASE(text, where, 1)
-#define ASKED_BY_CASE(text, where, n)                                                         \
+#define ASKED_CASE(text, where) ASKED_BY_CASE(text, where, 1, AFFINITY_IN_TURN, "")
+#define ASKED_BY_CASE(text, where, n, place, place_text)                                      \
 	{                                                                                     \
 		.name = text, .group = "store",                                               \
-		.what = "a thousand names in X, in random order, each from and to the store", \
+		.what = "a thousand names in X, in random order, each from and to the store"  \
+			place_text,                                                           \
 		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,   \
-		.stretch = 5, .is_normal = true, .has_variants = (n) == 1                     \
+		.stretch = 5, .is_normal = true, .has_variants = (n) == 1, .affinity = place  \
 	}
 
+#define EACH "each on a processor with all its threads"
+#define BOTH "both on one processor, the server on another"
+
 /* Two processes want one name all the time. */
-#define HAND_OVER_CASE(text, where)                                                            \
+#define HAND_OVER_CASE(text, where, place, place_text)                                         \
 	{                                                                                      \
 		.name = text, .group = "store",                                                \
-		.what = "two processes, each on a processor, on one name in X; the waits are " \
+		.what = "two processes, " place_text ", on one name in X; the waits are "      \
 			"from a release to the acquire of the other",                          \
 		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,   \
 		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,       \
-		.is_normal = true, .hist_modes = MODE_BIT(LK_X)                                \
+		.is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place             \
 	}
 
 /* … and eight threads in each: those of one process can pass it on among themselves. */
-#define MANY_CASE(text, where)                                                               \
+#define MANY_CASE(text, where, place, place_text)                                            \
 	{                                                                                    \
 		.name = text, .group = "store",                                              \
-		.what = "two processes of eight threads, each with all of them on one "      \
-			"processor, on one name in X; the waits are from a release to the "  \
-			"acquire in the other process",                                      \
+		.what = "two processes of eight threads, " place_text                        \
+			", on one name in X; the waits are from a release to the acquire in "\
+			"the other process",                                                 \
 		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER, \
 		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,    \
-		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X)               \
+		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X),              \
+		.affinity = place                                                            \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -449,14 +454,18 @@ const struct bench_case bench_cases[] = {
 	},
 	ASKED_CASE("store/file/asked", REALM_FILE),
 	ASKED_CASE("store/sqlite/asked", REALM_SQLITE),
-	ASKED_CASE("store/redis/asked", REALM_REDIS),
-	ASKED_BY_CASE("store/redis/asked/8-threads", REALM_REDIS, 8),
-	HAND_OVER_CASE("store/file/2-processes", REALM_FILE_TWO),
-	HAND_OVER_CASE("store/sqlite/2-processes", REALM_SQLITE_TWO),
-	HAND_OVER_CASE("store/redis/2-processes", REALM_REDIS_TWO),
-	MANY_CASE("store/file/2-processes/8-threads", REALM_FILE_MANY),
-	MANY_CASE("store/sqlite/2-processes/8-threads", REALM_SQLITE_MANY),
-	MANY_CASE("store/redis/2-processes/8-threads", REALM_REDIS_MANY),
+	ASKED_BY_CASE("store/redis/asked", REALM_REDIS, 1, AFFINITY_APART,
+		      "; the server on a processor of its own"),
+	ASKED_BY_CASE("store/redis/asked/8-threads", REALM_REDIS, 8, AFFINITY_APART,
+		      "; the server on a processor of its own"),
+	ASKED_BY_CASE("store/redis/asked/one-processor", REALM_REDIS, 1, AFFINITY_ONE,
+		      "; all on one processor, the server too"),
+	HAND_OVER_CASE("store/file/2-processes", REALM_FILE_TWO, AFFINITY_IN_TURN, EACH),
+	HAND_OVER_CASE("store/sqlite/2-processes", REALM_SQLITE_TWO, AFFINITY_IN_TURN, EACH),
+	HAND_OVER_CASE("store/redis/2-processes", REALM_REDIS_TWO, AFFINITY_APART, BOTH),
+	MANY_CASE("store/file/2-processes/8-threads", REALM_FILE_MANY, AFFINITY_IN_TURN, EACH),
+	MANY_CASE("store/sqlite/2-processes/8-threads", REALM_SQLITE_MANY, AFFINITY_IN_TURN, EACH),
+	MANY_CASE("store/redis/2-processes/8-threads", REALM_REDIS_MANY, AFFINITY_APART, BOTH),
 	{ 0 },
 };
 

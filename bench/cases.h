@@ -3,6 +3,7 @@
 #ifndef BENCH_CASES_H
 #define BENCH_CASES_H
 
+#include "affinity.h"
 #include "bench.h"
 
 enum bench_names {
@@ -50,6 +51,7 @@ struct bench_case {
 	unsigned stretch;        /* a sample takes so many times as long as others; 0: once */
 	unsigned n_samples_most; /* 0: as many as others */
 	bool is_normal;          /* at normal priority */
+	enum bench_affinity affinity;
 	enum bench_realm realm;
 	bool in_processes;  /* its lanes are processes … */
 	unsigned n_threads; /* … of so many threads each; 0: of one */

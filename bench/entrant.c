@@ -7,6 +7,7 @@
  * anybody needs.
  */
 #define _GNU_SOURCE 1
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +29,6 @@
 /* ----------------------------------------------------------------- in the thread */
 
 bool
-lane_pin(const struct settings *s, unsigned number)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((size_t)s->cpu[number % s->n_cpus], &set);
-	return sched_setaffinity(0, sizeof(set), &set) == 0;
-}
-
-bool
 lane_hurry(void)
 {
 	const struct sched_param priority = { .sched_priority = 1 };
@@ -46,7 +37,7 @@ lane_hurry(void)
 }
 
 /* Nearly all of the time that others want too; among themselves the threads share as usual. */
-static void
+void
 lane_favor(void)
 {
 	setpriority(PRIO_PROCESS, 0,
@@ -57,9 +48,10 @@ static void
 lane_settle(struct lane *l)
 {
 	const struct settings *s = l->entrant->settings;
+	const struct bench_case *b = l->entrant->bench_case;
 
-	l->is_pinned = lane_pin(s, l->number);
-	if (s->want_fifo && l->entrant->bench_case->is_normal)
+	l->is_pinned = affinity_pin(affinity_of_lane(b->affinity, s, l->number));
+	if (s->want_fifo && b->is_normal)
 		lane_favor();
 	else if (s->want_fifo)
 		l->is_fifo = lane_hurry();
@@ -368,6 +360,31 @@ entrant_schedule(struct entrant *e)
 	}
 }
 
+/* What it starts for itself, threads and servers, runs as the lanes do, if their places are not by turns. */
+static void *
+world_open(const struct entrant *e, size_t n_names, size_t n_held)
+{
+	const struct bench_case *b = e->bench_case;
+	const struct settings *s = e->settings;
+	const int nice = getpriority(PRIO_PROCESS, 0);
+	cpu_set_t before;
+	void *world;
+
+	if (b->affinity == AFFINITY_IN_TURN)
+		return e->contestant->open(n_names, n_held);
+	if (sched_getaffinity(0, sizeof(before), &before) != 0)
+		bench_die("processors", strerror(errno));
+	affinity_serve_on(affinity_of_server(b->affinity, s));
+	(void)affinity_pin(affinity_of_lane(b->affinity, s, 0));
+	if (s->want_fifo)
+		lane_favor();
+	world = e->contestant->open(n_names, n_held);
+	(void)setpriority(PRIO_PROCESS, 0, nice);
+	(void)sched_setaffinity(0, sizeof(before), &before);
+	affinity_serve_on(-1);
+	return world;
+}
+
 void
 entrant_init(struct entrant *e, const struct contestant *c, const struct bench_case *b,
 	     const struct feed *f, const struct settings *s)
@@ -393,7 +410,7 @@ entrant_init(struct entrant *e, const struct contestant *c, const struct bench_c
 	if (b->realm != REALM_MEMORY && !b->in_processes)
 		(void)place_fresh();
 	if (c->open != NULL && !b->in_processes)
-		e->world = c->open(f->n_names * (b->shared ? 1 : b->n_lanes), case_held(b));
+		e->world = world_open(e, f->n_names * (b->shared ? 1 : b->n_lanes), case_held(b));
 	if (c->target_open != NULL && !b->in_processes)
 		e->target = c->target_open(e->world, "user:0000000");
 	if (b->loop == LOOP_SEARCH)

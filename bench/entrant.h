@@ -81,8 +81,8 @@ void processes_run(struct entrant *e);
 void process_child(const struct contestant *c, const struct bench_case *b, unsigned number, int fd,
 		   const struct settings *s);
 
-/* entrant.c: run the calling thread on the processor for lane `number`, at real-time priority; granted? */
-bool lane_pin(const struct settings *s, unsigned number);
+/* entrant.c: run the calling thread at real-time priority; granted?  Before all who are not, if that is permitted. */
 bool lane_hurry(void);
+void lane_favor(void);
 
 #endif /* BENCH_ENTRANT_H */

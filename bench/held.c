@@ -47,7 +47,7 @@ child_run(void *arg)
 	const struct contestant *c = d->contestant;
 	uint64_t begin;
 
-	lane_pin(d->settings, 0);
+	affinity_pin(d->settings->cpu[0]);
 	if (d->settings->want_fifo)
 		lane_hurry();
 	d->run.world = c->open != NULL ? c->open(d->n_names, d->n_names) : NULL;

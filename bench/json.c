@@ -225,9 +225,10 @@ put_result(FILE *f, const struct result *r)
 }
 
 static void
-put_case(FILE *f, const struct result *r)
+put_case(FILE *f, const struct result *r, const struct settings *s)
 {
 	const struct bench_case *b = r->bench_case;
+	char text[96];
 
 	fprintf(f, "  {");
 	put_text(f, "name", b->name);
@@ -249,12 +250,14 @@ put_case(FILE *f, const struct result *r)
 	put_whole(f, "section_ns", b->section_ns);
 	put_text(f, "unit", case_unit(b));
 	put_text(f, "priority", b->is_normal ? "normal" : "fifo");
+	affinity_say(b->affinity, s, text, sizeof(text));
+	put_text(f, "processors", text);
 	fprintf(f, "\n   \"results\": [\n");
 }
 
 /* Results of one case follow each other. */
 static void
-put_cases(FILE *f, const struct results *rs)
+put_cases(FILE *f, const struct results *rs, const struct settings *s)
 {
 	fprintf(f, " \"cases\": [\n");
 	for (size_t i = 0; i < rs->n; i++) {
@@ -263,7 +266,7 @@ put_cases(FILE *f, const struct results *rs)
 		bool is_last = i + 1 == rs->n || r[1].bench_case != r->bench_case;
 
 		if (is_first)
-			put_case(f, r);
+			put_case(f, r, s);
 		put_result(f, r);
 		if (is_last)
 			fprintf(f, "\n   ]}%s\n", i + 1 < rs->n ? "," : "");
@@ -342,7 +345,7 @@ json_write(const struct results *rs, const struct settings *s, struct privileges
 	fprintf(f, "{\n");
 	put_head(f, s, p);
 	put_contestants(f);
-	put_cases(f, rs);
+	put_cases(f, rs, s);
 	put_goals(f, rs);
 	fprintf(f, "}\n");
 	if (ferror(f) || fclose(f) != 0)

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,12 +98,13 @@ meet(struct meeting *m, unsigned nth)
 
 /* All threads of this process are to run where the lane does, the store's too. */
 static bool
-settle(const struct settings *s, unsigned number)
+settle(const struct bench_case *b, const struct settings *s, unsigned number)
 {
-	const bool is_pinned = lane_pin(s, number);
+	const bool is_pinned = affinity_pin(affinity_of_lane(b->affinity, s, number));
 
+	affinity_serve_on(affinity_of_server(b->affinity, s));
 	if (s->want_fifo)
-		setpriority(PRIO_PROCESS, 0, -20); /* if it is permitted */
+		lane_favor();
 	return is_pinned;
 }
 
@@ -178,7 +178,7 @@ process_child(const struct contestant *c, const struct bench_case *b, unsigned n
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (w == NULL)
 		bench_die("threads", "out of memory");
-	l->is_pinned = settle(s, number);
+	l->is_pinned = settle(b, s, number);
 	world = c->open(1, n);
 	for (unsigned i = 0; i < n; i++) {
 		worker_init(&w[i], c, b, m, world, number);

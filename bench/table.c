@@ -37,7 +37,8 @@ table_head(const struct settings *s)
 	printf("processors:");
 	for (unsigned i = 0; i < s->n_cpus; i++)
 		printf(" %d", s->cpu[i]);
-	printf("; threads, and processes with all their threads, are pinned to them in turn\n");
+	printf("; threads, and processes with all their threads, are pinned to them in "
+	       "turn, where nothing else is said\n");
 	put_missing();
 	if (s->is_quick)
 		printf("a quick run, to see that it runs: the figures mean little\n");
@@ -51,13 +52,21 @@ table_head(const struct settings *s)
 static void
 put_processes(const struct bench_case *b, const struct settings *s)
 {
-	printf("  ");
 	for (unsigned i = 0; i < b->n_lanes; i++)
-		printf("process %u on processor %d%s", i, s->cpu[i % s->n_cpus],
-		       i + 1 < b->n_lanes ? ", " : "");
+		printf("%sprocess %u on processor %d", i == 0 ? "  " : ", ", i,
+		       affinity_of_lane(b->affinity, s, i));
 	if (b->n_threads > 1)
 		printf(", each with %u threads", b->n_threads);
 	printf("\n");
+}
+
+static void
+put_affinity(const struct bench_case *b, const struct settings *s)
+{
+	char text[96];
+
+	affinity_say(b->affinity, s, text, sizeof(text));
+	printf("  %s\n", text);
 }
 
 static void
@@ -68,6 +77,8 @@ case_head(const struct bench_case *b, const struct settings *s)
 		printf("  files in %s\n", place_medium());
 	if (b->in_processes)
 		put_processes(b, s);
+	if (b->affinity != AFFINITY_IN_TURN)
+		put_affinity(b, s);
 	printf("  %-22s %10s %10s %8s", case_unit(b), "median", "min", "iqr");
 	if (b->n_lanes > 1)
 		printf(" %8s %8s", "slowest", "Jain");

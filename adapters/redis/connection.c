@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/io.h"
 
@@ -118,30 +119,59 @@ say_on_given(struct connection *c, const char *bytes, size_t n, const struct pat
 	return error != 0 ? fail_to_send(c, error) : HEARD;
 }
 
-/* All of them, one after the other, in memory of malloc().  -1: there is none. */
-static int
-format_all(const struct command *q, size_t n, char **out)
+/* Room for "*3\r\n" or "$3\r\n". */
+enum { HEAD_MOST = 1 + DECIMAL_MOST + 2 };
+
+static size_t
+room_for(const struct command *q)
 {
-	int total = 0;
+	size_t n = HEAD_MOST;
 
-	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
-		char *bytes = NULL, *more;
-		const int len = redisFormatCommandArgv(&bytes, q[i].n, q[i].argv, q[i].len);
+	for (int i = 0; i < q->n; i++)
+		n += HEAD_MOST + q->len[i] + 2;
+	return n;
+}
 
-		more = len >= 0 ? realloc(*out, (size_t)(total + len)) : NULL;
-		if (more == NULL) {
-			if (len >= 0)
-				redisFreeCommand(bytes);
-			free(*out);
-			return -1;
-		}
-		memcpy(more + total, bytes, (size_t)len);
-		redisFreeCommand(bytes);
-		*out = more;
-		total += len;
+static char *
+put_head(char *at, char kind, size_t number)
+{
+	*at++ = kind;
+	at += decimal_put(at, number);
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
+/* An array of strings (RESP); hiredis would print each length by printf(). */
+static char *
+put_command(char *at, const struct command *q)
+{
+	at = put_head(at, '*', (size_t)q->n);
+	for (int i = 0; i < q->n; i++) {
+		at = put_head(at, '$', q->len[i]);
+		if (q->len[i] > 0)
+			memcpy(at, q->argv[i], q->len[i]);
+		at += q->len[i];
+		*at++ = '\r';
+		*at++ = '\n';
 	}
-	return total;
+	return at;
+}
+
+/* All of them, one after the other, in memory of malloc().  NULL: there is none. */
+static char *
+format_all(const struct command *q, size_t n, size_t *len)
+{
+	size_t room = 0;
+	char *bytes, *at;
+
+	for (size_t i = 0; i < n; i++)
+		room += room_for(&q[i]);
+	bytes = at = malloc(room);
+	for (size_t i = 0; bytes != NULL && i < n; i++)
+		at = put_command(at, &q[i]);
+	*len = bytes != NULL ? (size_t)(at - bytes) : 0;
+	return bytes;
 }
 
 static enum heard
@@ -155,35 +185,25 @@ say(struct connection *c, const char *bytes, size_t n, const struct patience *p)
 	return error != 0 ? fail_to_send(c, error) : HEARD;
 }
 
-/* One, which needs no copy. */
-enum heard
-connection_say(struct connection *c, const struct command *q, struct patience p)
-{
-	enum heard heard;
-	char *bytes = NULL;
-	const int n = redisFormatCommandArgv(&bytes, q->n, q->argv, q->len);
-
-	c->is_late = false;
-	if (n < 0)
-		return HEARD_NOMEM;
-	heard = say(c, bytes, (size_t)n, &p);
-	redisFreeCommand(bytes);
-	return heard;
-}
-
 static enum heard
 say_all(struct connection *c, const struct command *q, size_t n, const struct patience *p)
 {
 	enum heard heard;
-	char *bytes;
-	const int len = format_all(q, n, &bytes);
+	size_t len;
+	char *bytes = format_all(q, n, &len);
 
 	c->is_late = false;
-	if (len < 0)
+	if (bytes == NULL)
 		return HEARD_NOMEM;
-	heard = say(c, bytes, (size_t)len, p);
+	heard = say(c, bytes, len, p);
 	free(bytes);
 	return heard;
+}
+
+enum heard
+connection_say(struct connection *c, const struct command *q, struct patience p)
+{
+	return say_all(c, q, 1, &p);
 }
 
 /* ------------------------------------------------------------------------- hearing */

@@ -81,23 +81,110 @@ begin_to_listen(struct redis_store *s)
 
 /* ------------------------------------------------------------------------- hearing */
 
+/* A hint about a record, in pieces; all but the key only if `epoch_len` is not 0. */
+struct told {
+	const struct redis_store *s;
+	const char *key, *epoch, *was, *value;
+	size_t key_len, epoch_len, len;
+	const char *name; /* behind the key's prefix; NULL: it is none of ours */
+	size_t name_len;
+};
+
+static _Thread_local const struct told *heard_now; /* in whose function this thread is */
+
+/* Four hexadecimal digits.  SIZE_MAX: they are none. */
+static size_t
+length_in(const char *digits)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < SCRIPT_LEN; i++) {
+		const char c = digits[i];
+
+		if (c >= '0' && c <= '9')
+			n = n * 16 + (size_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n * 16 + (size_t)(c - 'a') + 10;
+		else
+			return SIZE_MAX;
+	}
+	return n;
+}
+
+/* False: nobody who knows our form has said that. */
+static bool
+take_apart(struct redis_store *s, const char *text, size_t len, struct told *h)
+{
+	size_t left = len - SCRIPT_TOLD;
+
+	*h = (struct told){ .s = s, .key = text + SCRIPT_TOLD };
+	h->key_len = length_in(text + SCRIPT_WHO);
+	h->epoch_len = length_in(text + SCRIPT_WHO + SCRIPT_LEN);
+	if (h->key_len > left)
+		return false;
+	left -= h->key_len;
+	if (h->epoch_len != 0) {
+		if (h->epoch_len > left || left - h->epoch_len <= 2 * (size_t)STORE_VERSION)
+			return false;
+		h->epoch = h->key + h->key_len;
+		h->was = h->epoch + h->epoch_len;
+		h->value = h->was + STORE_VERSION;
+		h->len = left - h->epoch_len - STORE_VERSION;
+	}
+	h->name = key_name(s, h->key, h->key_len, &h->name_len);
+	return h->name != NULL;
+}
+
+/* (RH3) */
+static bool
+may_follow(struct redis_store *s, const struct told *h)
+{
+	bool is_ours;
+
+	pthread_mutex_lock(&s->lock);
+	is_ours = strlen(s->epoch) == h->epoch_len && memcmp(s->epoch, h->epoch, h->epoch_len) == 0;
+	pthread_mutex_unlock(&s->lock);
+	return is_ours && s->replicas == 0;
+}
+
+/* What is told of it; what is not told has to be read. */
+static void
+take_guess(struct redis_store *s, const struct told *h)
+{
+	if (h->epoch_len == 0)
+		cache_forget(&s->cache, h->name, h->name_len);
+	else
+		cache_hear(&s->cache, h->name, h->name_len, may_follow(s, h) ? h->was : NULL,
+			   h->value, STORE_VERSION, h->len);
+}
+
+bool
+hints_are_about(const struct redis_store *s, const void *name, size_t len)
+{
+	const struct told *h = heard_now;
+
+	return h != NULL && h->s == s && h->name_len == len && memcmp(h->name, name, len) == 0;
+}
+
 static void
 tell(struct redis_store *s, const redisReply *r)
 {
+	struct told h = { .name = NULL };
 	const redisReply *text;
-	const char *name = NULL;
-	size_t n = 0;
 
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 ||
 	    r->element[0]->type != REDIS_REPLY_STRING || strcmp(r->element[0]->str, "message") != 0)
 		return;
 	text = r->element[2];
-	if (text->type == REDIS_REPLY_STRING && text->len > SCRIPT_WHO) {
+	if (text->type == REDIS_REPLY_STRING && text->len > SCRIPT_TOLD) {
 		if (memcmp(text->str, s->opening, SCRIPT_WHO) == 0)
 			return; /* who made it knows of it */
-		name = key_name(s, text->str + SCRIPT_WHO, text->len - SCRIPT_WHO, &n);
+		if (take_apart(s, text->str, text->len, &h))
+			take_guess(s, &h);
 	}
-	s->hints.fn(s->hints.arg, name, name != NULL ? n : 0);
+	heard_now = &h;
+	s->hints.fn(s->hints.arg, h.name, h.name != NULL ? h.name_len : 0);
+	heard_now = NULL;
 }
 
 /* All that has come.  False: it is over. */

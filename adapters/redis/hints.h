@@ -4,6 +4,11 @@
  *
  * RH1  whenever it begins to listen, for the first time or again, "any" is told, as what came before was not heard.
  * RH2  with sentinels, it listens to one of them too, and goes where that says (RS2).
+ * RH3  what a hint says is there now is a guess (cache.h).  It is an answer for an update of that record alone, which changes nothing, and which the
+ *      function asks for that is called with the hint; if it was written in the epoch that the opening knows (RD5), on the
+ *      version that the opening knew by an answer, or by such a hint.  So it is what came next after what was known, as
+ *      if that answer had come later; and nothing that was seen since is forgotten, as each has its version (RD1).
+ *      Not with `replicas`: they may not have it yet (RD8).
  */
 #ifndef LK_ADAPTERS_REDIS_HINTS_H
 #define LK_ADAPTERS_REDIS_HINTS_H
@@ -29,6 +34,9 @@ struct hints {
 struct redis_store;
 
 void hints_init(struct redis_store *s);
+
+/* Is this thread in the function of a hint about that record?  (RH3) */
+bool hints_are_about(const struct redis_store *s, const void *name, size_t len);
 
 int hints_watch(struct lk_store *base, lk_store_hint_fn *fn, void *arg);
 void hints_unwatch(struct lk_store *base);

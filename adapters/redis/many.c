@@ -101,17 +101,17 @@ static bool
 begin_script(struct many *m, struct command *q, size_t n, size_t more)
 {
 	const struct redis_store *s = m->ask.s;
-	char *words = arena_alloc(&m->ask.arena, 16 + 2 * KEY_SHORT);
+	char *words = arena_alloc(&m->ask.arena, 2 * KEY_SHORT);
 
 	if (words == NULL || !command_begin(q, &m->ask.arena, n + more + 5))
 		return false;
-	(void)snprintf(words, 16, "%zu", n + 2);
-	key_short(s, 'e', words + 16);
-	key_short(s, 'g', words + 16 + KEY_SHORT);
+	key_short(s, 'e', words);
+	key_short(s, 'g', words + KEY_SHORT);
 	q->n = 2;
+	if (!command_number(q, &m->ask.arena, n + 2))
+		return false;
 	command_say(q, words);
-	command_say(q, words + 16);
-	command_say(q, words + 16 + KEY_SHORT);
+	command_say(q, words + KEY_SHORT);
 	return true;
 }
 
@@ -203,12 +203,9 @@ add_one(struct command *q, struct one *o)
 {
 	struct change *c = &o->c;
 	const char *letters = change_letters(c);
-	char *number = arena_alloc(c->round, 16);
 
-	if (letters == NULL || number == NULL)
+	if (letters == NULL || !command_number(q, c->round, c->n))
 		return false;
-	(void)snprintf(number, 16, "%zu", c->n);
-	command_say(q, number);
 	command_say(q, letters);
 	command_say(q, change_gone(c));
 	change_version(c->ask->s, o->version);

@@ -87,16 +87,16 @@ change_remember(struct change *c, size_t i)
 static int
 read_once(struct change *c)
 {
-	char epoch[KEY_SHORT], gone[KEY_SHORT], number[16];
+	char epoch[KEY_SHORT], gone[KEY_SHORT];
 	struct command q;
 
 	if (!command_begin(&q, c->round, c->n + 6))
 		return LK_E_NOMEM;
 	key_short(c->ask->s, 'e', epoch);
 	key_short(c->ask->s, 'g', gone);
-	(void)snprintf(number, sizeof(number), "%zu", c->n + 2);
 	q.n = 2;
-	command_say(&q, number);
+	if (!command_number(&q, c->round, c->n + 2))
+		return LK_E_NOMEM;
 	command_say(&q, epoch);
 	command_say(&q, gone);
 	for (size_t i = 0; i < c->n; i++)
@@ -229,7 +229,7 @@ static int
 write_once(struct change *c, const char version[STORE_VERSION])
 {
 	struct redis_store *s = c->ask->s;
-	char epoch[KEY_SHORT], gone[KEY_SHORT], channel[KEY_SHORT], number[16];
+	char epoch[KEY_SHORT], gone[KEY_SHORT], channel[KEY_SHORT];
 	struct command q;
 	char *letters = change_letters(c);
 
@@ -238,9 +238,9 @@ write_once(struct change *c, const char version[STORE_VERSION])
 	key_short(s, 'e', epoch);
 	key_short(s, 'g', gone);
 	key_short(s, 'h', channel);
-	(void)snprintf(number, sizeof(number), "%zu", c->n + 2);
 	q.n = 2;
-	command_say(&q, number);
+	if (!command_number(&q, c->round, c->n + 2))
+		return LK_E_NOMEM;
 	command_say(&q, epoch);
 	command_say(&q, gone);
 	for (size_t i = 0; i < c->n; i++)
@@ -357,6 +357,14 @@ nap(const struct change *c, uint64_t ns)
 		place_nap(p, until);
 }
 
+/* What was guessed is told by the hint in whose function we are asked: then that it changes nothing is an answer.  (RH3) */
+static bool
+is_answered(const struct change *c, int rc)
+{
+	return rc == 0 && c->n == 1 && c->seen[0].is_heard &&
+	       hints_are_about(c->ask->s, c->r[0].name, c->r[0].len);
+}
+
 /* It is another store: nothing that was seen counts. */
 static int
 see_anew(struct change *c)
@@ -381,7 +389,7 @@ update_in_rounds(struct change *c)
 			arena_init(c->round, &c->ask->s->place);
 		}
 		rc = do_round(c, &is_told);
-		if (is_told && was_guess) { /* a guess is no answer */
+		if (is_told && was_guess && !is_answered(c, rc)) { /* a guess is no answer */
 			rc = see(c, false);
 			continue;
 		}

@@ -19,8 +19,12 @@ enum script {
 #define SCRIPT_OTHER_EPOCH "LKEPOCH"   /* the error that says so (RD5) */
 #define SCRIPT_OTHER_FORM  "LKVERSION" /* kept in another format */
 
-/* Before a key that has changed: who wrote it, the first bytes of its version (RD1); or this. */
-enum { SCRIPT_WHO = 8 };
+/*
+ * What is published of a record that has changed: who wrote it, the first bytes of its version (RD1), or ANYBODY; the lengths of its key
+ * and of an epoch, four hexadecimal digits each; the key; and if the epoch has a length, that in which it was written, the version that
+ * was there before, and what is there now.
+ */
+enum { SCRIPT_WHO = 8, SCRIPT_LEN = 4, SCRIPT_TOLD = SCRIPT_WHO + 2 * SCRIPT_LEN };
 #define SCRIPT_ANYBODY "--------"
 
 extern const char *const script_text[SCRIPTS];

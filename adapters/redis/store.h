@@ -7,7 +7,7 @@
  *   {PREFIX}r NAME    a record: 16 bytes of version, and what is kept
  *   {PREFIX}s ID      a session: "TTL_MS EPOCH;NONCE WHO", with a time to live of the server's
  *   {PREFIX}w         nothing: written so that the replicas have something to acknowledge
- *   {PREFIX}h         the channel on which is told who has changed what: eight bytes, and a key; "": any
+ *   {PREFIX}h         the channel on which is told who has changed what, and what is there now (scripts.h); "": any
  *
  * RD1  a version is never used twice: it is 64 random bits of the opening, and a number.  So who finds a record with the
  *      version that it has seen finds those bytes, whatever was lost, restored or repeated in between; and an update that

@@ -54,7 +54,7 @@ CASE = {
     "name": TEXT, "group": TEXT, "what?": TEXT, "by?": TEXT, "mode?": TEXT, "threads?": COUNT,
     "processes?": COUNT,
     "names?": COUNT, "distribution?": TEXT, "section_ns?": AMOUNT, "unit?": TEXT,
-    "priority?": TEXT, "results": [RESULT],
+    "priority?": TEXT, "processors?": TEXT, "results": [RESULT],
 }
 GOAL = {
     "what": TEXT, "group?": TEXT, "ours": PLACE, "theirs?": PLACE, "figure": TEXT,

@@ -20,6 +20,7 @@
 #include <hiredis/hiredis.h>
 #include <latchkey/redis.h>
 
+#include "affinity.h"
 #include "each.h"
 #include "ours.h"
 #include "place.h"
@@ -33,7 +34,7 @@ enum { TRIES = 1000, NAP_US = 10000 };
 static const char tend[] =
 	"redis-server --port 0 --unixsocket \"$1\" --save '' --appendonly no --dir \"${1%/*}\" "
 	"--logfile \"$1.log\" --maxmemory-policy noeviction & p=$!; idle=0\n"
-	"while kill -0 $p 2>/dev/null && [ $idle -lt 5 ]; do sleep 1\n"
+	"while kill -0 $p 2>/dev/null && [ $idle -lt 2 ]; do sleep 3\n"
 	"n=$(redis-cli -s \"$1\" info clients | sed -n "
 	"'s/^connected_clients:\\([0-9]*\\).*/\\1/p')\n"
 	"if [ \"${n:-0}\" -gt 1 ]; then idle=0; else idle=$((idle + 1)); fi; done\n"
@@ -57,6 +58,7 @@ start(const char *socket)
 		for (int i = 0; i < 3; i++)
 			(void)dup2(null, i);
 		(void)setsid();
+		affinity_become_server();
 		execl("/bin/sh", "sh", "-c", tend, "sh", socket, (char *)NULL);
 	}
 	_exit(0);

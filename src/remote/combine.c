@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Senders, and those who wait for them.  (CB1-CB5) */
+/* Senders, and those who wait for them.  (CB1-CB5, CB8) */
 #include "remote/combine.h"
 #include "remote/inside.h"
 
-/* So many are away at a time: more would carry fewer questions each, and a store does one after the other. */
-enum { AWAY_MOST = 1, TOGETHER_MOST = 32 };
+/*
+ * More senders would carry fewer questions each, and a store does one after the other.  HALF_MOST: so that the questions of who goes when
+ * that is enough are among those that he takes with him.
+ */
+enum { AWAY_MOST = 2, TOGETHER_MOST = 32, HALF_MOST = 12 };
 
 #define ASKER_SENDS (1u << 31)
 
@@ -14,7 +17,7 @@ combine_init(struct combine *c)
 	latch_init(&c->latch);
 	c->first = NULL;
 	c->last = &c->first;
-	c->n_away = 0;
+	c->n_away = c->n_queued = c->n_sent = c->n_lately = 0;
 }
 
 bool
@@ -67,8 +70,9 @@ take_some(struct combine *c)
 	struct errand *list = c->first;
 	struct errand **end = &c->first;
 	size_t n_records = 0;
+	uint32_t n;
 
-	for (size_t n = 0; *end != NULL && n < TOGETHER_MOST; n++) {
+	for (n = 0; *end != NULL && n < TOGETHER_MOST; n++) {
 		n_records += (*end)->u.n;
 		if (n_records > LK_STORE_BATCH_MAX)
 			break;
@@ -80,22 +84,41 @@ take_some(struct combine *c)
 	if (c->first == NULL)
 		c->last = &c->first;
 	*end = NULL;
+	c->n_queued -= n;
+	c->n_sent += n;
 	return list;
 }
 
-/* He is back: whoever has been longest in the queue goes in his place.  (CB2) */
+/* With the latch: may one more go?  (CB2, CB8) */
+static bool
+may_go(const struct remote *m)
+{
+	const struct combine *c = &m->combine;
+	const uint32_t half = c->n_lately / 2;
+
+	if (c->n_away == 0)
+		return true;
+	return c->n_away < AWAY_MOST && (m->store->ops->capabilities & LK_STORE_ONE_HOST) == 0 &&
+	       c->n_queued >= (half < HALF_MOST ? half : HALF_MOST);
+}
+
+/* He is back, with the answers to `n`: whoever has been longest in the queue goes in his place.  (CB2) */
 static void
-come_back(struct remote *m)
+come_back(struct remote *m, uint32_t n)
 {
 	struct combine *c = &m->combine;
 	struct asker *next = NULL;
-	struct errand *list;
+	struct errand *list = NULL;
 
 	latch_lock(&c->latch);
-	list = take_some(c);
-	if (list == NULL) {
-		c->n_away--;
-	} else {
+	if (c->n_lately > c->n_queued + c->n_sent)
+		c->n_lately--;
+	c->n_sent -= n;
+	c->n_away--;
+	if (may_go(m))
+		list = take_some(c);
+	if (list != NULL) {
+		c->n_away++;
 		next = list->of;
 		next->batch = list;
 	}
@@ -109,13 +132,17 @@ come_back(struct remote *m)
 static void
 send(struct remote *m, const struct asker *me, struct errand *list)
 {
+	uint32_t n = 0;
+
+	for (const struct errand *e = list; e != NULL; e = e->next)
+		n++;
 	if (list->next == NULL) {
 		list->u.rc = ask_alone(m, &list->u);
 		list->u.is_left = 0;
 	} else {
 		ask_together(m, list);
 	}
-	come_back(m); /* first of all, as others wait for that */
+	come_back(m, n); /* first of all, as others wait for that */
 	answer(m, me, list);
 }
 
@@ -138,17 +165,20 @@ wait_for_answers(struct remote *m, struct asker *me)
 	}
 }
 
-/* In the queue; or NULL, or some of them to be sent: there is nobody in it then. */
+/* In the queue: NULL; or some of it to be sent, with those of the list. */
 static struct errand *
-join(struct combine *c, struct errand *list)
+join(struct remote *m, struct errand *list)
 {
+	struct combine *c = &m->combine;
 	struct errand *out = NULL;
 
 	latch_lock(&c->latch);
 	*c->last = list;
-	while (*c->last != NULL)
+	for (; *c->last != NULL; c->n_queued++)
 		c->last = &(*c->last)->next;
-	if (c->n_away < AWAY_MOST) {
+	if (c->n_lately < c->n_queued + c->n_sent)
+		c->n_lately = c->n_queued + c->n_sent;
+	if (may_go(m)) {
 		c->n_away++;
 		out = take_some(c);
 	}
@@ -168,7 +198,7 @@ combine_ask(struct remote *m, struct errand *list)
 		e->of = &me;
 	}
 	shim_init(&me.word, n);
-	go = join(&m->combine, list);
+	go = join(m, list);
 	if (go != NULL)
 		send(m, &me, go);
 	wait_for_answers(m, &me);

@@ -7,11 +7,13 @@
  *                                                                  is in it; the others wait for him
  *
  * CB1  a question is in the queue, or with one sender, or answered.
- * CB2  as long as there is a question in the queue, as many senders are on their way as there may be; who comes back sends
- *      one out of the queue in his place.  So nobody waits who is waited for.
+ * CB2  as long as there is a question in the queue, a sender is on his way; the last who comes back sends one out of the queue in his
+ *      place.  So nobody waits who is waited for.
  * CB3  each asker reads his own answers, once they are all there; whoever brings the last one does not touch them any more.
  * CB4  what the store leaves is asked by its asker, by itself: so who takes long keeps nobody waiting.
  * CB5  nobody waits for others with a latch, or as anybody's sender.
+ * CB8  on the way to a store that is elsewhere there is room for a second sender, once the queue is half of what there was lately, queued and
+ *      sent: so whoever it is has not gone with a few, and the store works for the one as the other tells his answers.
  */
 #ifndef LK_REMOTE_COMBINE_H
 #define LK_REMOTE_COMBINE_H
@@ -38,7 +40,10 @@ struct combine {
 	struct latch latch;
 	struct errand *first; /* in the queue */
 	struct errand **last;
-	uint32_t n_away; /* senders */
+	uint32_t n_away;   /* senders */
+	uint32_t n_queued; /* questions in the queue, … */
+	uint32_t n_sent;   /* … and with senders */
+	uint32_t n_lately; /* of both, the most at a time; it falls slowly (CB8) */
 };
 
 void combine_init(struct combine *c);

@@ -158,7 +158,7 @@ yield(struct cover *c)
 		break;
 	case LINE_JOINED:
 		cover_becomes(c, COVER_YIELDS);
-		cover_look_in(c, shim_load(m->p.fair_after_ns, SHIM_RELAXED));
+		cover_look_in(c, linger_ages(c));
 		latch_lock(&m->latch);
 		knots_stir(m->knots, c);
 		latch_unlock(&m->latch);
@@ -455,6 +455,15 @@ look_as_it_is_lost(struct cover *c)
 	ask(c, abroad_wanted(m->p.lot, c->r, LK_NL), NULL);
 }
 
+/* Word of news that was left until now: what there is to see comes with the answer. */
+static void
+forget_word(struct cover *c)
+{
+	latch_lock(&c->of->latch);
+	c->look = false;
+	latch_unlock(&c->of->latch);
+}
+
 /* Threads here need more: for their sake, and for that of all who wait here. */
 static void
 do_more(struct cover *c, lk_mode want, struct need *needs)
@@ -481,6 +490,7 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 		waiting = abroad_wanted(c->of->p.lot, c->r, c->has);
 	}
 	c->delay_ns = FIRST_DELAY_NS;
+	forget_word(c);
 	cover_question(c, mode_supremum(want, waiting), needs, &x);
 	cover_ask_along(c, needs, &x);
 }

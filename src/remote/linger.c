@@ -100,6 +100,15 @@ linger_leaves(const struct cover *c)
 	return combine_may(m) ? env_boottime(m->p.env) + ALONG_NS : 0;
 }
 
+uint64_t
+linger_ages(const struct cover *c)
+{
+	const struct remote_parts *p = &c->of->p;
+
+	return shim_load(&c->is_early, SHIM_RELAXED) != 0 ? p->patience_ns
+							  : shim_load(p->fair_after_ns, SHIM_RELAXED);
+}
+
 void
 linger_begins(struct cover *c)
 {

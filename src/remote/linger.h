@@ -81,6 +81,12 @@ void linger_see(struct cover *c);
 /* When is a phantom to be served that has been granted just now?  (LG6) */
 uint64_t linger_leaves(const struct cover *c);
 
+/*
+ * For how long does the phantom, which has joined the line, let pass who comes here?  If nobody abroad has asked it has time: a hint says when
+ * somebody does, or else a look.
+ */
+uint64_t linger_ages(const struct cover *c);
+
 /* Somebody here has needed it just now. */
 void linger_begins(struct cover *c);
 

@@ -76,6 +76,9 @@ abroad_open_all(const struct lk_config *config)
 	if (play_script->n_processes != 0) {
 		if (play_script->mortal)
 			stored_ops.capabilities &= ~(uint32_t)LK_STORE_SEES_DEATH;
+		if (play_script->far)
+			stored_ops.capabilities &=
+				~(uint32_t)(LK_STORE_ONE_HOST | LK_STORE_ONE_PROCESS);
 		if (lk_store_register(&stored_ops) != 0)
 			fail("the store was not registered");
 		play.abroad.word = region_alloc(sizeof(a32), sizeof(a32));

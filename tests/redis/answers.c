@@ -236,6 +236,37 @@ Test(answers, a_request_that_arrives_late_makes_nothing_that_was_removed, .timeo
 	stage_remove(&g);
 }
 
+/* --------------------------------------------------------------------------- what is known */
+
+static void
+count_each(struct lk_store *s, unsigned n)
+{
+	char name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "name %u", i);
+		ok(count(s, name, NEVER));
+	}
+}
+
+/* Of what it has written itself a store need not read anything, also if there is a lot of it. */
+Test(answers, that_are_remembered_are_not_asked_for, .timeout = 60)
+{
+	enum { NAMES = 2000 };
+	struct lk_store *s;
+	struct stage g;
+
+	stage_make(&g, NULL);
+	s = store_open(g.socket_url);
+	count_each(s, NAMES);
+	server_do(&g.server, "CONFIG RESETSTAT");
+	count_each(s, NAMES);
+	cr_assert_eq(server_info(&g.server, "cmdstat_evalsha:calls="), NAMES);
+	cr_assert_eq(server_info(&g.server, "cmdstat_mget:calls="), NAMES); /* each sees all at once */
+	lk_store_close(s);
+	stage_remove(&g);
+}
+
 /* ------------------------------------------------------------------------------ at random */
 
 /* Every count that was answered counts once; one that was not, once or not at all; one that failed, not. */

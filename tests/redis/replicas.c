@@ -327,3 +327,60 @@ Test(replicas, a_master_that_becomes_one, .timeout = 60)
 	lk_store_close(s);
 	remove_all(&c);
 }
+
+struct listener {
+	struct lk_store *s;
+	struct server *server;
+	int rc;
+	_Atomic unsigned any, named;
+};
+
+static int
+change_nothing(void *arg, struct lk_store_record *r, size_t n)
+{
+	(void)arg;
+	(void)r;
+	(void)n;
+	return 0;
+}
+
+/* While nobody is allowed to ask the server. */
+static void
+ask_as_heard(void *arg, const void *name, size_t len)
+{
+	struct lk_store_record r = { .name = name, .len = len };
+	struct listener *l = arg;
+
+	if (name == NULL) {
+		atomic_fetch_add(&l->any, 1);
+		return;
+	}
+	server_do(l->server, "ACL SETUSER app -evalsha");
+	l->rc = l->s->ops->update(l->s, &r, 1, change_nothing, NULL, NEVER);
+	server_do(l->server, "ACL SETUSER app +evalsha");
+	atomic_fetch_add(&l->named, 1);
+}
+
+/* They may not have it yet: so a hint is no answer.  (RH3) */
+Test(replicas, are_asked_for_what_a_hint_tells, .timeout = 60)
+{
+	struct listener l = { .rc = 0 };
+	struct lk_store *other;
+	struct couple c;
+
+	make(&c, "&replicas=1&replica_wait_ms=15000");
+	allow_waiting(&c);
+	other = store_open(c.g.url);
+	ok(put_text(other, "n", "one"));
+	l.s = store_open(c.url);
+	l.server = &c.g.server;
+	ok(l.s->ops->watch(l.s, ask_as_heard, &l));
+	wait_until(atomic_load(&l.any) == 1);
+	cr_assert(has_text(l.s, "n", "one"));
+	ok(put_text(other, "n", "two"));
+	wait_until(atomic_load(&l.named) == 1);
+	is(l.rc, LK_E_PERM);
+	lk_store_close(l.s);
+	lk_store_close(other);
+	remove_all(&c);
+}

@@ -73,7 +73,7 @@ Test(rights, a_password_may_be_in_a_file)
 /* What is missing is said when the store is opened, not in the middle of an update. */
 Test(rights, each_one_that_is_needed_is_missed_at_once)
 {
-	static const char *const rights[] = { "info",   "eval", "get", "set",     "getrange",
+	static const char *const rights[] = { "info",   "eval", "get", "set",     "mget",
 					      "exists", "incr", "del", "pexpire", "publish" };
 	char report[320];
 	struct stage g;

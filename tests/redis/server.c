@@ -40,7 +40,7 @@ find_port(void)
 #define RIGHTS                                                                                     \
 	"on", ">se?cret@1", "resetkeys", "resetchannels", "-@all", "~{latchkey}*", "&{latchkey}*", \
 		"+ping", "+select", "+info", "+time", "+config|get", "+eval", "+evalsha", "+get",  \
-		"+set", "+getrange", "+exists", "+mget", "+incr", "+del", "+pexpire", "+scan",     \
+		"+set", "+mget", "+exists", "+incr", "+del", "+pexpire", "+scan",                  \
 		"+publish", "+subscribe"
 
 /* What is loaded before it makes its clocks wrong.  A sanitizer's is not for it. */
