@@ -372,8 +372,8 @@ check_units_held(const struct record *record, const struct lk_session_id *id, in
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		const struct entry_of_book *e = &play.book[i];
 
-		if (e->held && e->name == (unsigned)number && !e->is_detached &&
-		    play_script->process_of[e->fiber] == abroad_here() && !leased_is_over(e))
+		if (book_is_of(e, abroad_here()) && e->name == (unsigned)number &&
+		    !leased_is_over(e))
 			used += e->units;
 	}
 	if (used > units)
