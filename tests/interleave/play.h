@@ -336,6 +336,14 @@ void graph_check(void);
 void graph_moved(const struct lk_owner *w);
 void graph_of_request(const struct party *p, bool expelled);
 
+/*
+ * wide.c: rings through several processes.  Of each owner those that it waits for in its own; it begins or ends to wait, or is moved: was
+ * it in a ring until now?
+ */
+void wide_begin(void);
+void wide_take(const unsigned edges[FIBERS_MAX]);
+bool wide_turns(unsigned fiber);
+
 /* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
 void shared_check(const struct lk_owner *w);
 void shared_check_timers(void);
