@@ -43,7 +43,7 @@ struct migrate {
 	uint64_t
 		to_clock; /* of the new store: its time when copying began, and which clock that is */
 	uint64_t to_now;
-	bool has_begun;           /* there may be something of ours in the new store, or less than there was (MI6) */
+	bool has_begun; /* there may be something of ours in the new store, or less than there was (MI6) */
 	struct lk_migration *out; /* counts, and the report */
 	struct record old;        /* of the record that is worked on */
 	struct record fresh;

@@ -649,7 +649,8 @@ abroad_check_entry(const struct lk_resource *r)
 	if (s.found != NULL && s.found->state == COVER_YIELDS &&
 	    s.found->waiter.state.v == WAITER_GRANTED &&
 	    (!s.found->timer.is_set || s.found->timer.due_ns > world.now + ALONG_NS))
-		fail("what others may have is kept for longer than a question may take along (LG6)");
+		fail("what others may have is kept for longer than a question may take along "
+		     "(LG6)");
 	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes || s.found->is_lost;
 	if (bare != ((r->word.v & WORD_FREEZE) != 0) &&
 	    (s.found == NULL || s.found->state != COVER_YIELDS))

@@ -45,7 +45,7 @@ static struct {
 		int who;        /* has its latch */
 		unsigned begun; /* step at which he took it */
 	} detector[PROCESSES_MAX];
-	unsigned idle;    /* how often time has passed, and nothing else happened */
+	unsigned idle; /* how often time has passed, and nothing else happened */
 } rings;
 
 void
@@ -352,8 +352,7 @@ turned(int fiber, bool moved)
 	const bool was_in_wide = wide_turns((unsigned)fiber);
 
 	n->may_be_victim =
-		detector() != NOBODY && (was_in_wide ||
-					 (rings.in_ring & bit(fiber)) != 0 ||
+		detector() != NOBODY && (was_in_wide || (rings.in_ring & bit(fiber)) != 0 ||
 					 (n->left >= begun() && n->left > n->joined));
 	if (detector() == (int)(world.current - world.fiber) && !moved)
 		check_patience(fiber);
@@ -391,8 +390,8 @@ graph_of_request(const struct party *p, bool expelled)
 			     name_of(fiber));
 		return;
 	}
-	n->late_may_be_victim = detector() != NOBODY &&
-				((rings.in_ring & bit(fiber)) != 0 || n->left >= begun());
+	n->late_may_be_victim =
+		detector() != NOBODY && ((rings.in_ring & bit(fiber)) != 0 || n->left >= begun());
 	if (detector() == (int)(world.current - world.fiber))
 		check_patience(fiber);
 	rings.idle = 0;

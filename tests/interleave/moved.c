@@ -81,9 +81,9 @@ static void
 check_use(const struct change *c, const struct lk_store_record *r)
 {
 	const struct thawed was = frozen_look(r->old, r->old_len);
-	const bool is_kept = c->before.state == FLOOR_LEAVES &&
-			     (r->old_len == 0 ||
-			      (was.is_frozen && is_id(&was.move, &c->before.move)));
+	const bool is_kept =
+		c->before.state == FLOOR_LEAVES &&
+		(r->old_len == 0 || (was.is_frozen && is_id(&was.move, &c->before.move)));
 
 	if (c->before.state == FLOOR_GONE)
 		fail("%.*s changes in a store whose locks are gone (MV3)", (int)r->len,
@@ -112,8 +112,7 @@ check_freezing(const struct change *c, const struct lk_store_record *r)
 	    users_of(was, true) != users_of(read(&fresh, r, r->fresh, r->fresh_len), true))
 		fail("a mover changes %.*s, and does not look whether it may (MI5)", (int)r->len,
 		     (const char *)r->name);
-	if (is.is_frozen &&
-	    (c->after.state != FLOOR_LEAVES || !is_id(&is.move, &c->after.move)))
+	if (is.is_frozen && (c->after.state != FLOOR_LEAVES || !is_id(&is.move, &c->after.move)))
 		fail("%.*s is frozen for a move that is none (MV2)", (int)r->len,
 		     (const char *)r->name);
 	if (is.is_frozen && users_of(was, false) != 0)
@@ -159,9 +158,8 @@ check_copying(const struct change *c, const struct lk_store_record *r)
 	if (from.state == FLOOR_GONE)
 		fail("%.*s has moved, and a mover is at it still (MI4, MI6)", (int)r->len,
 		     (const char *)r->name);
-	if (r->fresh_len != 0 && from.state == FLOOR_LEAVES &&
-	    is_id(&from.move, &c->before.move) && is_alive(&from.mover) &&
-	    !is_all_frozen(&from.move))
+	if (r->fresh_len != 0 && from.state == FLOOR_LEAVES && is_id(&from.move, &c->before.move) &&
+	    is_alive(&from.mover) && !is_all_frozen(&from.move))
 		fail("%.*s is copied, and not all is frozen (MI2)", (int)r->len,
 		     (const char *)r->name);
 }
@@ -178,8 +176,7 @@ check_arrived(const struct stored *of, const struct record *was)
 
 		if (s->place == PLACE_NEW && s->len == of->len && s->n != 0 &&
 		    memcmp(s->name, of->name, s->len) == 0 &&
-		    read(&there, &r, s->bytes, s->n) != NULL &&
-		    there.n_holders == was->n_holders &&
+		    read(&there, &r, s->bytes, s->n) != NULL && there.n_holders == was->n_holders &&
 		    there.value.version == was->value.version)
 			return;
 	}
@@ -437,8 +434,7 @@ draw(void *state)
 static int
 stay(const struct step *t, struct lk_owner *w, lk_grant g)
 {
-	struct entry_of_book *e =
-		book_add(t->fiber, t->label, t->name[0], t->mode[0], t->flags);
+	struct entry_of_book *e = book_add(t->fiber, t->label, t->name[0], t->mode[0], t->flags);
 
 	e->is_visitors = true;
 	book_check(e);

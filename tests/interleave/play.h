@@ -146,7 +146,7 @@ struct abroad {
 		uint64_t ends_at;
 	} session[SESSIONS_MAX];
 	unsigned n_sessions;
-	enum fault fault[PROCESSES_MAX + 1]; /* … of guests: none */
+	enum fault fault[PROCESSES_MAX + 1];  /* … of guests: none */
 	unsigned n_faults[PROCESSES_MAX + 1]; /* so often */
 	struct {
 		lk_store_hint_fn *fn;
@@ -214,9 +214,9 @@ struct moving {
 	unsigned mover[FIBERS_MAX]; /* the number of the one that it is; 0: none */
 	unsigned n_movers;
 	unsigned n_killed; /* they, and all before them, do nothing any more */
-	unsigned n_cut;     /* as long as nothing is answered that they, and all before them, ask, … */
+	unsigned n_cut; /* as long as nothing is answered that they, and all before them, ask, … */
 	uint64_t cut_until;
-	bool is_last_made;  /* … what they ask first is done all the same */
+	bool is_last_made; /* … what they ask first is done all the same */
 	bool is_doomed; /* the next is killed once the locks are gone, before it hears of it; or is cut off … */
 	uint64_t doomed_ns; /* … for so long */
 };

@@ -115,8 +115,9 @@ stored_floor(unsigned place)
 unsigned
 stored_home(void)
 {
-	return play.moving.n_movers != 0 && stored_floor(PLACE_OLD).state == FLOOR_GONE ? PLACE_NEW
-										 : PLACE_OLD;
+	if (play.moving.n_movers == 0 || stored_floor(PLACE_OLD).state != FLOOR_GONE)
+		return PLACE_OLD;
+	return PLACE_NEW;
 }
 
 const struct record *
@@ -376,7 +377,8 @@ scan(struct lk_store *s, const void *prefix, size_t len, lk_store_each_fn *fn, v
 		r.len = now.len;
 		r.old = now.bytes;
 		r.old_len = now.n;
-		if (now.n != 0 && now.place == place_of(s) && now.len >= len && memcmp(now.name, prefix, len) == 0)
+		if (now.n != 0 && now.place == place_of(s) && now.len >= len &&
+		    memcmp(now.name, prefix, len) == 0)
 			rc = fn(arg, &r);
 	}
 	return rc;

@@ -61,8 +61,7 @@ take_line(unsigned process, const struct lot_bucket *b)
 
 		if (wide.n == SPOTS_MAX)
 			fail("lines are longer than the tester can look at");
-		wide.spot[wide.n++] =
-			(struct spot){ fiber_of(q), process, name_of(q->r), q->want };
+		wide.spot[wide.n++] = (struct spot){ fiber_of(q), process, name_of(q->r), q->want };
 	}
 }
 
@@ -160,8 +159,7 @@ is_behind(unsigned x, unsigned y)
 		return true;
 	if (book_conflict(has_b, a->want) && !is_phantom_before(b->process, b->name, y, &phantom))
 		return true;
-	return book_covers(has_a, a->want) &&
-	       is_phantom_before(a->process, a->name, x, &phantom);
+	return book_covers(has_a, a->want) && is_phantom_before(a->process, a->name, x, &phantom);
 }
 
 static void
