@@ -57,6 +57,15 @@ nap(const struct migrate *g, uint64_t ns)
 	env_wait(g->env, &nobody, 0, until < g->deadline_ns ? until : g->deadline_ns);
 }
 
+bool
+migrate_again(const struct migrate *g, int rc)
+{
+	if (rc != LK_E_UNKNOWN || env_now(g->env) >= g->deadline_ns)
+		return false;
+	nap(g, LAST_PAUSE_NS);
+	return true;
+}
+
 /* ------------------------------------------------------------------------- sessions */
 
 static void
@@ -302,7 +311,7 @@ lift_floor(struct migrate *g)
 	return rc == 0 ? 0 : say_store(g, &g->to, rc, "its floor cannot be written");
 }
 
-/* It is ours alone, and has nothing in it.  `*was`: what it said before. */
+/* It is ours alone, and has nothing in it that counts.  `*was`: what it said before. */
 static int
 claim(struct migrate *g, struct floor *was)
 {
@@ -318,25 +327,33 @@ claim(struct migrate *g, struct floor *was)
 		rc = check_that_nobody_uses_it(g);
 	if (rc == 0 && (was->state == FLOOR_HERE || was->state == FLOOR_LEAVES))
 		rc = check_that_it_is_empty(g);
-	if (rc == 0)
-		rc = lift_floor(g);
-	if (rc != 0)
-		return rc;
+	return rc == 0 ? lift_floor(g) : rc;
+}
+
+/* What somebody left in it who is dead goes.  (MI6) */
+static int
+begin_anew(struct migrate *g)
+{
+	int rc;
+
+	if (g->has_begun)
+		return 0;
+	g->has_begun = true;
 	rc = migrate_clear(g, &g->to);
 	return rc == 0 ? 0 : say_store(g, &g->to, rc, "it cannot be cleared");
 }
 
-/* Of one that was half filled nothing is left, and it is as it was found. */
+/* Of one that was half filled nothing is left; else it is as it was found. */
 static void
-disclaim(struct migrate *g, const struct floor *was, bool is_filled)
+disclaim(struct migrate *g, const struct floor *was)
 {
 	struct floor before = *was;
 
 	if (!is_ours(&g->to, FLOOR_COMES))
 		return;
-	if (is_filled && migrate_clear(g, &g->to) != 0)
+	if (g->has_begun && migrate_clear(g, &g->to) != 0)
 		return; /* it stays closed, until somebody moves locks there */
-	if (before.state == FLOOR_LEAVES || before.state == FLOOR_COMES)
+	if (g->has_begun && (before.state == FLOOR_LEAVES || before.state == FLOOR_COMES))
 		before = (struct floor){ .is = was->is }; /* whoever that was is dead */
 	before.is = g->to.floor.is > before.is ? g->to.floor.is : before.is;
 	(void)set_floor(g, &g->to, &before);
@@ -382,6 +399,8 @@ attempt(struct migrate *g, uint64_t freeze_ns)
 	draw(g->env, &g->move);
 	rc = say_floor(g, &g->from, FLOOR_LEAVES, &g->to);
 	g->out->attempts++;
+	if (rc == 0)
+		rc = begin_anew(g);
 	if (rc == 0)
 		rc = freeze(g, env_now(g->env) + freeze_ns);
 	if (rc != 0)
@@ -471,7 +490,6 @@ static int
 move(struct migrate *g)
 {
 	struct floor was = { .is = 0 };
-	bool is_filled = false;
 	int rc;
 
 	draw(g->env, &g->move);
@@ -479,7 +497,6 @@ move(struct migrate *g)
 	if (rc == 0)
 		rc = freeze_in_the_end(g);
 	if (rc == 0) {
-		is_filled = true;
 		rc = fill(g);
 		if (rc == 0)
 			rc = commit(g);
@@ -489,8 +506,17 @@ move(struct migrate *g)
 			thaw(g);
 	}
 	if (rc != LK_E_UNKNOWN)
-		disclaim(g, &was, is_filled);
+		disclaim(g, &was);
 	return rc;
+}
+
+/* Do both say that it is the other one? */
+static bool
+is_between_them(const struct migrate *g)
+{
+	return record_id_is(&g->from.floor.move, &g->to.floor.move) ||
+	       (strcmp(g->from.floor.other, g->to.name) == 0 &&
+		strcmp(g->to.floor.other, g->from.name) == 0);
 }
 
 /* What an earlier run, or somebody else, has done.  `*is_done`: there is nothing left to do but that. */
@@ -505,8 +531,7 @@ look_at_both(struct migrate *g, bool *is_done)
 	if (rc != 0)
 		return rc;
 	if (g->from.floor.state == FLOOR_GONE) {
-		if (g->to.floor.state == FLOOR_COMES &&
-		    record_id_is(&g->from.floor.move, &g->to.floor.move))
+		if (g->to.floor.state == FLOOR_COMES && is_between_them(g)) /* (MI6) */
 			return (g->out->flags & LK_MIGRATE_DRY_RUN) != 0 ? 0 : finish(g);
 		if (strcmp(g->from.floor.other, g->to.name) == 0)
 			return 0;

@@ -9,6 +9,9 @@
  * MI4  nothing that is not known to have failed is undone: if GONE may have been written, the new store stays as it is.
  * MI5  whatever is written or removed, but for the own places in lines, is in one step with the record "f", which says what we know
  *      it to say: so who was slow, or taken for dead, does nothing to a store that is in use again.
+ * MI6  nothing in the new store is written or removed before the old one has said LEAVES for this mover: from then on no other
+ *      move there can be done.  So when the old one says GONE the new one has all of it, whoever has claimed it meanwhile: it is as
+ *      the mover that was done has left it, and is opened.
  */
 #ifndef LK_REMOTE_MIGRATE_H
 #define LK_REMOTE_MIGRATE_H
@@ -40,6 +43,7 @@ struct migrate {
 	uint64_t
 		to_clock; /* of the new store: its time when copying began, and which clock that is */
 	uint64_t to_now;
+	bool has_begun; /* there may be something of ours in the new store, or less than there was (MI6) */
 	struct lk_migration *out; /* counts, and the report */
 	struct record old;        /* of the record that is worked on */
 	struct record fresh;
@@ -65,6 +69,9 @@ int migrate_stay(struct migrate *g);
 
 /* Until when a step of a store has time. */
 uint64_t migrate_soon(const struct migrate *g);
+
+/* A store did not say what came of a step, and there is time: after a pause, again. */
+bool migrate_again(const struct migrate *g, int rc);
 
 /* ------------------------------------------------------------- records (migrate_each.c) */
 

@@ -239,7 +239,7 @@ freeze(void *arg, const struct lk_store_record *row)
 	r[0].len = g->name_len;
 	do {
 		rc = store->ops->update(store, r, 2, freeze_one, &z, migrate_soon(g));
-	} while (rc == LK_E_UNKNOWN && env_now(g->env) < g->deadline_ns);
+	} while (migrate_again(g, rc));
 	p->in_use += rc == 0 && !z.is_frozen;
 	return rc == 0 ? migrate_stay(g) : rc;
 }
@@ -352,7 +352,7 @@ write_to(struct migrate *g, const struct migrate_side *side, const void *bytes, 
 
 	do {
 		rc = side->store->ops->update(side->store, r, 2, put, &p, migrate_soon(g));
-	} while (rc == LK_E_UNKNOWN && env_now(g->env) < g->deadline_ns);
+	} while (migrate_again(g, rc));
 	return rc;
 }
 

@@ -375,8 +375,8 @@ check_units_held(const struct record *record, const struct lk_session_id *id, in
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		const struct entry_of_book *e = &play.book[i];
 
-		if (e->held && e->name == (unsigned)number && !e->is_detached &&
-		    play_script->process_of[e->fiber] == abroad_here() && !leased_is_over(e))
+		if (book_is_of(e, abroad_here()) && e->name == (unsigned)number &&
+		    !leased_is_over(e))
 			used += e->units;
 	}
 	if (used > units)
@@ -647,6 +647,13 @@ abroad_check_entry(const struct lk_resource *r)
 	each_cover(find_cover_of, &s);
 	if (s.found != NULL && s.found->is_busy)
 		fail("somebody works on a cover, and everybody sleeps (CO1)");
+	if (s.found != NULL && s.found->dozes && (r->word.v & WORD_WAITERS) != 0)
+		fail("somebody waits for what dozes, and all sleep (LG3)");
+	if (s.found != NULL && s.found->state == COVER_YIELDS &&
+	    s.found->waiter.state.v == WAITER_GRANTED &&
+	    (!s.found->timer.is_set || s.found->timer.due_ns > world.now + ALONG_NS))
+		fail("what others may have is kept for longer than a question may take along "
+		     "(LG6)");
 	bare = s.found == NULL || s.found->has == LK_NL || s.found->dozes || s.found->is_lost;
 	if (bare != ((r->word.v & WORD_FREEZE) != 0) &&
 	    (s.found == NULL || s.found->state != COVER_YIELDS))

@@ -99,8 +99,8 @@ is_noted(const struct lk_session_id *id)
 	for (unsigned i = 0; i < STORED_MAX; i++) {
 		const struct stored *s = &play.abroad.record[i];
 
-		if (s->n != 0 && s->len == 1 + sizeof(*id) && s->name[0] == 'd' &&
-		    memcmp(s->name + 1, id, sizeof(*id)) == 0)
+		if (s->n != 0 && s->place == stored_home() && s->len == 1 + sizeof(*id) &&
+		    s->name[0] == 'd' && memcmp(s->name + 1, id, sizeof(*id)) == 0)
 			return true;
 	}
 	return false;

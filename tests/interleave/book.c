@@ -83,6 +83,13 @@ book_seen(const struct entry_of_book *e, unsigned name)
 	return seen_from(e, &at);
 }
 
+bool
+book_is_of(const struct entry_of_book *e, unsigned process)
+{
+	return e->held && !e->is_detached && !e->is_visitors &&
+	       play_script->process_of[e->fiber] == process;
+}
+
 lk_mode
 book_held(unsigned fiber, unsigned name)
 {
@@ -91,8 +98,8 @@ book_held(unsigned fiber, unsigned name)
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		const struct entry_of_book *e = &play.book[i];
 
-		if (e->held && e->fiber == fiber && !e->is_detached && !e->is_implied &&
-		    !e->is_doubtful && !leased_is_over(e))
+		if (book_is_of(e, play_script->process_of[fiber]) && e->fiber == fiber &&
+		    !e->is_implied && !e->is_doubtful && !leased_is_over(e))
 			all = supremum(all, book_seen(e, name));
 	}
 	return all;

@@ -6,7 +6,7 @@
  * the detector looked.
  */
 #include "core/grant.h"
-#include "play.h"
+#include "stored.h"
 #include "wait/composite.h"
 
 enum { NOBODY = -1, IDLE_MOST = 40, PARTS_MAX = 12, REQUESTS_MAX = 12 };
@@ -41,16 +41,33 @@ struct node {
 static struct {
 	struct node node[FIBERS_MAX];
 	unsigned in_ring; /* one bit each */
-	int detector;     /* who has its latch */
-	unsigned begun;   /* step at which he took it */
-	unsigned idle;    /* how often time has passed, and nothing else happened */
+	struct {
+		int who;        /* has its latch */
+		unsigned begun; /* step at which he took it */
+	} detector[PROCESSES_MAX];
+	unsigned idle; /* how often time has passed, and nothing else happened */
 } rings;
 
 void
 graph_begin(void)
 {
 	memset(&rings, 0, sizeof(rings));
-	rings.detector = NOBODY;
+	for (unsigned i = 0; i < PROCESSES_MAX; i++)
+		rings.detector[i].who = NOBODY;
+	wide_begin();
+}
+
+/* Who has the detector of the manager that is looked at? */
+static int
+detector(void)
+{
+	return rings.detector[abroad_here()].who;
+}
+
+static unsigned
+begun(void)
+{
+	return rings.detector[abroad_here()].begun;
 }
 
 static bool
@@ -290,6 +307,7 @@ take_graph(void)
 {
 	const unsigned before = rings.in_ring;
 	const bool quiet = world.quiet;
+	unsigned local[FIBERS_MAX];
 
 	world.quiet = true;
 	take_lines();
@@ -304,6 +322,9 @@ take_graph(void)
 		if ((~before & rings.in_ring & bit(i)) != 0)
 			rings.node[i].in_ring_since = world.now;
 	}
+	for (unsigned i = 0; i < FIBERS_MAX; i++)
+		local[i] = edges_of((int)i, true);
+	wide_take(local);
 	world.quiet = quiet;
 }
 
@@ -328,11 +349,12 @@ static void
 turned(int fiber, bool moved)
 {
 	struct node *n = &rings.node[fiber];
+	const bool was_in_wide = wide_turns((unsigned)fiber);
 
 	n->may_be_victim =
-		rings.detector != NOBODY && ((rings.in_ring & bit(fiber)) != 0 ||
-					     (n->left >= rings.begun && n->left > n->joined));
-	if (rings.detector == (int)(world.current - world.fiber) && !moved)
+		detector() != NOBODY && (was_in_wide || (rings.in_ring & bit(fiber)) != 0 ||
+					 (n->left >= begun() && n->left > n->joined));
+	if (detector() == (int)(world.current - world.fiber) && !moved)
 		check_patience(fiber);
 	n->joined = world.steps;
 	n->moved = moved;
@@ -363,14 +385,14 @@ graph_of_request(const struct party *p, bool expelled)
 		return;
 	n = &rings.node[fiber];
 	if (expelled) {
-		if (rings.detector == NOBODY || !n->late_may_be_victim)
+		if (detector() == NOBODY || !n->late_may_be_victim)
 			fail("a request of %s is the victim of a ring that there never was (D2)",
 			     name_of(fiber));
 		return;
 	}
-	n->late_may_be_victim = rings.detector != NOBODY &&
-				((rings.in_ring & bit(fiber)) != 0 || n->left >= rings.begun);
-	if (rings.detector == (int)(world.current - world.fiber))
+	n->late_may_be_victim =
+		detector() != NOBODY && ((rings.in_ring & bit(fiber)) != 0 || n->left >= begun());
+	if (detector() == (int)(world.current - world.fiber))
 		check_patience(fiber);
 	rings.idle = 0;
 	take_graph();
@@ -380,7 +402,7 @@ graph_of_request(const struct party *p, bool expelled)
 static void
 expelled(int fiber)
 {
-	if (rings.detector == NOBODY)
+	if (detector() == NOBODY)
 		fail("a request is ended, and nobody has the detector (D1)");
 	if (fiber == NOBODY)
 		return;
@@ -490,11 +512,11 @@ detector_written(uint64_t is)
 
 	take_graph();
 	if (is != LATCH_FREE) {
-		rings.detector = fiber;
-		rings.begun = world.steps;
+		rings.detector[abroad_here()].who = fiber;
+		rings.detector[abroad_here()].begun = world.steps;
 	} else {
-		rings.node[fiber].looked = rings.begun;
-		rings.detector = NOBODY;
+		rings.node[fiber].looked = begun();
+		rings.detector[abroad_here()].who = NOBODY;
 	}
 }
 
@@ -503,7 +525,7 @@ line_written(uint64_t is)
 {
 	if (is == LATCH_FREE)
 		lines_opened();
-	else if (rings.detector == (int)(world.current - world.fiber))
+	else if (detector() == (int)(world.current - world.fiber))
 		take_graph(); /* he may have said meanwhile that somebody waits outside */
 }
 
@@ -590,6 +612,6 @@ graph_check(void)
 		if (rings.node[i].told)
 			fail("%s is a victim, and sleeps", name_of(i));
 	}
-	if (++rings.idle > IDLE_MOST)
+	if (++rings.idle > IDLE_MOST && play_script->n_processes == 0)
 		fail("everybody sleeps, and nobody will wake them");
 }

@@ -156,8 +156,7 @@ forfeit_of(unsigned process, int name)
 	for (unsigned i = 0; i < BOOK_MAX; i++) {
 		struct entry_of_book *e = &play.book[i];
 
-		if (e->held && play_script->process_of[e->fiber] == process && !e->is_detached &&
-		    (name < 0 || book_seen(e, (unsigned)name) != LK_NL))
+		if (book_is_of(e, process) && (name < 0 || book_seen(e, (unsigned)name) != LK_NL))
 			e->is_forfeit = true;
 	}
 }

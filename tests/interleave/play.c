@@ -56,6 +56,8 @@ give_memory(void *state, void *p, size_t size)
 	region_free(p, size);
 }
 
+const struct lk_allocator play_memory = { take_memory, give_memory, NULL };
+
 /* The condition of a request: a plain variable that the lock guards.  */
 static int
 var_is_set(void *arg)
@@ -597,7 +599,7 @@ do_step(const struct step *t)
 	if (async_step(t, &rc) || pooled_step(t, &rc) || barred_step(t, &rc) ||
 	    tokens_step(t, &rc) || handed_step(t, &rc) || family_step(t, &rc) ||
 	    abroad_step(t, &rc) || valued_step(t, &rc) || fenced_step(t, &rc) ||
-	    apart_step(t, &rc) || upkept_step(t, &rc))
+	    apart_step(t, &rc) || upkept_step(t, &rc) || moved_step(t, &rc))
 		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:
@@ -653,7 +655,7 @@ play_step(const struct step *t, unsigned *seen)
 	if (world_verbose)
 		printf("%s %s -> %s\n", play_script->fiber[t->fiber], verb_name[t->verb],
 		       lk_errname(rc));
-	if (is_request(t->verb) || t->verb == VERB_DETACH)
+	if (is_request(t->verb) || t->verb == VERB_DETACH || t->verb == VERB_MIGRATES)
 		play.refused[t->fiber] = rc != 0;
 	if (result == RESULTS || (t->expected & 1u << result) == 0)
 		fail("line %u: %s %s gave %s", t->line, play_script->fiber[t->fiber],
@@ -682,7 +684,6 @@ play_fiber(unsigned fiber)
 void
 play_setup(const struct script *s)
 {
-	static const struct lk_allocator memory = { take_memory, give_memory, NULL };
 	struct lk_config config = LK_CONFIG_INIT;
 	struct lk_owner_options options = LK_OWNER_OPTIONS_INIT;
 	char report[128] = "";
@@ -692,7 +693,7 @@ play_setup(const struct script *s)
 	play_has_paths = false;
 	for (unsigned i = 0; i < s->n_names; i++)
 		play_has_paths |= strchr(s->name[i], '/') != NULL;
-	config.allocator = &memory;
+	config.allocator = &play_memory;
 	if (s->ask != 0)
 		config.on_victim = choose_victim;
 	if (s->hook != 0)

@@ -31,6 +31,7 @@ struct entry_of_book {
 	unsigned session;   /* one more than the number of that; 0: none */
 	bool is_doubtful;   /* it may be said to be lost */
 	bool is_detached;   /* it belongs to a token, and to no owner */
+	bool is_visitors;   /* … to one of another manager */
 };
 
 /* Of a shared owner's thread, from another: a grant is to end.  (shared.c) */
@@ -110,7 +111,7 @@ struct pooling {
 	struct lk_owner *out;     /* for `give_again` */
 };
 
-enum { STORED_MAX = 12, STORED_BYTES = 1024, SESSIONS_MAX = 12, WORKERS_MAX = 12, HINTS_MAX = 4 };
+enum { STORED_MAX = 14, STORED_BYTES = 1536, SESSIONS_MAX = 12, WORKERS_MAX = 12, HINTS_MAX = 4 };
 
 /* What the store does wrong. */
 enum fault {
@@ -120,8 +121,12 @@ enum fault {
 	FAULT_REFUSED     /* it is not written */
 };
 
+/* Stores: that of all processes, and one to which its locks move. */
+enum { PLACE_OLD, PLACE_NEW, PLACES };
+
 /* A record, and what is in it. */
 struct stored {
+	unsigned place;
 	size_t len; /* of its name; 0: there is none */
 	char name[WORD_MAX];
 	size_t n;
@@ -134,14 +139,15 @@ struct abroad {
 	struct stored record[STORED_MAX];
 	struct {
 		struct lk_session_id id;
-		unsigned process;
+		unsigned place;
+		unsigned mover; /* the number of the one that began it; 0: none did */
 		bool is_alive;
 		uint64_t ttl_ns;
 		uint64_t ends_at;
 	} session[SESSIONS_MAX];
 	unsigned n_sessions;
-	enum fault fault[PROCESSES_MAX];
-	unsigned n_faults[PROCESSES_MAX]; /* so often */
+	enum fault fault[PROCESSES_MAX + 1];  /* … of guests: none */
+	unsigned n_faults[PROCESSES_MAX + 1]; /* so often */
 	struct {
 		lk_store_hint_fn *fn;
 		void *arg;
@@ -203,6 +209,18 @@ struct upkept {
 	bool had_token[NAMES_MAX]; /* whose time may have come, as it wrote */
 };
 
+/* Locks that move.  (moved.c) */
+struct moving {
+	unsigned mover[FIBERS_MAX]; /* the number of the one that it is; 0: none */
+	unsigned n_movers;
+	unsigned n_killed; /* they, and all before them, do nothing any more */
+	unsigned n_cut; /* as long as nothing is answered that they, and all before them, ask, … */
+	uint64_t cut_until;
+	bool is_last_made; /* … what they ask first is done all the same */
+	bool is_doomed; /* the next is killed once the locks are gone, before it hears of it; or is cut off … */
+	uint64_t doomed_ns; /* … for so long */
+};
+
 struct play {
 	struct lk_manager *m; /* the fiber's that runs, or the one that is looked at */
 	struct abroad abroad;
@@ -236,6 +254,7 @@ struct play {
 	struct barring barred;
 	struct valued valued[NAMES_MAX];
 	struct upkept upkept;
+	struct moving moving;
 	char token[FIBERS_MAX][LABELS_MAX][LK_TOKEN_MAX]; /* of grants */
 	unsigned family[FIBERS_MAX]; /* one more than the fiber of its head; 0: it was in none */
 	unsigned parent[FIBERS_MAX];
@@ -246,6 +265,9 @@ extern const struct script *play_script;
 extern bool play_has_paths; /* some name of the script lies below another */
 /* Results that came of a step, in any schedule: one bit each. */
 extern unsigned play_seen[FIBERS_MAX + 1][STEPS_OF_LINE];
+
+/* That of the world. */
+extern const struct lk_allocator play_memory;
 
 void play_setup(const struct script *s);
 void play_fiber(unsigned fiber);
@@ -264,6 +286,8 @@ struct entry_of_book *book_add(unsigned fiber, unsigned label, unsigned name, lk
 			       uint32_t flags);
 /* Does it go with all others? */
 void book_check(const struct entry_of_book *e);
+/* Has an owner of that process's manager it? */
+bool book_is_of(const struct entry_of_book *e, unsigned process);
 /* The name of a grant that is in the book. */
 struct entry_of_book *book_find(unsigned fiber, unsigned label);
 void book_change(struct entry_of_book *e, lk_mode mode);
@@ -311,6 +335,14 @@ void graph_check(void);
 /* An owner has moved; a request without a thread begins or ends to wait, or (`expelled`) ends with LK_E_DEADLOCK. */
 void graph_moved(const struct lk_owner *w);
 void graph_of_request(const struct party *p, bool expelled);
+
+/*
+ * wide.c: rings through several processes.  Of each owner those that it waits for in its own; it begins or ends to wait, or is moved: was
+ * it in a ring until now?
+ */
+void wide_begin(void);
+void wide_take(const unsigned edges[FIBERS_MAX]);
+bool wide_turns(unsigned fiber);
 
 /* shared.c: owners that others change.  Nobody can go on by himself: is nothing left to do? */
 void shared_check(const struct lk_owner *w);
@@ -417,6 +449,7 @@ void apart_renewed(struct entry_of_book *e, uint64_t began_at, uint64_t lease_ns
 void apart_released(const char *token);
 void apart_check(void);
 bool upkept_step(const struct step *t, int *rc);
+bool moved_step(const struct step *t, int *rc);
 void upkept_mended(unsigned name);
 /* What stands in words for others, and whom it pins. */
 void abroad_each_phantom(void (*each)(struct lk_resource *r, uint64_t counts));

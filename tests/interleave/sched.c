@@ -214,10 +214,10 @@ run(struct fiber *f)
 {
 	struct fiber *last = world.current;
 
+	abroad_turn(number_of(f)); /* who looked at all managers has left another one */
 	if (f == last)
 		return;
 	world.current = f;
-	abroad_turn(number_of(f));
 	fiber_switch(last != NULL ? &last->sp : &main_sp, f->sp);
 }
 

@@ -270,6 +270,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_SPREAD:
 	case VERB_SUBMIT:
 	case VERB_DETACH:
+	case VERB_VISITS:
 		read_name(r, t);
 		read_mode(r, t);
 		break;
@@ -407,6 +408,11 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_POLLS:
 	case VERB_HEARING:
 	case VERB_RESETS:
+	case VERB_MIGRATES:
+	case VERB_KILLS:
+	case VERB_BURIES:
+	case VERB_CUTS:
+	case VERB_DOOMS:
 	case VERB_YIELD:
 	case VERBS:
 		break;

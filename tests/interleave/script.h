@@ -15,6 +15,7 @@ enum {
 	LABELS_MAX = 24,
 	VARS_MAX = 8,
 	PROCESSES_MAX = 3,
+	GUEST = PROCESSES_MAX, /* in the place of a process: who is in a store for one step of a script */
 	BATCH_MAX = 4,
 	WORD_MAX = 64,
 };
@@ -109,6 +110,12 @@ enum {
 	X(ASKS, asks)                   \
 	X(ASKS_BAD, asks_bad)           \
 	X(RESETS, resets)               \
+	X(MIGRATES, migrates)           \
+	X(KILLS, kills)                 \
+	X(BURIES, buries)               \
+	X(CUTS, cuts)                   \
+	X(DOOMS, dooms)                 \
+	X(VISITS, visits)               \
 	X(YIELD, yield)
 
 enum verb {
@@ -138,7 +145,8 @@ enum verb {
 	X(corrupt, LK_E_CORRUPT)              \
 	X(store, LK_E_STORE)                  \
 	X(unknown, LK_E_UNKNOWN)              \
-	X(barred, LK_E_BREAKER)
+	X(barred, LK_E_BREAKER)               \
+	X(moved, LK_E_MOVED)
 
 enum result {
 #define RESULT_ENUM(name, code) RESULT_##name,

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store that the managers of a script share: records and sessions of the tester's own.  What it does is one step,
- * and its answer comes in a later one; if the script says so, not at all.
+ * and its answer comes in a later one; if the script says so, not at all.  And the one to which its locks move.
  */
 #include "base/atomic.h"
 #include "record/decide.h"
+#include "remote/frozen.h"
 #include "stored.h"
 
 struct store {
 	struct lk_store s;
-	unsigned process;
+	unsigned process; /* or GUEST */
+	unsigned place;
+	unsigned mover; /* its number; 0: it is none */
 };
 
 enum { TRAVEL_NS = 5000, TRAVELS_FAST = 80 };
@@ -20,6 +23,21 @@ static unsigned
 process_of(const struct lk_store *s)
 {
 	return container_of(s, struct store, s)->process;
+}
+
+static unsigned
+place_of(const struct lk_store *s)
+{
+	return container_of(s, struct store, s)->place;
+}
+
+/* A mover that was killed does nothing any more, though its fiber runs to its end. */
+static bool
+is_killed(const struct lk_store *s)
+{
+	const struct store *at = container_of(s, struct store, s);
+
+	return at->mover != 0 && at->mover <= play.moving.n_killed;
 }
 
 /*
@@ -46,21 +64,21 @@ travel(void)
 /* ---------------------------------------------------------------------- records */
 
 static struct stored *
-find(const void *name, size_t len)
+find(unsigned place, const void *name, size_t len)
 {
 	for (unsigned i = 0; i < STORED_MAX; i++) {
 		struct stored *r = &play.abroad.record[i];
 
-		if (r->len == len && memcmp(r->name, name, len) == 0)
+		if (r->place == place && r->len == len && memcmp(r->name, name, len) == 0)
 			return r;
 	}
 	return NULL;
 }
 
 static struct stored *
-make(const void *name, size_t len)
+make(unsigned place, const void *name, size_t len)
 {
-	struct stored *r = find(name, len);
+	struct stored *r = find(place, name, len);
 
 	for (unsigned i = 0; r == NULL && i < STORED_MAX; i++) {
 		if (play.abroad.record[i].len == 0)
@@ -68,6 +86,7 @@ make(const void *name, size_t len)
 	}
 	if (r == NULL || len > sizeof(r->name))
 		fail("more records than the tester's store has room for");
+	r->place = place;
 	r->len = len;
 	memcpy(r->name, name, len);
 	return r;
@@ -77,7 +96,28 @@ static bool
 decode(struct record *out, const struct stored *s)
 {
 	return s->n != 0 && s->name[0] == 'n' &&
-	       record_decode(out, s->bytes, s->n, s->name + 1, s->len - 1) == RECORD_FINE;
+	       frozen_decode(out, s->bytes, s->n, s->name + 1, s->len - 1) == RECORD_FINE;
+}
+
+struct floor
+stored_floor(unsigned place)
+{
+	const struct stored *f = find(place, "f", 1);
+	const struct lk_store_record r = { .old = f != NULL ? f->bytes : NULL,
+					   .old_len = f != NULL ? f->n : 0 };
+	struct floor floor;
+
+	if (!floor_read(&r, &floor))
+		fail("the record of the floor is damaged");
+	return floor;
+}
+
+unsigned
+stored_home(void)
+{
+	if (play.moving.n_movers == 0 || stored_floor(PLACE_OLD).state != FLOOR_GONE)
+		return PLACE_OLD;
+	return PLACE_NEW;
 }
 
 const struct record *
@@ -90,7 +130,7 @@ stored_record(const void *name, size_t len)
 	if (len >= WORD_MAX)
 		return NULL;
 	memcpy(full + 1, name, len);
-	s = find(full, len + 1);
+	s = find(stored_home(), full, len + 1);
 	return s != NULL && decode(&record, s) ? &record : NULL;
 }
 
@@ -113,10 +153,10 @@ write_down(struct stored *s, const void *bytes, size_t n)
 }
 
 static int
-look(struct lk_store_record *r, size_t n, lk_store_change_fn *fn, void *arg)
+look(unsigned place, struct lk_store_record *r, size_t n, lk_store_change_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct stored *s = find(r[i].name, r[i].len);
+		const struct stored *s = find(place, r[i].name, r[i].len);
 
 		r[i].status = 0;
 		r[i].old = s != NULL && s->n != 0 ? s->bytes : NULL;
@@ -133,40 +173,39 @@ look(struct lk_store_record *r, size_t n, lk_store_change_fn *fn, void *arg)
 static void
 check_end_of(const struct record *old, const struct lk_store_record *r)
 {
-	const struct stored *f = find("f", 1);
-	uint64_t floor = 0;
+	const uint64_t floor = stored_floor(PLACE_OLD).is;
 
 	if ((r->flags & LK_STORE_REPAIR) != 0)
 		fail("a record that can be read is made anew (HR5)");
-	if (f != NULL && f->n == sizeof(floor))
-		memcpy(&floor, f->bytes, sizeof(floor));
 	if (r->fresh_len == 0 && (floor < old->fence || floor < old->generation))
 		fail("a record goes, and the floor does not have its numbers (HR1)");
 }
 
 /* One record is replaced; what it was and is, is looked at.  False: nothing changed. */
 static bool
-replace(unsigned process, struct lk_store_record *r, bool is_answered)
+replace(const struct lk_store *of, struct lk_store_record *r, bool is_answered)
 {
+	const unsigned process = process_of(of);
 	static struct record old;
 	static struct record fresh;
-	struct stored *s = make(r->name, r->len);
+	struct stored *s = make(place_of(of), r->name, r->len);
 	const bool had = decode(&old, s);
 
 	if (r->changed)
 		write_down(s, r->fresh, r->fresh_len);
-	if (s->name[0] != 'n' ||
+	if (s->name[0] != 'n' || s->place != PLACE_OLD ||
 	    world.current == NULL) /* of locks; and not of managers that close */
 		return r->changed != 0;
-	if (r->changed && had)
+	if (r->changed && had && process != GUEST)
 		check_end_of(&old, r);
 	if (r->changed && r->old_len != 0 && !had && decode(&fresh, s))
 		abroad_mended(s->name + 1, s->len - 1);
 	if (r->changed)
 		abroad_check_taken(process, s->name + 1, s->len - 1, had ? &old : NULL,
 				   decode(&fresh, s) ? &fresh : NULL);
-	abroad_check_question(process, s, had ? &old : NULL, decode(&fresh, s) ? &fresh : NULL,
-			      is_answered);
+	if (process != GUEST)
+		abroad_check_question(process, s, had ? &old : NULL,
+				      decode(&fresh, s) ? &fresh : NULL, is_answered);
 	if (r->changed)
 		abroad_check_record(s->name + 1, s->len - 1);
 	return r->changed != 0;
@@ -233,8 +272,14 @@ hint(unsigned process, const struct lk_store_record *r)
 }
 
 static enum fault
-take_fault(unsigned process)
+take_fault(const struct lk_store *s)
 {
+	const unsigned process = process_of(s);
+
+	if (is_killed(s))
+		return FAULT_REFUSED;
+	if (container_of(s, struct store, s)->mover != 0)
+		return moved_fault(container_of(s, struct store, s)->mover);
 	if (!sched_in_fiber() || play.abroad.n_faults[process] == 0)
 		return FAULT_NONE;
 	play.abroad.n_faults[process]--;
@@ -245,8 +290,8 @@ static int
 update_once(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_change_fn *fn,
 	    void *arg)
 {
-	const unsigned process = process_of(s);
-	const enum fault fault = take_fault(process);
+	const enum fault fault = take_fault(s);
+	bool is_unheard = fault == FAULT_UNANSWERED;
 	const bool quiet = world.quiet;
 	unsigned changed = 0;
 	int rc;
@@ -254,17 +299,20 @@ update_once(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_ch
 	if (fault == FAULT_REFUSED || fault == FAULT_UNMADE)
 		return fault == FAULT_REFUSED ? LK_E_STORE : LK_E_UNKNOWN;
 	world.quiet = true;
-	rc = look(r, n, fn, arg);
+	rc = look(place_of(s), r, n, fn, arg);
+	if (rc == 0)
+		moved_check(place_of(s), container_of(s, struct store, s)->mover, r, n);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		changed |= replace(process, &r[i], fault != FAULT_UNANSWERED) ? 1u << i : 0;
+		changed |= replace(s, &r[i], fault != FAULT_UNANSWERED) ? 1u << i : 0;
 	if (changed != 0)
 		apart_check();
+	is_unheard |= moved_doomed();
 	world.quiet = quiet;
 	for (size_t i = 0; i < n; i++) {
-		if ((changed & 1u << i) != 0 && r[i].is_quiet == 0)
-			hint(process, &r[i]);
+		if ((changed & 1u << i) != 0 && r[i].is_quiet == 0 && place_of(s) == PLACE_OLD)
+			hint(process_of(s), &r[i]);
 	}
-	return rc == 0 && fault == FAULT_UNANSWERED ? LK_E_UNKNOWN : rc;
+	return rc == 0 && is_unheard ? LK_E_UNKNOWN : rc;
 }
 
 static int
@@ -300,11 +348,12 @@ read_records(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_c
 	const bool quiet = world.quiet;
 	int rc;
 
-	(void)s;
 	(void)deadline_ns;
 	travel();
+	if (is_killed(s))
+		return LK_E_STORE;
 	world.quiet = true;
-	rc = look(r, n, fn, arg);
+	rc = look(place_of(s), r, n, fn, arg);
 	world.quiet = quiet;
 	travel();
 	return rc;
@@ -316,18 +365,20 @@ scan(struct lk_store *s, const void *prefix, size_t len, lk_store_each_fn *fn, v
 {
 	int rc = 0;
 
-	(void)s;
 	(void)deadline_ns;
 	for (unsigned i = 0; rc == 0 && i < STORED_MAX; i++) {
 		struct stored now;
 		struct lk_store_record r = { .name = now.name };
 
 		travel();
+		if (is_killed(s))
+			return LK_E_STORE;
 		now = play.abroad.record[i];
 		r.len = now.len;
 		r.old = now.bytes;
 		r.old_len = now.n;
-		if (now.n != 0 && now.len >= len && memcmp(now.name, prefix, len) == 0)
+		if (now.n != 0 && now.place == place_of(s) && now.len >= len &&
+		    memcmp(now.name, prefix, len) == 0)
 			rc = fn(arg, &r);
 	}
 	return rc;
@@ -355,7 +406,7 @@ stored_break(const char *name, const struct lk_session_id *id)
 	if (decide(&old, &q, &v, &fresh, &out) != 0 || !out.changed)
 		return;
 	(void)snprintf(full, sizeof(full), "n%s", name);
-	write_down(find(full, strlen(full)), bytes, record_encode(&fresh, bytes));
+	write_down(find(PLACE_OLD, full, strlen(full)), bytes, record_encode(&fresh, bytes));
 }
 
 bool
@@ -365,7 +416,7 @@ stored_damage(const char *name)
 	struct stored *s;
 
 	(void)snprintf(full, sizeof(full), "n%s", name);
-	s = find(full, strlen(full));
+	s = find(PLACE_OLD, full, strlen(full));
 	if (s == NULL || s->n == 0)
 		return false;
 	s->bytes[s->n / 2] ^= 0xff;
@@ -397,17 +448,19 @@ static int
 session_open(struct lk_store *s, const struct lk_session_id *id, uint64_t ttl_ns, const char *who,
 	     uint64_t deadline_ns)
 {
-	const unsigned i = play.abroad.n_sessions;
+	unsigned i;
 
 	(void)who;
 	(void)deadline_ns;
 	travel();
-	if (session_of(id) >= 0)
+	i = play.abroad.n_sessions;
+	if (is_killed(s) || session_of(id) >= 0)
 		return LK_E_INVAL;
 	if (i == SESSIONS_MAX)
 		fail("more sessions than the tester's store has room for");
 	play.abroad.session[i].id = *id;
-	play.abroad.session[i].process = process_of(s);
+	play.abroad.session[i].place = place_of(s);
+	play.abroad.session[i].mover = container_of(s, struct store, s)->mover;
 	play.abroad.session[i].is_alive = true;
 	play.abroad.session[i].ttl_ns = ttl_ns;
 	play.abroad.session[i].ends_at = play_script->mortal ? world.now + ttl_ns : NEVER;
@@ -420,10 +473,11 @@ session_renew(struct lk_store *s, const struct lk_session_id *id, uint64_t deadl
 {
 	bool is_alive;
 
-	(void)s;
 	(void)deadline_ns;
 	travel();
 	is_alive = stored_is_alive(id);
+	if (is_killed(s))
+		return LK_E_STORE;
 	if (is_alive && play_script->mortal)
 		play.abroad.session[session_of(id)].ends_at =
 			world.now + play.abroad.session[session_of(id)].ttl_ns;
@@ -448,11 +502,11 @@ static int
 session_alive(struct lk_store *s, const struct lk_session_id *ids, size_t n, unsigned char *alive,
 	      uint64_t deadline_ns)
 {
-	(void)s;
 	(void)deadline_ns;
 	travel();
 	for (size_t i = 0; i < n; i++)
-		alive[i] = stored_is_alive(&ids[i]);
+		alive[i] = stored_is_alive(&ids[i]) &&
+			   play.abroad.session[session_of(&ids[i])].place == place_of(s);
 	travel();
 	return 0;
 }
@@ -475,10 +529,11 @@ open_store(const struct lk_store_open *o, struct lk_store **out)
 {
 	struct store *s = region_alloc(sizeof(*s), sizeof(void *));
 
-	(void)o;
 	if (s == NULL)
 		return LK_E_NOMEM;
-	s->process = stored_opens;
+	s->process = sched_in_fiber() ? (unsigned)GUEST : stored_opens;
+	s->place = strcmp(o->rest, "new") == 0 ? PLACE_NEW : PLACE_OLD;
+	s->mover = sched_in_fiber() ? play.moving.mover[world.current - world.fiber] : 0;
 	*out = &s->s;
 	return 0;
 }
@@ -492,6 +547,8 @@ close_store(struct lk_store *s)
 static int
 watch(struct lk_store *s, lk_store_hint_fn *fn, void *arg)
 {
+	if (process_of(s) == GUEST)
+		return LK_E_UNSUPPORTED; /* it looks by itself */
 	play.abroad.watch[process_of(s)].fn = fn;
 	play.abroad.watch[process_of(s)].arg = arg;
 	return 0;
@@ -500,7 +557,8 @@ watch(struct lk_store *s, lk_store_hint_fn *fn, void *arg)
 static void
 unwatch(struct lk_store *s)
 {
-	play.abroad.watch[process_of(s)].fn = NULL;
+	if (process_of(s) != GUEST)
+		play.abroad.watch[process_of(s)].fn = NULL;
 }
 
 static int

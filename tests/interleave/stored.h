@@ -5,6 +5,7 @@
 
 #include "play.h"
 #include "record/record.h"
+#include "remote/floor.h"
 
 extern struct lk_store_ops stored_ops;
 
@@ -13,6 +14,12 @@ extern unsigned stored_opens;
 
 /* The record of a name, by its bytes; decoded, until the next call.  NULL: there is none. */
 const struct record *stored_record(const void *name, size_t len);
+
+/* Where the locks are. */
+unsigned stored_home(void);
+
+/* What the record of the floor says in one place. */
+struct floor stored_floor(unsigned place);
 
 /* The mode in which a session has a name. */
 lk_mode stored_mode(const void *name, size_t len, const struct lk_session_id *id);
@@ -47,6 +54,15 @@ bool abroad_is_over_unseen(void);
 bool abroad_is_broken_unseen(const void *name, size_t len);
 /* … what is held in it is what its record says, at least. */
 void abroad_check_held(const void *name, size_t len);
+
+/*
+ * moved.c: these are about to be replaced, in one step, by a mover of that number, or (0) by another.  (MV1-MV4, MI1-MI5)
+ */
+void moved_check(unsigned place, unsigned mover, const struct lk_store_record *r, size_t n);
+/* They were replaced.  True: nobody says so to the mover. */
+bool moved_doomed(void);
+/* What goes wrong with the next update of a mover. */
+enum fault moved_fault(unsigned mover);
 
 /* losses.c: the session of the current fiber's process is over; what it has of a name is broken. */
 int losses_session_dies(void);
