@@ -113,6 +113,8 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.gate = &m->member.gate,
 		.fair_after_ns = &m->fair_after_ns,
 		.linger_ns = &m->linger_ns,
+		.max_local_passes = &m->max_local_passes,
+		.max_cover_ns = &m->max_cover_ns,
 		.poll_ns = s->poll_max_ns,
 		.patience_ns = s->poll_max_ns < PATIENCE_NS ? s->poll_max_ns : PATIENCE_NS,
 		.max_covers = s->max_idle,

@@ -78,7 +78,7 @@ look_later(struct cover *c)
 {
 	const uint64_t most = c->of->p.patience_ns;
 
-	cover_look_in(c, c->delay_ns);
+	cover_look_in(c, bound_sooner(c, c->delay_ns));
 	c->delay_ns = c->delay_ns * 2 < most ? c->delay_ns * 2 : most;
 }
 
@@ -158,7 +158,8 @@ yield(struct cover *c)
 		break;
 	case LINE_JOINED:
 		cover_becomes(c, COVER_YIELDS);
-		cover_look_in(c, shim_load(m->p.fair_after_ns, SHIM_RELAXED));
+		bound_begins(c);
+		cover_look_in(c, bound_sooner(c, shim_load(m->p.fair_after_ns, SHIM_RELAXED)));
 		latch_lock(&m->latch);
 		knots_stir(m->knots, c);
 		latch_unlock(&m->latch);
@@ -589,10 +590,18 @@ look_at_record(struct cover *c)
 static void
 look_as_it_yields(struct cover *c)
 {
+	struct answer a;
+
+	bound_ends(c);
 	grow_old(c);
 	if (waiter_state(&c->waiter) != WAITER_WAITING)
 		return; /* others wait for what comes next */
-	if (look_at_record(c).kind != ANSWER_FAILED && abroad_spares(c->of->p.lot, c->r, c->has))
+	a = look_at_record(c);
+	if (a.kind == ANSWER_FAILED)
+		return;
+	if (a.demand != LK_NL)
+		bound_asked(c);
+	if (abroad_spares(c->of->p.lot, c->r, c->has))
 		give_excess(c);
 }
 
