@@ -289,7 +289,7 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 	enum line_outcome found;
 	struct plan plan = PLAN_INIT;
 
-	if (patient)
+	if (patient || l->is_shared) /* who waits for a store waits for a latch, too */
 		latch_lock(&b->latch);
 	else if (!latch_lock_awake(&b->latch))
 		return units_not_asked(l, q);

@@ -161,7 +161,8 @@ bool lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, con
 void lot_fini(struct lot *l);
 
 /*
- * Grant at once if possible, else join the line.  `patient` false: never join, never sleep.
+ * Grant at once if possible, else join the line.  `patient` false: never join, and
+ * never sleep, unless the lot is shared: then LINE_BUSY is said of nothing but what is taken.
  * `*head`: it joined as the head.
  */
 enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool *head,
