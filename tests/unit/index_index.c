@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The index: names in and out, growth, eviction, fences that outlive entries, and want of memory. */
-#include <time.h>
-
 #include "harness.h"
 
 #include <stdlib.h>
@@ -233,42 +231,6 @@ Test(index, not_patient)
 	cr_expect_eq(index_enter(&idx, &cache, &n, LK_S, false, &r), INDEX_BUSY);
 	latch_unlock(&index_bucket(&idx, 0)->latch);
 	cr_expect_eq(index_enter(&idx, &cache, &n, LK_S, false, &r), INDEX_HELD);
-	finish();
-}
-
-struct
-try {
-	struct name n;
-	atomic_bool has_begun;
-	enum index_outcome outcome;
-};
-
-static void
-try_to_enter(void *arg, unsigned index)
-{
-	struct try *t = arg;
-	struct lk_resource *r;
-
-	(void)index;
-	atomic_store(&t->has_begun, true);
-	t->outcome = index_enter(&idx, &cache, &t->n, LK_S, false, &r);
-}
-
-/* Where names begin frozen a store is asked, so who is not patient waits for a latch as well. */
-Test(index, not_patient_beside_a_store)
-{
-	struct try t = { .n = text_name("name") };
-	struct test_thread thread;
-
-	start(1, 8);
-	idx.is_frozen = idx.needs_look = true;
-	latch_lock(&index_bucket(&idx, 0)->latch);
-	test_spawn(&thread, 1, try_to_enter, &t);
-	wait_until(atomic_load(&t.has_begun));
-	(void)nanosleep(&(struct timespec){ 0, 20000000 }, NULL); /* it would give up, if it did */
-	latch_unlock(&index_bucket(&idx, 0)->latch);
-	test_join(&thread, 1);
-	cr_expect_eq(t.outcome, INDEX_PINNED, "outcome %d", (int)t.outcome);
 	finish();
 }
 
