@@ -11,6 +11,7 @@ words_init(struct words *w)
 {
 	pthread_mutex_init(&w->lock, NULL);
 	w->text[0] = '\0';
+	w->say = NULL;
 }
 
 void
@@ -30,6 +31,20 @@ words_say(struct words *w, int rc, const char *format, ...)
 	va_end(args);
 	pthread_mutex_unlock(&w->lock);
 	return rc;
+}
+
+void
+words_tell(const struct words *w, enum lk_log_level level, const char *format, ...)
+{
+	char line[320];
+	va_list args;
+
+	if (w->say == NULL)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	w->say(w->say_arg, level, line);
 }
 
 size_t

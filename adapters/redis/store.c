@@ -70,6 +70,8 @@ init(struct redis_store *s, const struct lk_store_open *o)
 	s->is_read_only = (o->flags & LK_STORE_READ_ONLY) != 0;
 	s->transport = wire_plain;
 	words_init(&s->words);
+	s->words.say = o->say;
+	s->words.say_arg = o->say_arg;
 	pthread_mutex_init(&s->lock, NULL);
 	cache_init(&s->cache, &s->place);
 	hints_init(s);

@@ -277,11 +277,25 @@ take_files(struct tls *t, char why[TLS_WHY])
 	return 0;
 }
 
+/* `why` "": they are in use again. */
+static void
+tell_of_files(const struct tls *t, const char *why)
+{
+	if (why[0] == '\0')
+		words_tell(t->words, LK_LOG_INFO, "redis: the files for TLS can be used again");
+	else
+		words_tell(t->words, LK_LOG_WARN,
+			   "redis: the files for TLS have changed, and cannot be used; the former "
+			   "ones stay in use: %s",
+			   why);
+}
+
 /* For one wire, by what the files are now.  (TL3, TL4) */
 static SSL *
 new_stream(struct tls *t)
 {
 	char why[TLS_WHY] = "";
+	bool is_news;
 	SSL *ssl;
 	int rc;
 
@@ -290,6 +304,7 @@ new_stream(struct tls *t)
 	if (rc == LK_E_NOMEM)
 		(void)snprintf(why, sizeof(why), "out of memory");
 	t->n_refused += rc != 0;
+	is_news = strcmp(t->why, why) != 0;
 	memcpy(t->why, why, sizeof(t->why));
 	ssl = SSL_new(t->ctx);
 	pthread_mutex_unlock(&t->lock);
@@ -299,6 +314,8 @@ new_stream(struct tls *t)
 			"redis: the files for TLS have changed, and cannot be used; the former "
 			"ones stay in use: %s",
 			why);
+	if (is_news)
+		tell_of_files(t, why);
 	return ssl;
 }
 

@@ -114,6 +114,11 @@ enum lk_victim {
  * linger_ns      of a manager with a store: how long what nobody here holds stays with this process, so that the
  *                next lock of it needs no store.  Nanoseconds; it goes before twice that is over.  Default: until another
  *                process asks for it.  LK_OFF: not at all.  Names that others often need in between go back at once, whatever it says.
+ * max_local_passes  … how many requests of this process that wait for a name already come before one of another process, at most,
+ *                once that one is heard of; none that comes later does.  What is held is never taken away; who holds the name and wants
+ *                more of it goes first, as ever.  Default LK_OFF: the other one has his turn in the line here.
+ * max_cover_ns   … how long after that any of them comes first.  Nanoseconds.  Default LK_OFF: as long as they are before it in the
+ *                line.
  * poll_max_ns    … how long at most until it looks for what others need or gave back, whatever hints come.
  *                Nanoseconds.  Default one second.
  * ttl_ns         … how long its session lives without a sign of life, in stores that do not see the end of a
@@ -155,6 +160,8 @@ enum lk_victim {
 	X(lock_delay_ns, LK_OFF, 1, INT64_MAX, 1)                   \
 	X(suspect_pct, 67, 1, 99, 0)                                \
 	X(linger_ns, 0, 1, INT64_MAX, 1)                            \
+	X(max_local_passes, LK_OFF, 1, UINT32_MAX, 1)               \
+	X(max_cover_ns, LK_OFF, 1000, INT64_MAX, 1)                 \
 	X(poll_max_ns, 1000000000, 1000000, 3600000000000, 0)       \
 	X(ttl_ns, 30000000000, 1000000000, INT64_MAX, 0)            \
 	X(escalate_after, LK_OFF, 16, 1u << 24, 1)                  \

@@ -91,7 +91,9 @@ LK_API LK_NODISCARD int lk_config_each(struct lk_manager *m,
  *
  *   max_idle           names beyond it go as others come in, as ever
  *   max_reentry        grants that there are stay
- *   timeout_ns, spin_ns
+ *   timeout_ns, spin_ns, escalate_after, max_local_passes, max_cover_ns
+ *   linger_ns          all names that are kept are looked at anew
+ *   breaker_threshold, breaker_reset_ns, max_failure_entries  unless the breaker was off when the manager was opened
  *   spread_after       but with a store, where names are never spread
  *   fair_after_ns      but in a strict manager
  *   deadlock_delay_ns  unless it was off when the manager was opened: then there is no memory for what is found

@@ -134,6 +134,13 @@ struct lk_store_parameter {
 };
 
 /*
+ * Told of what is not well though the store works, or is well again: once for each change, as a line without its end.  No secret
+ * is in it.  Called in any thread of the store's or of its callers, with anything of the store's latched: it must be quick, and not
+ * call the store.
+ */
+typedef void lk_store_say_fn(void *arg, enum lk_log_level level, const char *line);
+
+/*
  * How a store is opened.  The first part is the caller's, 0 and NULL where there is nothing to say; the second is
  * Latchkey's and reaches the store complete.  All of it ends with the call; what `allocator` and `environment` point
  * to stays until the store is closed.
@@ -152,6 +159,8 @@ struct lk_store_open {
 	const struct lk_store_parameter
 		*parameters; /* {"stripes", "4"}, with %XX undone; each name once */
 	size_t n_parameters;
+	lk_store_say_fn *say; /* what somebody should see to; NULL: nobody listens */
+	void *say_arg;
 };
 
 /* An open store.  The store's own structure begins with it. */

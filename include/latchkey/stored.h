@@ -34,7 +34,8 @@ extern "C" {
  * Blocking    a few steps of the store, ten seconds at most.
  * Ordering    who opens the store later sees it.
  * Returns     0; LK_E_NOENT: there is no such setting; LK_E_INVAL: a value that lk_open() would not take; LK_E_UNSUPPORTED:
- *             it cannot be stored; LK_E_BUSY: all must agree in it, and others have the store open; what the store says.
+ *             it cannot be stored; LK_E_BUSY: all must agree in it, and others have the store open, or the locks are being moved
+ *             (lk_migrate()); LK_E_MOVED: they are in another store now; what the store says.
  */
 LK_API LK_NODISCARD int lk_stored_set(struct lk_store *s, const char *name, const char *value,
 				      char *why, size_t cap);

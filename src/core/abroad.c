@@ -63,6 +63,8 @@ open_store(struct lk_manager *m, const struct settings *s, const struct lk_confi
 		return settings_refuse(cfg, LK_E_NOMEM, "out of memory");
 	o.report = report;
 	o.report_cap = sizeof(report);
+	o.say = says_hear;
+	o.say_arg = m;
 	abroad_plain_url(s->store, url);
 	rc = lk_store_open(url, &o, out);
 	env_free(&m->env, url, size);
@@ -113,6 +115,8 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.gate = &m->member.gate,
 		.fair_after_ns = &m->fair_after_ns,
 		.linger_ns = &m->linger_ns,
+		.max_local_passes = &m->max_local_passes,
+		.max_cover_ns = &m->max_cover_ns,
 		.poll_ns = s->poll_max_ns,
 		.patience_ns = s->poll_max_ns < PATIENCE_NS ? s->poll_max_ns : PATIENCE_NS,
 		.max_covers = s->max_idle,
@@ -131,11 +135,13 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 	say_who(m, parts.who);
 	say_settings(s, &parts);
 	rc = remote_open(&m->remote, &parts, store, why);
-	if (rc == 0)
-		upkeep_begin(m, s->sweep_ns);
-	if (rc == 0 && remote_is_mortal(m->remote))
+	if (rc != 0)
+		return rc;
+	says_begin(m);
+	upkeep_begin(m, s->sweep_ns);
+	if (remote_is_mortal(m->remote))
 		m->flags |= LK_TIMED; /* no plain ways: each grant looks at the clock (CO8) */
-	return rc;
+	return 0;
 }
 
 /* Does it promise as much as is required? */
@@ -187,8 +193,10 @@ abroad_open_store(struct lk_manager *m, struct settings *s, const struct lk_conf
 		  struct lk_store **out)
 {
 	char why[REMOTE_WHY] = "";
-	int rc = open_store(m, s, cfg, out);
+	int rc;
 
+	says_init(m);
+	rc = open_store(m, s, cfg, out);
 	if (rc != 0)
 		return rc;
 	rc = stored_lay(s, &m->env, *out, why, sizeof(why));

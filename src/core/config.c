@@ -22,6 +22,8 @@ obstacle(unsigned number, const struct lk_manager *m)
 	case SETTING_spin_ns:
 	case SETTING_escalate_after:
 	case SETTING_linger_ns:
+	case SETTING_max_local_passes:
+	case SETTING_max_cover_ns:
 	case SETTING_victim:
 	case SETTING_events:
 	case SETTING_log_level:
@@ -101,6 +103,12 @@ apply(struct lk_manager *m, unsigned number, uint64_t x)
 		shim_store(&m->linger_ns, x, SHIM_RELAXED);
 		if (m->remote != NULL)
 			remote_lingers(m->remote);
+		break;
+	case SETTING_max_local_passes:
+		shim_store(&m->max_local_passes, x, SHIM_RELAXED);
+		break;
+	case SETTING_max_cover_ns:
+		shim_store(&m->max_cover_ns, x, SHIM_RELAXED);
 		break;
 	case SETTING_spin_ns:
 		shim_store(&m->spin_ns, x, SHIM_RELAXED);

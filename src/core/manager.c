@@ -22,6 +22,8 @@ apply_settings(struct lk_manager *m, const struct settings *s)
 	shim_init(&m->fair_after_ns, s->fair_after_ns);
 	shim_init(&m->spin_ns, s->spin_ns);
 	shim_init(&m->linger_ns, s->linger_ns);
+	shim_init(&m->max_local_passes, s->max_local_passes);
+	shim_init(&m->max_cover_ns, s->max_cover_ns);
 	m->many_cpus = shim_cpus() > 1;
 	shim_init(&m->deadlock_delay_ns, s->deadlock_delay_ns);
 	m->notes_opening = s->victim == LK_VICTIM_YOUNGEST || s->victim == LK_VICTIM_OLDEST;

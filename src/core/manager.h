@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "core/service.h"
 #include "core/settings.h"
+#include "core/says.h"
 #include "core/tracer.h"
 #include "deadlock/detector.h"
 #include "owner/owner.h"
@@ -37,6 +38,9 @@ struct lk_manager {
 	struct breaker *breaker; /* in front of it; NULL: there is none */
 	struct service errands;  /* what is to be done about the store */
 	a64 linger_ns;           /* … how long covers stay that nobody uses */
+	a64 max_local_passes; /* … what comes first here when others wait; LK_OFF: as the line has it */
+	a64 max_cover_ns;        /* … and for how long */
+	struct says says;        /* … and what it says of itself */
 	struct timer sweep;      /* … now and then (core/upkeep.h) */
 	uint64_t sweep_ns;       /* LK_OFF: never */
 	uint64_t opened_wall_ms; /* when it was opened, by two clocks */

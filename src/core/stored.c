@@ -7,6 +7,7 @@
 #include "core/stored.h"
 #include "core/text.h"
 #include "remote/accord.h"
+#include "remote/floor.h"
 
 #define MAGIC       "latchkey settings 1\n"
 #define PATIENCE_NS UINT64_C(10000000000)
@@ -182,6 +183,9 @@ lk_stored_each(struct lk_store *s, int (*fn)(void *arg, const struct lk_setting 
 struct writing {
 	const char *name;
 	const char *value; /* NULL: it goes */
+	struct floor floor;
+	bool mover_is_dead; /* who was to take the locks away (MV2) */
+	unsigned char floor_bytes[FLOOR_BYTES];
 	char text[STORED_MAX];
 };
 
@@ -213,6 +217,26 @@ copy_others(struct writing *w, const char *text, size_t len)
 	return n;
 }
 
+/*
+ * What is written while the locks are moved might be copied already, and so be lost.  Of a damaged record nothing is known, and
+ * nobody moves anything.
+ */
+static int
+look_at_floor(struct writing *w, struct lk_store_record *r)
+{
+	struct floor *f = &w->floor;
+
+	if (!floor_read(r, f) || f->state == FLOOR_HERE)
+		return 0;
+	if (f->state == FLOOR_GONE)
+		return LK_E_MOVED;
+	if (f->state == FLOOR_COMES || !w->mover_is_dead)
+		return LK_E_BUSY;
+	f->state = FLOOR_HERE;
+	floor_write(r, f, w->floor_bytes);
+	return 0;
+}
+
 static int
 change(void *arg, struct lk_store_record *r, size_t n)
 {
@@ -220,8 +244,11 @@ change(void *arg, struct lk_store_record *r, size_t n)
 	struct writing *w = arg;
 	struct layer l;
 	size_t at = 0;
+	int rc = look_at_floor(w, &r[1]);
 
 	(void)n;
+	if (rc != 0)
+		return rc;
 	layer_begin(&l, LK_FROM_STORE, &nobody);
 	if (r->old_len > STORED_MAX - LINE_ROOM)
 		return LK_E_LIMIT;
@@ -264,6 +291,42 @@ check_nobody(struct lk_store *s, struct env *env, const char *name, const struct
 			name);
 }
 
+/* Is he dead who was to take the locks away?  Then they stay.  (MV2) */
+static int
+check_mover(struct lk_store *s, struct writing *w, uint64_t deadline_ns)
+{
+	struct lk_session_id id;
+	unsigned char alive = 1;
+	int rc;
+
+	memcpy(&id, &w->floor.mover, sizeof(id));
+	rc = s->ops->session_alive(s, &id, 1, &alive, deadline_ns);
+	w->mover_is_dead = rc == 0 && alive == 0;
+	return rc;
+}
+
+static int
+write_stored(struct lk_store *s, struct writing *w, uint64_t deadline_ns,
+	     const struct complaint *to)
+{
+	struct lk_store_record r[] = { record_c(LK_STORE_REPAIR),
+				       { .name = "f", .len = 1, .flags = LK_STORE_DURABLE } };
+	int rc = s->ops->update(s, r, 2, change, w, deadline_ns);
+
+	if (rc == LK_E_BUSY && w->floor.state == FLOOR_LEAVES && !w->mover_is_dead) {
+		rc = check_mover(s, w, deadline_ns);
+		if (rc == 0)
+			rc = s->ops->update(s, r, 2, change, w, deadline_ns);
+	}
+	if (rc == LK_E_MOVED)
+		return complain(to, rc, "the locks are in %s now", w->floor.other);
+	if (rc == LK_E_BUSY)
+		return complain(to, rc, "the locks are being moved %s %s: see lk_migrate(3)",
+				w->floor.state == FLOOR_LEAVES ? "to" : "here, from",
+				w->floor.other);
+	return rc;
+}
+
 static bool
 says_nothing(const char *value)
 {
@@ -274,7 +337,6 @@ int
 lk_stored_set(struct lk_store *s, const char *name, const char *value, char *why, size_t cap)
 {
 	const struct complaint to = { .text = why, .cap = why != NULL ? cap : 0 };
-	struct lk_store_record r = record_c(LK_STORE_REPAIR);
 	struct writing w = { .value = says_nothing(value) ? NULL : value };
 	struct env env;
 	unsigned number;
@@ -296,5 +358,5 @@ lk_stored_set(struct lk_store *s, const char *name, const char *value, char *why
 		rc = check_value(number, w.value, &to);
 	if (rc == 0 && is_agreed(number))
 		rc = check_nobody(s, &env, w.name, &to);
-	return rc != 0 ? rc : s->ops->update(s, &r, 1, change, &w, env_now(&env) + PATIENCE_NS);
+	return rc != 0 ? rc : write_stored(s, &w, env_now(&env) + PATIENCE_NS, &to);
 }

@@ -135,7 +135,7 @@ index_fini(struct index *x)
 
 /*
  * The bucket of `hash`, latched: the shape is compared again once it is (I1).  NULL: not patient, and
- * it was not to be had.
+ * it was not to be had.  Where a store may have to be asked everybody is patient.
  */
 static struct bucket *
 bucket_lock(struct index *x, uint64_t hash, bool patient)
@@ -146,7 +146,7 @@ bucket_lock(struct index *x, uint64_t hash, bool patient)
 		struct bucket *b = index_bucket(x, i);
 		uint32_t now;
 
-		if (patient)
+		if (patient || x->is_frozen)
 			latch_lock(&b->latch);
 		else if (!latch_lock_awake(&b->latch))
 			return NULL;

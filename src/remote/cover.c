@@ -6,8 +6,6 @@
 
 enum { FIRST_DELAY_NS = 1000000, RETRY_NS = 100000000, BARRED_NS = 1000000000, BRIEFLY = 8 };
 
-#define FENCES_FEW (UINT64_C(1) << 31)
-
 #define TO(name)   COVER_EDGE(COVER_##name)
 
 const uint8_t cover_edges[COVER_STATES] = {
@@ -78,7 +76,7 @@ look_later(struct cover *c)
 {
 	const uint64_t most = c->of->p.patience_ns;
 
-	cover_look_in(c, c->delay_ns);
+	cover_look_in(c, bound_sooner(c, c->delay_ns));
 	c->delay_ns = c->delay_ns * 2 < most ? c->delay_ns * 2 : most;
 }
 
@@ -158,7 +156,8 @@ yield(struct cover *c)
 		break;
 	case LINE_JOINED:
 		cover_becomes(c, COVER_YIELDS);
-		cover_look_in(c, linger_ages(c));
+		bound_begins(c);
+		cover_look_in(c, bound_sooner(c, linger_ages(c)));
 		latch_lock(&m->latch);
 		knots_stir(m->knots, c);
 		latch_unlock(&m->latch);
@@ -569,25 +568,6 @@ step_back(struct cover *c)
 		look_as_it_waits(c);
 }
 
-/*
- * Half of the numbers are used up: more, before they are.  That takes ten seconds or more, so who looks that often is in
- * time.  Nobody else gets numbers as long as we write, so they go on where ours end.
- */
-static void
-get_fences(struct cover *c)
-{
-	struct answer a;
-
-	if (!mode_writes(c->has) || c->fence_end == 0 ||
-	    c->fence_end - shim_load(&c->r->fence, SHIM_RELAXED) > FENCES_FEW)
-		return;
-	a = ask_fences(c->of, c->r);
-	latch_lock(&c->of->latch); /* (FE2) */
-	if (a.kind == ANSWER_HAS && a.fence_from == c->fence_end)
-		c->fence_end = a.fence_end;
-	latch_unlock(&c->of->latch);
-}
-
 /* What the record says of us; if it is less than the word does, somebody broke the lock. */
 static struct answer
 look_at_record(struct cover *c)
@@ -603,10 +583,18 @@ look_at_record(struct cover *c)
 static void
 look_as_it_yields(struct cover *c)
 {
+	struct answer a;
+
+	bound_ends(c);
 	grow_old(c);
 	if (waiter_state(&c->waiter) != WAITER_WAITING)
 		return; /* others wait for what comes next */
-	if (look_at_record(c).kind != ANSWER_FAILED && abroad_spares(c->of->p.lot, c->r, c->has))
+	a = look_at_record(c);
+	if (a.kind == ANSWER_FAILED)
+		return;
+	if (a.demand != LK_NL)
+		bound_asked(c);
+	if (abroad_spares(c->of->p.lot, c->r, c->has))
 		give_excess(c);
 }
 
@@ -645,7 +633,7 @@ do_look(struct cover *c)
 		look_as_it_waits(c);
 		return;
 	}
-	get_fences(c);
+	fences_refill(c);
 	a = look_at_record(c);
 	if (a.kind == ANSWER_FAILED)
 		return;

@@ -47,6 +47,7 @@
 #include <latchkey/value.h>
 
 #include "lease/timer.h"
+#include "remote/bound.h"
 #include "wait/abroad.h"
 
 enum { COVER_AHEAD = 4 };
@@ -171,7 +172,8 @@ struct cover {
 	struct party party; /* of the phantom (wait/abroad.h) */
 	a64 moves;
 	struct waiter waiter;
-	aptr link; /* in the slab's free list */
+	struct bound bound; /* of the phantom, as it YIELDS */
+	aptr link;          /* in the slab's free list */
 };
 
 /* Legal or not: a debug build stops. */

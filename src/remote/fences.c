@@ -1,8 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Fences of names that an owner has by what it holds above.  (FE2-FE4) */
+/* The numbers of a cover; and those of names that an owner has by what it holds above.  (FE2-FE4) */
 #include "remote/fences.h"
 #include "remote/inside.h"
 #include "remote/values.h"
+
+#define FENCES_FEW (UINT64_C(1) << 31)
+
+/*
+ * Half of the numbers are used up: more, before they are.  That takes ten seconds or more, so who looks that often is in
+ * time.  Nobody else gets numbers as long as we write, so they go on where ours end.
+ */
+void
+fences_refill(struct cover *c)
+{
+	struct answer a;
+
+	if (!mode_writes(c->has) || c->fence_end == 0 ||
+	    c->fence_end - shim_load(&c->r->fence, SHIM_RELAXED) > FENCES_FEW)
+		return;
+	a = ask_fences(c->of, c->r);
+	latch_lock(&c->of->latch); /* (FE2) */
+	if (a.kind == ANSWER_HAS && a.fence_from == c->fence_end)
+		c->fence_end = a.fence_end;
+	latch_unlock(&c->of->latch);
+}
 
 /* False: there are none here that could be taken. */
 static bool

@@ -91,6 +91,9 @@ bool cover_serves(const struct cover *c, const struct need *n);
 /* Does whoever is the first here for units lack some of the store's? */
 bool cover_lacks_units(const struct cover *c);
 
+/* More numbers, if half of those that it has are used up: by whoever works on it.  (fences.c) */
+void fences_refill(struct cover *c);
+
 /* Look at it again, in so long. */
 void cover_look_in(struct cover *c, uint64_t ns);
 

@@ -39,10 +39,13 @@ struct remote_parts {
 	const a32 *gate;
 	a64 *fair_after_ns;
 	const a64 *linger_ns; /* so long it is kept; 0: until it is asked for; LK_OFF: not at all */
-	uint64_t poll_ns;     /* between looks for what others wait for */
-	uint64_t patience_ns; /* the longest between looks for what we wait for */
-	uint64_t max_covers;  /* beyond these, what nobody here has goes back */
-	uint64_t ttl_ns;      /* of the session */
+	const a64
+		*max_local_passes; /* who of ours come first when others wait (remote/bound.h), … */
+	const a64 *max_cover_ns;   /* … and for how long; LK_OFF: as the line has it */
+	uint64_t poll_ns;          /* between looks for what others wait for */
+	uint64_t patience_ns;      /* the longest between looks for what we wait for */
+	uint64_t max_covers;       /* beyond these, what nobody here has goes back */
+	uint64_t ttl_ns;           /* of the session */
 	bool is_manual; /* the timers are served when the program says so, and all that is due then */
 	uint64_t settings;           /* a number that must be the same in all processes, … */
 	char words[REMOTE_SETTINGS]; /* … and what it stands for */

@@ -24,6 +24,10 @@ uint64_t line_close_slots(const struct lot *l, const struct waiter *q);
 void line_enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *before);
 void line_dequeue(struct lot *l, struct lot_bucket *b, struct waiter *q);
 
+/* `q` went past those between it and `end`, or past all. */
+void line_note_passed(struct lot_bucket *b, const struct waiter *q,
+		      const struct cds_list_head *end);
+
 /* Those who came before `q` and go ahead of it all the same (Q7); true: the line is to be planned. */
 bool line_let_ahead(struct lot_bucket *b, struct waiter *q, struct plan *plan);
 

@@ -126,8 +126,8 @@ line_place(struct lot_bucket *b, const struct waiter *q, mode_set *ahead)
 }
 
 /* `q` went past those between it and `end`, or past all. */
-static void
-note_passed(struct lot_bucket *b, const struct waiter *q, const struct cds_list_head *end)
+void
+line_note_passed(struct lot_bucket *b, const struct waiter *q, const struct cds_list_head *end)
 {
 	for (struct cds_list_head *node = q->node.next; node != &b->waiters && node != end;
 	     node = node->next) {
@@ -226,7 +226,7 @@ line_enqueue(struct lot_bucket *b, struct waiter *q, struct cds_list_head *befor
 	WR(q->passed, 0);
 	cds_list_add_tail(&q->node, before);
 	if (q->held == LK_NL)
-		note_passed(b, q, NULL);
+		line_note_passed(b, q, NULL);
 	WR(b->conversions, RD(b->conversions) + waiter_converts(q));
 	units_wait(q);
 }
@@ -289,7 +289,7 @@ line_join(struct lot *l, struct waiter *q, bool patient, bool *head, const struc
 	enum line_outcome found;
 	struct plan plan = PLAN_INIT;
 
-	if (patient)
+	if (patient || l->is_shared) /* who waits for a store waits for a latch, too */
 		latch_lock(&b->latch);
 	else if (!latch_lock_awake(&b->latch))
 		return units_not_asked(l, q);
@@ -737,11 +737,12 @@ line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, stru
 
 		cds_list_del(&q->node);
 		cds_list_add_tail(&q->node, &p->node);
-		note_passed(b, q, was);
+		line_note_passed(b, q, was);
 		party_passes(q->party); /* (Y2) */
 		shim_store(waiter_disturbed(q), 1u, SHIM_RELAXED);
 		plan_add_wake(&plan, &q->party->parker);
-		(void)line_let_ahead(b, q, &plan); /* (Q7) */
+		WR(q->overdue, RD(q->overdue) || RD(p->overdue)); /* (Q12) */
+		(void)line_let_ahead(b, q, &plan);                /* (Q7) */
 		line_replan(l, b, r, LK_NL, LK_NL, &plan);
 	}
 	latch_unlock(&b->latch);

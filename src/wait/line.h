@@ -40,6 +40,9 @@
  * Q11 a claim goes past all who wait, as they wait for its owner anyway: he holds an ancestor in a mode that keeps
  *     from `r` whoever could be in the way there.  Nobody is in the way of it but who tries in vain (R3, C1).
  *
+ * Q12 who was brought forward is passed by nobody but by those who hold `r` already (Q7, Q11), and to dissolve rings: until it is
+ *     the head all before it are overdue as it is, so that the line is closed.
+ *
  * The caller keeps `r` from being retired, but for Q10: by its hold, by a pin, or by its waiter in the
  * line.
  */
@@ -158,7 +161,8 @@ bool lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, con
 void lot_fini(struct lot *l);
 
 /*
- * Grant at once if possible, else join the line.  `patient` false: never join, never sleep.
+ * Grant at once if possible, else join the line.  `patient` false: never join, and
+ * never sleep, unless the lot is shared: then LINE_BUSY is said of nothing but what is taken.
  * `*head`: it joined as the head.
  */
 enum line_outcome line_join(struct lot *l, struct waiter *q, bool patient, bool *head,
@@ -197,6 +201,12 @@ bool line_look(struct lot *l, struct waiter *q, bool overdue, bool *head,
 
 /* One without a thread has waited for long enough: when it is the head, its line is closed. */
 void line_grow_old(struct lot *l, struct waiter *q, const struct line_tally *t);
+
+/*
+ * `q` goes forward, if it waits, until only `most` come before it of those for whom it waits by their place alone; and
+ * nobody who comes later does.  (Q12)  Those whom it passes find a ring that this makes at their next look.
+ */
+void line_bring_forward(struct lot *l, struct waiter *q, uint64_t most, const struct line_tally *t);
 
 /* Leave the line with `state`; false: granted (or closed) before that.  (Q1, Q5) */
 bool line_leave(struct lot *l, struct waiter *q, enum waiter_state state,

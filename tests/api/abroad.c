@@ -3,44 +3,7 @@
  * Managers that share a store, as processes do: over the store "test:", which all of one process share.  What is held
  * in one is held for all.
  */
-#include <latchkey/store.h>
-#include <latchkey/test_store.h>
-
-#include "support.h"
-
-#define SECOND INT64_C(1000000000)
-
-/* Two that share a store, with two owners each. */
-struct stage {
-	struct lk_manager *m[2];
-	struct lk_owner *w[2][2];
-};
-
-static void
-stage_open_with(struct stage *s, const char *parameters)
-{
-	for (int i = 0; i < 2; i++) {
-		char url[128];
-
-		snprintf(url, sizeof(url), "test:stage?as=%c&breaker_threshold=off%s", 'a' + i,
-			 parameters);
-		s->m[i] = open_manager(url);
-		open_owners(s->m[i], s->w[i], 2);
-	}
-}
-
-static void
-stage_open(struct stage *s)
-{
-	stage_open_with(s, "");
-}
-
-static void
-stage_close(struct stage *s)
-{
-	for (int i = 0; i < 2; i++)
-		close_all(s->m[i], s->w[i], 2);
-}
+#include "stage.h"
 
 /* Granted in the end: what another manager keeps without using it is given back. */
 static lk_grant
@@ -58,19 +21,6 @@ static void
 give(struct lk_owner *w, lk_grant g)
 {
 	ok(lk_release(w, g));
-}
-
-static void
-set_faults(const char *as, struct lk_test_faults f)
-{
-	f.size = sizeof(f);
-	ok(lk_test_store_faults("stage", as, &f));
-}
-
-static void
-cut_off(const char *as, bool is_cut)
-{
-	set_faults(as, (struct lk_test_faults){ .flags = is_cut ? LK_TEST_PARTITIONED : 0 });
 }
 
 /* One that does not wait, either: as a thread that tries. */

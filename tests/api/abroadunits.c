@@ -2,57 +2,11 @@
 /*
  * Semaphores of managers that share a store, as processes do: the permits of a name are one number for all.  (decision 37)
  */
-#include <latchkey/test_store.h>
-
-#include "semaphore.h"
-
-#define SECOND INT64_C(1000000000)
-
 enum { OWNERS = 4 };
 
-/* Two managers that share a store. */
-struct stage {
-	struct lk_manager *m[2];
-	struct lk_owner *w[2][OWNERS];
-};
-
-static void
-stage_open_with(struct stage *s, const char *parameters)
-{
-	for (int i = 0; i < 2; i++) {
-		char url[128];
-
-		snprintf(url, sizeof(url), "test:units?as=%c%s", 'a' + i, parameters);
-		s->m[i] = open_manager(url);
-		open_owners(s->m[i], s->w[i], OWNERS);
-	}
-}
-
-static void
-stage_open(struct stage *s)
-{
-	stage_open_with(s, "");
-}
-
-static void
-stage_close(struct stage *s)
-{
-	for (int i = 0; i < 2; i++)
-		close_all(s->m[i], s->w[i], OWNERS);
-}
-
-static void
-set_faults(const char *as, struct lk_test_faults f)
-{
-	f.size = sizeof(f);
-	ok(lk_test_store_faults("units", as, &f));
-}
-
-static void
-cut_off(const char *as, bool is_cut)
-{
-	set_faults(as, (struct lk_test_faults){ .flags = is_cut ? LK_TEST_PARTITIONED : 0 });
-}
+#define STAGE_OWNERS OWNERS
+#include "semaphore.h"
+#include "stage.h"
 
 /* Granted in the end. */
 static lk_grant
@@ -268,7 +222,7 @@ Test(abroadunits, a_killed_process_gives_back_what_it_had)
 	(void)get_units(s.w[0][0], "n", 2, 3);
 	(void)get_units(s.w[0][1], "n", 1, 3);
 	ask_units(s.m[1], &a, s.w[1][0], "n", 3, 3);
-	ok(lk_test_store_crash("units", "a"));
+	ok(lk_test_store_crash("stage", "a"));
 	give(s.w[1][0], granted(&a));
 	stage_close(&s);
 }
@@ -296,7 +250,7 @@ Test(abroadunits, a_session_that_is_over_takes_them_with_it, .timeout = 60)
 	stage_open_with(&s, "&ttl_ns=10s&poll_max_ns=10ms");
 	g = get_units(s.w[0][0], "n", 2, 3);
 	cut_off("a", true);
-	ok(lk_test_store_step("units",
+	ok(lk_test_store_step("stage",
 			      20 * SECOND)); /* for both: the other one finds another session */
 	wait_until(lk_check(s.w[0][0], g) == LK_E_LOST);
 	cut_off("a", false);

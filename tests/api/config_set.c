@@ -170,7 +170,7 @@ Test(config_each, tells_all)
 #undef COUNT
 	ok(lk_config_each(m, compare, &seen));
 	cr_expect_eq(seen.n, rows + 6);
-	cr_expect_eq(seen.changeable, 15);
+	cr_expect_eq(seen.changeable, 17);
 	is(lk_config_each(m, stop_at_third, &n), 42);
 	cr_expect_eq(n, 3);
 	is(lk_config_each(NULL, stop_at_third, &n), LK_E_INVAL);

@@ -212,6 +212,7 @@ Test(migrate, waits_for_who_holds_a_lock)
 	struct mover v;
 	struct lk_manager *m;
 	struct lk_owner *w;
+	char why[200];
 	lk_grant g;
 
 	both_open(&b);
@@ -226,12 +227,60 @@ Test(migrate, waits_for_who_holds_a_lock)
 	while (record_len(b.keeps[1], "f", LK_STORE_DURABLE) <= sizeof(uint64_t))
 		sched_yield(); /* until it is claimed */
 	open_is("test:new", LK_E_BUSY, "moved here");
+	is(lk_stored_set(b.keeps[1], "timeout_ns", "5s", why, sizeof(why)), LK_E_BUSY);
+	cr_expect_not_null(strstr(why, "moved here, from test:old"), "%s", why);
+	wait_until(lk_stored_set(b.keeps[0], "timeout_ns", "5s", why, sizeof(why)) == LK_E_BUSY);
+	cr_expect_not_null(strstr(why, "moved to test:new"), "%s", why);
 	give(w, g);
 	finishes(&v, 0);
+	is(lk_stored_set(b.keeps[0], "timeout_ns", "5s", why, sizeof(why)), LK_E_MOVED);
+	cr_expect_not_null(strstr(why, "in test:new"), "%s", why);
+	ok(lk_stored_set(b.keeps[1], "timeout_ns", "5s", why, sizeof(why)));
 	is(lk_acquire(w, "held", LK_X, NULL, NULL), LK_E_MOVED);
 	is(lk_try_acquire(w, "unheard of", LK_S, NULL), LK_E_MOVED);
 	close_all(m, &w, 1);
 	cr_expect_gt(fence_in("new", "held"), 0);
+	both_close(&b);
+}
+
+/* The mover has frozen something, and waits for who holds a lock, when it is over with him. */
+static void
+leave_in_the_middle(struct both *b)
+{
+	struct lk_manager *m;
+	struct lk_owner *w;
+	struct mover v;
+	lk_grant g;
+
+	m = open_in("old", 'a', &w);
+	g = get(w, "held", LK_X);
+	start(&v, "test:old?as=mover", "test:new?as=mover", 60 * SECOND);
+	wait_until(lk_stored_set(b->keeps[0], "timeout_ns", "7s", NULL, 0) == LK_E_BUSY);
+	ok(lk_test_store_crash("old", "mover"));
+	ok(lk_test_store_crash("new", "mover"));
+	pthread_join(v.thread, NULL);
+	cr_assert_neq(v.rc, 0);
+	is(lk_release(w, g), 0);
+	close_all(m, &w, 1);
+}
+
+/* Nothing that is stored while somebody moves the locks is lost; by one who died in the middle nobody is kept.  (MV2) */
+Test(migrate, that_was_left_lets_settings_be_stored)
+{
+	struct both b;
+	struct lk_migration how;
+	struct lk_manager *m;
+	char text[LK_CONFIG_TEXT_MAX];
+	char why[200];
+
+	both_open(&b);
+	leave_in_the_middle(&b);
+	ok(lk_stored_set(b.keeps[0], "timeout_ns", "5s", why, sizeof(why)));
+	ok(migrate("test:old", "test:new", &how));
+	m = open_manager("test:new");
+	ok(lk_config_get(m, "timeout_ns", text, sizeof(text)));
+	cr_expect_str_eq(text, "5000000000");
+	ok(lk_close(m));
 	both_close(&b);
 }
 

@@ -716,7 +716,7 @@ get_game(void)
 
 Test(isolation, every_ring_is_found_and_nobody_else_ends, .timeout = 100000)
 {
-	const uint64_t first = number_of("LK_ISOLATION_SEED", test_now());
+	const uint64_t first = test_seed("LK_ISOLATION_SEED");
 	const uint64_t free_runs = number_of("LK_ISOLATION_FREE", 1);
 	const uint64_t end = test_now() + (uint64_t)(test_seconds(3.0) * 1e9);
 	FILE *trace = getenv("LK_ISOLATION_SEED") != NULL ? stderr : NULL;

@@ -31,6 +31,18 @@ test_seconds(double standard)
 }
 
 uint64_t
+test_seed(const char *variable)
+{
+	const char *text = getenv(variable);
+
+	if (text == NULL)
+		text = getenv("LK_TEST_SEED");
+	if (text == NULL || text[0] == '\0')
+		return 1;
+	return strcmp(text, "clock") == 0 ? test_now() : strtoull(text, NULL, 0);
+}
+
+uint64_t
 test_random(uint64_t *state)
 {
 	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);

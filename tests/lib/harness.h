@@ -46,6 +46,12 @@ uint64_t test_now(void);
 /* How long a stress test runs: `standard`, or LK_TEST_SECONDS if that is set. */
 double test_seconds(double standard);
 
+/*
+ * Where a test of random things begins: what the environment says of `variable`, or else of LK_TEST_SEED, as a number; "clock": another
+ * one each time, for runs that are to find something new.  With neither always the same, so that what fails fails again.
+ */
+uint64_t test_seed(const char *variable);
+
 #define TEST_PATIENCE_NS UINT64_C(90000000000)
 
 /* Yield until `cond` is true.  Fails, naming the condition, after a time that is generous on a busy machine too. */

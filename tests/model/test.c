@@ -73,14 +73,6 @@ report(struct script *s, uint64_t seed)
 	save(s, &v, seed);
 }
 
-static uint64_t
-first_seed(void)
-{
-	const char *text = getenv("LK_MODEL_SEED");
-
-	return text != NULL ? strtoull(text, NULL, 0) : test_now();
-}
-
 static void
 add_rarities(struct rarities *all, const struct rarities *r)
 {
@@ -94,7 +86,7 @@ add_rarities(struct rarities *all, const struct rarities *r)
 Test(model, random_scripts_agree, .timeout = 100000)
 {
 	static struct script s;
-	const uint64_t first = first_seed();
+	const uint64_t first = test_seed("LK_MODEL_SEED");
 	const uint64_t end = test_now() + (uint64_t)(test_seconds(3.0) * 1e9);
 	struct rarities met = { 0 };
 	struct verdict v;

@@ -49,7 +49,7 @@ start(struct crowd *c, unsigned i)
 static void
 crowd_begin(struct crowd *c, unsigned n, const char *parameters)
 {
-	*c = (struct crowd){ .n = n, .seed = test_number("LK_TEST_SEED", test_now()) };
+	*c = (struct crowd){ .n = n, .seed = test_seed("LK_TEST_SEED") };
 	c->random = c->seed;
 	ground_make(&c->ground, parameters);
 	snprintf(c->board, sizeof(c->board), "%s/board", c->ground.top);

@@ -47,7 +47,7 @@ cut_while_they_work(struct chaos *c, struct proxy *p, uint64_t *lot)
 void
 chaos_run(struct stage *g, const char *url)
 {
-	const uint64_t seed = test_now();
+	const uint64_t seed = test_seed("LK_TEST_SEED");
 	struct test_thread threads[THREADS];
 	uint64_t lot = seed, n = 0;
 	struct chaos c = { .s = store_open(url), .working = THREADS };

@@ -324,6 +324,74 @@ Test(secure, certificates_that_broke_are_not_used, .timeout = 60)
 	remove_all(&t);
 }
 
+struct log {
+	atomic_uint broken;
+	atomic_uint mended;
+};
+
+static void
+note_line(void *arg, enum lk_log_level level, const char *line)
+{
+	struct log *log = arg;
+
+	atomic_fetch_add(&log->broken, level == LK_LOG_WARN &&
+					       strstr(line, "TLS have changed, and cannot be used; "
+							    "the former ones stay in use: cert: "));
+	atomic_fetch_add(&log->mended,
+			 level == LK_LOG_INFO && strstr(line, "TLS can be used again") != NULL);
+}
+
+/* A manager asks its store, over a connection that is made now. */
+static void
+lock_anew(struct secure *t, struct lk_owner *w)
+{
+	const struct lk_options o = { .size = sizeof(o), .timeout_ns = 30000000000 };
+	static int n;
+	char name[24];
+	lk_grant g;
+
+	(void)server_do(&t->g.server, "CLIENT KILL USER app");
+	snprintf(name, sizeof(name), "n%d", n++);
+	while (lk_acquire(w, name, LK_X, &o, &g) != 0) /* a question that was cut off */
+		;
+	ok(lk_release(w, g));
+}
+
+/* … and told to who looks after the program, once for each change.  (N3) */
+Test(secure, certificates_that_broke_are_in_the_log, .timeout = 120)
+{
+	struct log log = { 0 };
+	struct lk_config cfg = LK_CONFIG_INIT;
+	struct lk_manager *m;
+	struct lk_owner *w;
+	struct secure t;
+	char mine[80], url[500];
+
+	certificates_make(&t.c);
+	make(&t, t.c.server, true);
+	snprintf(mine, sizeof(mine), "%s/mine.pem", t.c.top);
+	replace(mine, t.c.client);
+	snprintf(url, sizeof(url), "%s&cacert=%s&cert=%s&breaker_threshold=off&log_level=info",
+		 t.url, t.c.ca, mine);
+	cfg.on_log = note_line;
+	cfg.on_log_arg = &log;
+	ok(lk_open(url, &cfg, &m));
+	ok(lk_owner_open(m, NULL, &w));
+	replace(mine, "/proc/version");
+	for (int i = 0; i < 3; i++)
+		lock_anew(&t, w);
+	wait_until(atomic_load(&log.broken) != 0);
+	replace(mine, t.c.client);
+	lock_anew(&t, w);
+	wait_until(atomic_load(&log.mended) != 0);
+	ok(lk_owner_close(w));
+	ok(lk_close(m));
+	cr_expect_eq(atomic_load(&log.broken), 1);
+	cr_expect_eq(atomic_load(&log.mended), 1);
+	(void)unlink(mine);
+	remove_all(&t);
+}
+
 /* With TLS 1.2 the server refuses within the handshake; it says why in each version. */
 Test(secure, older_versions, .timeout = 60)
 {

@@ -34,7 +34,8 @@ open_and_put(const struct stage *g, const char *name)
 /* Wherever it dies, whoever comes next makes the store. */
 Test(killed, while_it_is_made, .timeout = 120)
 {
-	uint64_t seed = test_now(), lot = seed;
+	const uint64_t seed = test_seed("LK_TEST_SEED");
+	uint64_t lot = seed;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		const uint64_t wait_ns = test_random(&lot) % 8000000;

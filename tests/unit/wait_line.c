@@ -3,6 +3,8 @@
  * The line, without threads: requests made by hand join, look, leave and are granted, and after
  * each step the word is what it should be.
  */
+#include <time.h>
+
 #include "harness.h"
 
 #include "wait/line.h"
@@ -217,6 +219,35 @@ LineTest(the_impatient_do_not_join)
 	cr_expect_eq(line_join(&lot, request(0, &two, LK_NL, LK_S), false, &head, &tallies),
 		     LINE_BUSY, "not even for the latch do they wait");
 	latch_unlock(&lot.bucket[0].latch);
+}
+
+static atomic_bool has_begun;
+static enum line_outcome outcome;
+
+static void
+try_to_join(void *arg, unsigned index)
+{
+	bool head = false;
+
+	(void)index;
+	atomic_store(&has_begun, true);
+	outcome = line_join(&lot, arg, false, &head, &tallies);
+}
+
+/* With a store, where a try may wait for an answer: a latch is nobody who has the name. */
+LineTest(the_impatient_wait_for_a_latch_beside_a_store)
+{
+	struct test_thread thread;
+
+	lot.is_shared = true;
+	latch_lock(&lot.bucket[0].latch);
+	test_spawn(&thread, 1, try_to_join, request(0, &two, LK_NL, LK_S));
+	wait_until(atomic_load(&has_begun));
+	(void)nanosleep(&(struct timespec){ 0, 20000000 }, NULL); /* it would give up, if it did */
+	latch_unlock(&lot.bucket[0].latch);
+	test_join(&thread, 1);
+	cr_expect_eq(outcome, LINE_GRANTED, "outcome %d", (int)outcome);
+	word_is(&two, WORD_S_ONE);
 }
 
 /* Giving up wakes the head, once; newcomers may be faster; the head looks. */
