@@ -119,7 +119,6 @@ MODEL_TYPE(model_aptr, void *, aptr, MODEL_FROM_POINTER, MODEL_TO_POINTER)
 #define shim_order_stores()    ((void)0)
 #define shim_order_loads()     ((void)0)
 #define shim_pause()           model_pause()
-#define shim_yield()           model_pause()
 
 #define RD(x)                  (*(const __typeof__(x) *)model_read(&(x), (unsigned)sizeof(x), __func__))
 #define WR(x, y)               ((void)(*(__typeof__(x) *)model_write(&(x), (unsigned)sizeof(x), __func__) = (y)))

@@ -444,6 +444,12 @@ shim_futex_wait(const a32 *word, uint32_t value, uint64_t deadline_ns)
 }
 
 void
+shim_yield(void)
+{
+	model_pause();
+}
+
+void
 shim_futex_wake(const a32 *word, int n)
 {
 	(void)n;
