@@ -13,8 +13,8 @@ struct settings;
 
 enum bench_affinity {
 	AFFINITY_IN_TURN, /* lane i on the i-th processor, and so round; what they start, where it likes */
-	AFFINITY_APART,   /* a server on the second; on the first the lanes, with all that they start */
-	AFFINITY_ONE      /* all on the first */
+	AFFINITY_APART, /* a server on the second; on the first the lanes, with all that they start */
+	AFFINITY_ONE    /* all on the first */
 };
 
 /* The processor of a lane; and of a server: -1, where it likes. */

@@ -125,40 +125,39 @@
 
 /* The store is asked for each lock: of names in turn, as what comes back at once would not even have been given back. */
 #define ASKED_CASE(text, where) ASKED_BY_CASE(text, where, 1, AFFINITY_IN_TURN, "")
-#define ASKED_BY_CASE(text, where, n, place, place_text)                                      \
-	{                                                                                     \
-		.name = text, .group = "store",                                               \
-		.what = "a thousand names in X, in random order, each from and to the store"  \
-			place_text,                                                           \
-		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,   \
-		.stretch = 5, .is_normal = true, .has_variants = (n) == 1, .affinity = place  \
+#define ASKED_BY_CASE(text, where, n, place, place_text)                                     \
+	{                                                                                    \
+		.name = text, .group = "store",                                              \
+		.what = "a thousand names in X, in random order, each from and to the "      \
+			"store" place_text,                                                  \
+		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,  \
+		.stretch = 5, .is_normal = true, .has_variants = (n) == 1, .affinity = place \
 	}
 
 #define EACH "each on a processor with all its threads"
 #define BOTH "both on one processor, the server on another"
 
 /* Two processes want one name all the time. */
-#define HAND_OVER_CASE(text, where, place, place_text)                                         \
-	{                                                                                      \
-		.name = text, .group = "store",                                                \
-		.what = "two processes, " place_text ", on one name in X; the waits are "      \
-			"from a release to the acquire of the other",                          \
-		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,   \
-		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,       \
-		.is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place             \
+#define HAND_OVER_CASE(text, where, place, place_text)                                       \
+	{                                                                                    \
+		.name = text, .group = "store",                                              \
+		.what = "two processes, " place_text ", on one name in X; the waits are "    \
+			"from a release to the acquire of the other",                        \
+		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER, \
+		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,     \
+		.is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place           \
 	}
 
 /* … and eight threads in each: those of one process can pass it on among themselves. */
-#define MANY_CASE(text, where, place, place_text)                                            \
-	{                                                                                    \
-		.name = text, .group = "store",                                              \
-		.what = "two processes of eight threads, " place_text                        \
-			", on one name in X; the waits are from a release to the acquire in "\
-			"the other process",                                                 \
-		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER, \
-		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,    \
-		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X),              \
-		.affinity = place                                                            \
+#define MANY_CASE(text, where, place, place_text)                                                 \
+	{                                                                                         \
+		.name = text, .group = "store",                                                   \
+		.what = "two processes of eight threads, " place_text                             \
+			", on one name in X; the waits are from a release to the acquire in "     \
+			"the other process",                                                      \
+		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,      \
+		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,         \
+		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place \
 	}
 
 const struct bench_case bench_cases[] = {

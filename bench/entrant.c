@@ -406,7 +406,7 @@ entrant_init(struct entrant *e, const struct contestant *c, const struct bench_c
 	if (b->loop == LOOP_HOLD || b->loop == LOOP_DROP)
 		return; /* the rest is in a process of its own */
 	if ((c->traits & PEER_KEEPS) != 0)
-		e->n_warm = f->n_uses;
+		e->n_warm = b->realm == REALM_MEMORY ? f->n_uses : f->n_names;
 	if (b->realm != REALM_MEMORY && !b->in_processes)
 		(void)place_fresh();
 	if (c->open != NULL && !b->in_processes)

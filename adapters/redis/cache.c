@@ -221,8 +221,7 @@ cache_hear(struct cache *c, const void *name, size_t len, const void *was, const
 	}
 	pthread_mutex_lock(&c->lock);
 	if (e != NULL) {
-		e->is_heard = was != NULL && c->sets != NULL &&
-			      is_known_as(c, &k, was, n_version);
+		e->is_heard = was != NULL && c->sets != NULL && is_known_as(c, &k, was, n_version);
 		e->is_guess = !e->is_heard;
 	}
 	put(c, &k, e);

@@ -10,6 +10,9 @@
 	"  return redis.error_reply('" SCRIPT_OTHER_EPOCH " another')\n" \
 	"end\n"
 
+/* What follows is Lua, by its own lines. */
+/* clang-format off */
+
 /*
  * All that there is, by one command, as each costs as much as the rest of the script.  What is not there, and what is no string, is
  * false; EXISTS tells one from the other.
@@ -186,3 +189,4 @@ const char *const script_text[SCRIPTS] = {
 				 "if n > 0 then redis.pcall('PUBLISH', ARGV[1], '') end\n"
 				 "return n\n",
 };
+/* clang-format on */

@@ -93,6 +93,7 @@ wire_send(struct wire *w, const void *bytes, size_t n, struct patience p)
 {
 	const char *at = bytes;
 
+	w->has_asked = true;
 	while (n > 0) {
 		const ssize_t sent = w->on->kind->send(w, at, n);
 
@@ -109,9 +110,23 @@ wire_send(struct wire *w, const void *bytes, size_t n, struct patience p)
 	return 0;
 }
 
+/* No answer is there as soon as a question is sent: to look for one would be a call for nothing.  What is encrypted may be here already. */
+static int
+wait_for_answer(struct wire *w, const struct patience *p)
+{
+	if (!w->has_asked || w->on->kind != &plain)
+		return 0;
+	w->has_asked = false;
+	return wire_wait(w->fd, POLLIN, p);
+}
+
 ssize_t
 wire_receive(struct wire *w, void *bytes, size_t n, struct patience p)
 {
+	const int late = wait_for_answer(w, &p);
+
+	if (late != 0)
+		return -late;
 	for (;;) {
 		const ssize_t got = w->on->kind->receive(w, bytes, n);
 		int error;

@@ -36,6 +36,7 @@ struct transport {
 struct wire {
 	int fd; /* -1: closed */
 	short wants;
+	bool has_asked; /* something was sent since something came */
 	const struct transport *on;
 	void *inside;
 	char why[160]; /* "": it is the errno */

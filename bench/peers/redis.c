@@ -180,6 +180,7 @@ kept_open(size_t n_names, size_t n_held)
 #define PEER_BY            BY_NAME
 #define PEER_REALM         REALM_REDIS
 #define PEER_MODES         MODES_ALL
+#define PEER_TRAITS        PEER_KEEPS
 #define PEER_TICKET        lk_grant
 #define PEER_OPEN          asked_open
 #define PEER_CLOSE         latchkey_close
@@ -262,6 +263,7 @@ redis_updates_open(size_t n_names, size_t n_held)
 #define PEER_BY      BY_NAME
 #define PEER_REALM   REALM_REDIS
 #define PEER_MODES   MODES_ALL
+#define PEER_TRAITS  PEER_KEEPS
 #define PEER_TICKET  char
 #define PEER_OPEN    redis_updates_open
 #define PEER_CLOSE   updates_close

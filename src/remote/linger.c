@@ -105,8 +105,9 @@ linger_ages(const struct cover *c)
 {
 	const struct remote_parts *p = &c->of->p;
 
-	return shim_load(&c->is_early, SHIM_RELAXED) != 0 ? p->patience_ns
-							  : shim_load(p->fair_after_ns, SHIM_RELAXED);
+	return shim_load(&c->is_early, SHIM_RELAXED) != 0
+		       ? p->patience_ns
+		       : shim_load(p->fair_after_ns, SHIM_RELAXED);
 }
 
 void

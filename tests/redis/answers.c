@@ -262,7 +262,8 @@ Test(answers, that_are_remembered_are_not_asked_for, .timeout = 60)
 	server_do(&g.server, "CONFIG RESETSTAT");
 	count_each(s, NAMES);
 	cr_assert_eq(server_info(&g.server, "cmdstat_evalsha:calls="), NAMES);
-	cr_assert_eq(server_info(&g.server, "cmdstat_mget:calls="), NAMES); /* each sees all at once */
+	cr_assert_eq(server_info(&g.server, "cmdstat_mget:calls="),
+		     NAMES); /* each sees all at once */
 	lk_store_close(s);
 	stage_remove(&g);
 }

@@ -135,9 +135,9 @@ Test(listening, hears_of_many_at_once_as_any)
 struct asker {
 	struct stage *g;
 	struct lk_store *s;
-	const char *name;      /* of what it asks for */
-	int returns;           /* … and what its function returns */
-	bool changes;          /* … or writes */
+	const char *name; /* of what it asks for */
+	int returns;      /* … and what its function returns */
+	bool changes;     /* … or writes */
 	char seen[32];
 	int rc;
 	_Atomic unsigned heard;
@@ -171,7 +171,8 @@ ask_for(struct asker *a)
 static void
 forbid(struct stage *g, bool is_forbidden)
 {
-	server_do(&g->server, is_forbidden ? "ACL SETUSER app -evalsha" : "ACL SETUSER app +evalsha");
+	server_do(&g->server,
+		  is_forbidden ? "ACL SETUSER app -evalsha" : "ACL SETUSER app +evalsha");
 }
 
 static void
@@ -368,8 +369,8 @@ Test(listening, a_hint_of_another_epoch_is_a_guess)
 /* What nobody of us has said may be about anything. */
 Test(listening, a_hint_that_is_cut_is_heard_as_any)
 {
-	static const char *const lengths[] = { "ffff0000", "000cffff", "000c0fff", "0xyz0000",
-					       "000c----", "+00c0000" };
+	static const char *const lengths[] = { "ffff0000", "000cffff", "000c0fff",
+					       "0xyz0000", "000c----", "+00c0000" };
 	struct text epoch, was;
 	struct asker a;
 	struct stage g;

@@ -40,8 +40,8 @@ find_port(void)
 #define RIGHTS                                                                                     \
 	"on", ">se?cret@1", "resetkeys", "resetchannels", "-@all", "~{latchkey}*", "&{latchkey}*", \
 		"+ping", "+select", "+info", "+time", "+config|get", "+eval", "+evalsha", "+get",  \
-		"+set", "+mget", "+exists", "+incr", "+del", "+pexpire", "+scan",                  \
-		"+publish", "+subscribe"
+		"+set", "+mget", "+exists", "+incr", "+del", "+pexpire", "+scan", "+publish",      \
+		"+subscribe"
 
 /* What is loaded before it makes its clocks wrong.  A sanitizer's is not for it. */
 static void
