@@ -79,7 +79,7 @@ size_t batch_count_reserves(const struct batch *b);
 int batch_enter(struct batch *b, size_t i, uint32_t len, struct lk_resource **r);
 
 /* At most BATCH_PLAIN elements, without options, the quick way.  False: nothing was done, and it is to go the long one. */
-enum { BATCH_PLAIN = SLOTS_INLINE };
+enum { BATCH_PLAIN = 64 };
 bool batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *out);
 
 /* Names and modes from the caller's array, in order.  0 or the code to return. */

@@ -7,6 +7,7 @@
  * too, ends it: what was taken goes back, also in the counts, and the batch goes the long way, as if this had not been.
  */
 #include "core/batch.h"
+#include "core/many.h"
 #include "core/plain.h"
 #include "core/release.h"
 #include "core/undone.h"
@@ -60,8 +61,9 @@ take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk
 	struct glimpse g;
 	enum plain plain;
 
-	if (unlikely(!owner_is_plain(w, few)))
-		return false;
+	if (!owner_is_plain(w, few))
+		return owner_is_plain_of_many(w, few) &&
+		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 	if (!index_glimpse_near(b, k, &g) &&
 	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
 		return acquire_new(w, k, r->mode, out);
@@ -90,7 +92,7 @@ batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *
 	lk_grant g[BATCH_PLAIN];
 	size_t taken = 0;
 
-	if (!owner_is_plain(w, owner_few(w)) || !read_keys(&w->manager->index, r, n, k) ||
+	if (!owner_is_plain_of_many(w, owner_few(w)) || !read_keys(&w->manager->index, r, n, k) ||
 	    owner_enter(w) != 0)
 		return false; /* call_begin() enters again */
 	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))

@@ -62,22 +62,24 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 	return PLAIN_NOT;
 }
 
-/* The owner was entered, and room is there. */
-static enum plain
-acquire_any(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
-	    lk_grant *out)
+enum plain
+many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode, uint32_t flags,
+	  lk_grant *out)
 {
 	const struct index *x = &w->manager->index;
+	const struct bucket *b = index_locate(x, k->hash);
 	struct glimpse g;
 	struct name n;
-	struct key k;
 
-	key_set(&k, bytes, tail, x->seed);
-	if (index_glimpse_near(index_locate(x, k.hash), &k, &g))
-		return acquire_there(w, &g, mode, out);
-	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, &k)))
+	if (unlikely(holds_reserve(&w->holds) != ROOM_OK))
 		return PLAIN_NOT;
-	name_set_tail(&n, bytes, tail, x->seed);
+	if (index_glimpse_near(b, k, &g))
+		return acquire_there(w, &g, mode, out);
+	name_set_tail(&n, bytes, k->tail, x->seed);
+	if (bucket_next(b) != NULL && index_glimpse_far(b, &n, &g))
+		return acquire_there(w, &g, mode, out);
+	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, k)))
+		return PLAIN_NOT;
 	return acquire_made(w, &n, mode, flags, out);
 }
 
@@ -85,9 +87,13 @@ int
 many_acquire(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
 	     lk_grant *out)
 {
+	struct key k;
+
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain_of_many(w, owner_few(w))) ||
-	    unlikely(owner_enter(w) != 0) || unlikely(holds_reserve(&w->holds) != ROOM_OK) ||
-	    unlikely(acquire_any(w, bytes, tail, mode, flags, out) != PLAIN_DONE))
+	    unlikely(owner_enter(w) != 0))
+		return acquire_slowly(w, bytes, tail, mode, flags, out);
+	key_set(&k, bytes, tail, w->manager->index.seed);
+	if (unlikely(many_take(w, bytes, &k, mode, flags, out) != PLAIN_DONE))
 		return acquire_slowly(w, bytes, tail, mode, flags, out);
 	owner_leave(w);
 	return 0;

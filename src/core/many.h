@@ -13,4 +13,8 @@
 int many_acquire(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
 		 lk_grant *out);
 
+/* The same, of an owner that is plain of many and was entered: PLAIN_DONE, or PLAIN_NOT. */
+enum plain many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode,
+		     uint32_t flags, lk_grant *out);
+
 #endif /* LK_CORE_MANY_H */
