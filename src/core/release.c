@@ -452,8 +452,7 @@ release_plain(struct lk_owner *w, lk_grant g)
 	uint32_t slot;
 	struct hold *s = grant_find(w, g, &slot);
 
-	if (unlikely(s == NULL) ||
-	    unlikely(!grant_is_plain(g, shim_load(&s->head, SHIM_RELAXED))))
+	if (unlikely(s == NULL) || unlikely(!grant_is_plain(g, shim_load(&s->head, SHIM_RELAXED))))
 		return false;
 	end_hold(w, s, slot);
 	return true;

@@ -6,7 +6,7 @@
 
 enum { FIRST_DELAY_NS = 1000000, RETRY_NS = 100000000, BARRED_NS = 1000000000, BRIEFLY = 8 };
 
-#define TO(name)   COVER_EDGE(COVER_##name)
+#define TO(name) COVER_EDGE(COVER_##name)
 
 const uint8_t cover_edges[COVER_STATES] = {
 	[COVER_FREE] = TO(NONE),
