@@ -71,11 +71,14 @@ open_store(struct lk_manager *m, const struct settings *s, const struct lk_confi
 	return rc == 0 ? 0 : settings_refuse(cfg, rc, report[0] != '\0' ? report : lk_strerror(rc));
 }
 
+/* As large as any label, as it is copied like one. */
+static const char label_of_others[LK_LABEL_MAX + 1] = "(another process)";
+
 /* Stands for all others where an owner is looked for: it holds nothing. */
 static int
 open_owner(struct lk_manager *m, struct lk_owner **out)
 {
-	const struct lk_owner_options o = { .size = sizeof(o), .label = "(another process)" };
+	const struct lk_owner_options o = { .size = sizeof(o), .label = label_of_others };
 	int rc = lk_owner_open(m, &o, out);
 
 	if (rc == 0)
@@ -131,7 +134,7 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 	if (rc != 0)
 		return rc;
 	parts.face.owner_id = shim_load(&parts.owner->id, SHIM_RELAXED);
-	parts.face.owner_label = "(another process)";
+	parts.face.owner_label = label_of_others;
 	say_who(m, parts.who);
 	say_settings(s, &parts);
 	rc = remote_open(&m->remote, &parts, store, why);

@@ -78,7 +78,7 @@ enum { PASSED_BY_PRIORITY = 16, PASSED_MOST = 64 };
 /* What others are shown of a request: for lk_snapshot(). */
 struct waiter_face {
 	uint64_t owner_id;
-	const char *owner_label;
+	const char *owner_label; /* LK_LABEL_MAX + 1 bytes */
 	const void *tag;
 	size_t tag_len;
 };
