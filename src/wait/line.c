@@ -491,7 +491,7 @@ line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t)
 }
 
 bool
-line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struct line_tally *t)
+line_look(struct lot *l, struct waiter *q, bool *overdue, bool *head, const struct line_tally *t)
 {
 	struct lot_bucket *b = lot_bucket_of(l, q->r);
 	struct plan plan = PLAN_INIT;
@@ -500,13 +500,14 @@ line_look(struct lot *l, struct waiter *q, bool overdue, bool *head, const struc
 	latch_lock(&b->latch);
 	waiting = waiter_state(q) == WAITER_WAITING;
 	if (waiting) {
-		if (overdue && !RD(q->overdue) && head_of(b, q->r) == q) {
+		if (*overdue && !RD(q->overdue) && head_of(b, q->r) == q) {
 			WR(q->overdue, true);
 			tally(t->closings);
 		}
 		line_replan(l, b, q->r, LK_NL, LK_NL, &plan); /* (Q6) */
 		waiting = waiter_state(q) == WAITER_WAITING;
 		*head = waiting && head_of(b, q->r) == q;
+		*overdue = RD(q->overdue);
 	}
 	latch_unlock(&b->latch);
 	plan_finish(&plan, l, b, q->r, t);
@@ -724,8 +725,7 @@ line_let_pass(struct lot *l, struct lk_resource *r, struct sighting behind, stru
 {
 	struct lot_bucket *b = lot_bucket_of(l, r);
 	struct plan plan = PLAN_INIT;
-	struct waiter *q;
-	struct waiter *p;
+	struct waiter *q, *p;
 	bool moves;
 
 	latch_lock(&b->latch);

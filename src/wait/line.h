@@ -193,10 +193,10 @@ void line_pass_on_from_writer(struct lot *l, struct lk_resource *r, const struct
 void line_plan(struct lot *l, struct lk_resource *r, const struct line_tally *t);
 
 /*
- * Plan the line of a waiter that was woken, or whose time as the head is up (`overdue`: close the
- * line if it still is).  True: it still waits; `*head`: as the head.
+ * Plan the line of a waiter that was woken, or whose time as the head is up (`*overdue`: close the
+ * line if it still is).  True: it still waits; `*head`: as the head; `*overdue`: and that closes the line.
  */
-bool line_look(struct lot *l, struct waiter *q, bool overdue, bool *head,
+bool line_look(struct lot *l, struct waiter *q, bool *overdue, bool *head,
 	       const struct line_tally *t);
 
 /* One without a thread has waited for long enough: when it is the head, its line is closed. */

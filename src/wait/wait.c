@@ -60,6 +60,7 @@ wait_for_rival(const struct lk_resource *r)
  */
 struct turn {
 	uint64_t head_since; /* 0: not the head, as far as we know */
+	bool is_overdue;     /* it closes the line as the head, as it has waited for long enough */
 	uint64_t watch_at;   /* SHIM_NEVER: nobody looks for rings */
 	uint64_t watch_ns;   /* … until the time after that */
 };
@@ -84,9 +85,9 @@ earlier(uint64_t a, uint64_t b)
 
 /* When it is to look at the line, at the latest. */
 static uint64_t
-line_due(const struct turn *turn, const struct waiter *q, const struct wait_limits *limits)
+line_due(const struct turn *turn, const struct wait_limits *limits)
 {
-	if (turn->head_since == 0 || q->overdue)
+	if (turn->head_since == 0 || turn->is_overdue)
 		return limits->deadline_ns;
 	return earlier(limits->deadline_ns, turn->head_since + limits->fair_after_ns);
 }
@@ -114,10 +115,11 @@ take_turn(struct lot *l, struct waiter *q, const struct wait_limits *limits, str
 	bool overdue = turn->head_since != 0 && now >= turn->head_since + limits->fair_after_ns;
 	bool head = false;
 
-	if (line_look(l, q, overdue, &head, t) && head && turn->head_since == 0)
+	if (line_look(l, q, &overdue, &head, t) && head && turn->head_since == 0)
 		turn->head_since = now;
 	if (!head)
 		turn->head_since = 0;
+	turn->is_overdue = overdue;
 }
 
 /* Hand-overs often come at once: a short look before sleeping saves both sides a system call. */
@@ -160,7 +162,7 @@ wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, 
 			return WAITER_CANCELED;
 		}
 		now = env_now(l->env);
-		if (woken || now >= line_due(&turn, q, limits))
+		if (woken || now >= line_due(&turn, limits))
 			take_turn(l, q, limits, &turn, now, t);
 		watch(q, limits, &turn, now);
 		if (waiter_state(q) != WAITER_WAITING)
@@ -169,7 +171,7 @@ wait_in_line(struct lot *l, struct waiter *q, const struct wait_limits *limits, 
 			return WAITER_TIMEDOUT;
 		tally(parks);
 		park_sleep(l->env, &q->party->parker,
-			   earlier(line_due(&turn, q, limits), turn.watch_at));
+			   earlier(line_due(&turn, limits), turn.watch_at));
 	}
 }
 

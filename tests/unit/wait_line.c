@@ -114,7 +114,7 @@ static bool
 looks(unsigned i, bool overdue, bool head)
 {
 	bool is_head = false;
-	bool waits = line_look(&lot, &requests[i], overdue, &is_head, &tallies);
+	bool waits = line_look(&lot, &requests[i], &overdue, &is_head, &tallies);
 
 	cr_expect_eq(is_head, head, "request %u", i);
 	return waits;
