@@ -106,24 +106,32 @@ units_written(uintptr_t at, uint64_t is)
 		check_bucket(&l->bucket[offset / sizeof(*l->bucket)]);
 }
 
-/* Of one slot: the units of its grant, and whether its hold's extra knows of all. */
-static uint64_t
-units_of_slot(struct lk_owner *w, uint32_t slot, const struct lk_resource *r)
+/* The extra of the grant in a slot, if that is on `r`; or NULL. */
+static const struct extra *
+extra_in_slot(struct lk_owner *w, uint32_t slot, const struct lk_resource *r)
 {
 	struct hold *s = hold_at(&w->holds, slot);
 	const uint64_t head = s->head.v;
-	const struct hold *hold;
 
-	if (head == 0)
-		return 0;
-	hold = grant_hold(w, s);
-	if (hold_resource(hold) != r || (head & HEAD_EXTRA) == 0)
-		return 0;
-	if (hold_extra(s)->units.v != 0 && hold_is(hold, HEAD_IMPLIED))
-		fail("an implied grant has units (SU8)");
-	if ((hold_extra(s)->units.v != 0) != ((hold_extra(s)->flags & EXTRA_UNITS) != 0))
-		fail("an extra says otherwise of its units (SU7)");
-	return hold_extra(s)->units.v;
+	if (head == 0 || (head & HEAD_EXTRA) == 0 || hold_resource(grant_hold(w, s)) != r)
+		return NULL;
+	return hold_extra(s);
+}
+
+/* When nobody is in the middle of it. */
+static void
+check_slots(struct lk_owner *w, const struct lk_resource *r)
+{
+	for (uint32_t i = 0; i < w->holds.n_slots.v; i++) {
+		const struct extra *e = extra_in_slot(w, i, r);
+
+		if (e == NULL)
+			continue;
+		if (e->units.v != 0 && hold_is(grant_hold(w, hold_at(&w->holds, i)), HEAD_IMPLIED))
+			fail("an implied grant has units (SU8)");
+		if ((e->units.v != 0) != ((e->flags & EXTRA_UNITS) != 0))
+			fail("an extra says otherwise of its units (SU7)");
+	}
 }
 
 /* All that an owner has of a name, by its grants. */
@@ -132,8 +140,11 @@ units_by_grants(struct lk_owner *w, const struct lk_resource *r)
 {
 	uint64_t all = 0;
 
-	for (uint32_t i = 0; i < w->holds.n_slots.v; i++)
-		all += units_of_slot(w, i, r);
+	for (uint32_t i = 0; i < w->holds.n_slots.v; i++) {
+		const struct extra *e = extra_in_slot(w, i, r);
+
+		all += e != NULL ? e->units.v : 0;
+	}
 	return all;
 }
 
@@ -149,6 +160,7 @@ add_owner(struct lk_owner *w, void *arg)
 	const uint64_t all = units_by_grants(w, sum->r);
 	struct cds_list_head *node;
 
+	check_slots(w, sum->r);
 	if (semaphore_has(w, sum->r) != all)
 		fail("a hold says that it has %u units, and its grants have %llu (SU7)",
 		     semaphore_has(w, sum->r), (unsigned long long)all);
