@@ -217,6 +217,7 @@ Test(fork, in_a_handler_in_the_middle_of_a_wait)
 	scene.spare = w[2];
 	take(w[0], "n", LK_X);
 	ask(scene.m, &a, w[1], "n", LK_X);
+	wait_until(stats_of(scene.m).parks > 0); /* it is past what it may have of malloc() */
 	wait_until(pthread_kill(a.thread, SIGUSR1) != 0 || atomic_load(&scene.child) != 0);
 	expect_end(atomic_load(&scene.child));
 	cr_expect(!is_answered(&a));
