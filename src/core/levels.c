@@ -3,6 +3,7 @@
 #include "core/levels.h"
 #include "core/ancestors.h"
 #include "core/implied.h"
+#include "core/pending.h"
 #include "core/release.h"
 #include "core/semaphore.h"
 #include "wait/resplit.h"
@@ -176,6 +177,26 @@ levels_add_parts(const struct batch *b, const struct levels *l, struct composite
 	}
 }
 
+/* What was granted makes the owner's hold stronger, which is `has`: to `both`. */
+static void
+strengthen_with(const struct batch *b, const struct level *v, struct hold *s, lk_mode has,
+		lk_mode both)
+{
+	const struct line_tally t = owner_line_tally(b->w);
+	struct resplit one = {
+		.r = v->r,
+		.gives = { .from = v->want, .to = LK_NL },
+		.takes = { .from = has, .to = both },
+		.undoes = true, /* nobody is in the way of what is there already */
+	};
+
+	/* Another one that was to do so goes by what it is now; granted, it even is out of its slot.  (U3) */
+	pending_withdraw(b->w, v->r);
+	one.takes.seat = hold_is(s, HEAD_SEAT) ? seat_of(b->w, v->r) : NULL;
+	(void)line_resplit(&b->w->manager->lot, &one, &t); /* (TR2) */
+	hold_set_seated(s, false);
+}
+
 /* … and what the owner has taken itself since, into one. */
 static lk_mode
 merge(const struct batch *b, const struct level *v, struct hold *s)
@@ -183,21 +204,11 @@ merge(const struct batch *b, const struct level *v, struct hold *s)
 	const lk_mode has = hold_effective(s);
 	const lk_mode both =
 		mode_supremum(has, v->want); /* admits nobody whom one of them kept out */
-	a64 *seat = hold_is(s, HEAD_SEAT) ? seat_of(b->w, v->r) : NULL;
-	const struct line_tally t = owner_line_tally(b->w);
-	const struct resplit one = {
-		.r = v->r,
-		.gives = { .from = v->want, .to = LK_NL },
-		.takes = { .from = has, .to = both, .seat = seat },
-		.undoes = true, /* nobody is in the way of what is there already */
-	};
 
-	if (both == has) {
+	if (both == has)
 		release_word(b->w, v->r, v->want, LK_NL, false);
-		return has;
-	}
-	(void)line_resplit(&b->w->manager->lot, &one, &t); /* (TR2) */
-	hold_set_seated(s, false);
+	else
+		strengthen_with(b, v, s, has, both);
 	return both;
 }
 

@@ -350,6 +350,36 @@ Test(async, an_owner_that_takes_the_name_itself_does_not_stand_in_its_own_way)
 	loop_close(&l);
 }
 
+/* The first waits beside what the owner takes; when it has made that stronger, the second cannot do so any more. */
+Test(async, a_request_beside_a_hold_makes_one_that_would_strengthen_it_begin_anew)
+{
+	const struct lk_request both[] = { { "a", LK_IX, 0, 0 }, { "b", LK_X, 0, 0 } };
+	struct loop l;
+	lk_grant shared;
+
+	loop_open(&l, NULL, 3);
+	shared = take(l.w[1], "a", LK_S);
+	(void)take(l.w[1], "b", LK_X);
+	ok(submit(&l, 0, "a", LK_IX));
+	(void)take(l.w[0], "a", LK_IS);
+	ok(lk_submit_many(l.q, l.w[0], both, 2, NULL, NULL, NULL, NULL, NULL));
+	ok(lk_release(l.w[1], shared));
+	(void)next_done_soon(&l, 0);
+	(void)take(l.w[2], "a", LK_IS);
+	/* What the second one waits for is there: it takes nobody else's part for its owner's. */
+	ok(lk_release_all(l.w[1]));
+	ok(lk_release_all(l.w[2]));
+	(void)take(l.w[2], "a", LK_IX);
+	(void)next_done_soon(&l, 0);
+	is(lk_holds(l.w[0], "a", 1), LK_IX);
+	is(lk_holds(l.w[0], "b", 1), LK_X);
+	ok(lk_release_all(l.w[0]));
+	is(lk_try_acquire(l.w[1], "a", LK_X, NULL), LK_E_BUSY);
+	ok(lk_release_all(l.w[2]));
+	ok(lk_try_acquire(l.w[1], "a", LK_X, NULL));
+	loop_close(&l);
+}
+
 Test(async, what_the_owner_releases_meanwhile_is_kept_as_far_as_the_request_needs_it)
 {
 	struct loop l;

@@ -51,8 +51,12 @@ leave(struct ground *g, unsigned party, int n, lk_mode mode)
 static bool
 is_granted(struct ground *g, int rc)
 {
-	must(rc == 0 || rc == LK_E_TIMEDOUT || rc == LK_E_DEADLOCK ||
-	     rc == LK_E_CONVERSION_DEADLOCK || rc == LK_E_BUSY);
+	const bool is_one = rc == 0 || rc == LK_E_TIMEDOUT || rc == LK_E_DEADLOCK ||
+			    rc == LK_E_CONVERSION_DEADLOCK || rc == LK_E_BUSY;
+
+	if (!is_one)
+		fprintf(stderr, "%s\n", lk_errname(rc));
+	must(is_one);
 	if (rc != 0)
 		atomic_fetch_add(&g->refused, 1);
 	return rc == 0;
