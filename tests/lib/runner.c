@@ -3,7 +3,8 @@
  * A small runner for the same tests (LK_MINI_RUNNER): each test in a child that ends through
  * exit(), so that the leak and thread sanitizers get to say what they saw.
  *
- * usage: PROGRAM [-v] [-l] [PART_OF_A_NAME ...]
+ * usage: PROGRAM [-v] [-l] [-j N] [PART_OF_A_NAME ...]
+ *   -j   so many tests at once (1)
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -22,6 +23,8 @@
 #define LK_TIMEOUT_FACTOR 2 /* sanitizer builds are slower; the Makefile says by how much */
 #endif
 #define LEAST_TIMEOUT 100.0 /* a busy machine is no reason to fail */
+
+enum { JOBS_MAX = 8 };
 
 /* What the sanitizers are told, unless the environment says more. */
 const char *__asan_default_options(void);
@@ -108,32 +111,6 @@ time_limit(const struct runner_test *t)
 	       20 * test_seconds(0); /* one test may have several long parts */
 }
 
-/* Wait for the child; SIGCHLD is blocked, so it cannot slip through. */
-static int
-reap(pid_t child, double seconds, bool *timed_out)
-{
-	const uint64_t end = test_now() + (uint64_t)(seconds * 1e9);
-	sigset_t set;
-	int status;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		uint64_t now = test_now();
-		uint64_t left = now < end ? end - now : 0;
-		struct timespec t = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
-
-		if (left == 0 && !*timed_out) {
-			*timed_out = true;
-			kill(-child, SIGKILL);
-			kill(child, SIGKILL); /* it may not have its own group yet */
-		} else {
-			sigtimedwait(&set, NULL, *timed_out ? NULL : &t);
-		}
-	}
-	return status;
-}
-
 static bool
 is_as_wanted(const struct runner_test *t, int status)
 {
@@ -155,33 +132,100 @@ report(const struct runner_test *t, bool ok, bool timed_out, int status, double 
 	putchar('\n');
 }
 
-static bool
-run_test(const struct runner_test *t, bool verbose)
-{
-	const uint64_t start = test_now();
-	bool timed_out = false;
-	sigset_t block, old;
+/* A test that is under way. */
+struct running {
+	const struct runner_test *test; /* NULL: none */
 	pid_t child;
-	bool ok;
-	int status;
+	uint64_t began;
+	uint64_t end; /* when it is killed, with its own children; 0: it was */
+};
 
-	sigemptyset(&block);
-	sigaddset(&block, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &block, &old);
+static struct running under_way[JOBS_MAX];
+static unsigned n_under_way;
+static unsigned n_passed, n_failed;
+
+/* SIGCHLD is blocked from the beginning, so that none slips through between a look and the sleep after it. */
+static void
+start_test(const struct runner_test *t, const sigset_t *mask)
+{
+	struct running *r = under_way;
+
+	while (r->test != NULL)
+		r++;
+	*r = (struct running){ .test = t, .began = test_now() };
+	r->end = r->began + (uint64_t)(time_limit(t) * 1e9);
 	fflush(NULL);
-	child = fork();
-	if (child == 0)
-		run_body(t, &old);
-	if (child < 0) {
+	r->child = fork();
+	if (r->child == 0)
+		run_body(t, mask);
+	if (r->child < 0) {
 		perror("fork");
 		exit(2);
 	}
-	status = reap(child, time_limit(t), &timed_out);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	ok = !timed_out && is_as_wanted(t, status);
+	n_under_way++;
+}
+
+static void
+test_ended(struct running *r, int status, bool verbose)
+{
+	const bool timed_out = r->end == 0;
+	const bool ok = !timed_out && is_as_wanted(r->test, status);
+
 	if (!ok || verbose)
-		report(t, ok, timed_out, status, (double)(test_now() - start) / 1e9);
-	return ok;
+		report(r->test, ok, timed_out, status, (double)(test_now() - r->began) / 1e9);
+	n_passed += ok;
+	n_failed += !ok;
+	r->test = NULL;
+	n_under_way--;
+}
+
+static void
+kill_test(struct running *r)
+{
+	r->end = 0;
+	kill(-r->child, SIGKILL);
+	kill(r->child, SIGKILL); /* it may not have its own group yet */
+}
+
+/* Until one of them has a child that ended, or is out of time. */
+static void
+sleep_for_tests(void)
+{
+	const uint64_t now = test_now();
+	uint64_t left = UINT64_C(3600000000000);
+	struct timespec t;
+	sigset_t set;
+
+	for (struct running *r = under_way; r < under_way + JOBS_MAX; r++) {
+		if (r->test == NULL || r->end == 0)
+			continue;
+		if (r->end <= now)
+			kill_test(r);
+		else if (r->end - now < left)
+			left = r->end - now;
+	}
+	t = (struct timespec){ (time_t)(left / 1000000000), (long)(left % 1000000000) };
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigtimedwait(&set, NULL, &t);
+}
+
+/* Until at most so many are under way. */
+static void
+wait_for_tests(unsigned at_most, bool verbose)
+{
+	int status;
+
+	while (n_under_way > at_most) {
+		const unsigned before = n_under_way;
+
+		for (struct running *r = under_way; r < under_way + JOBS_MAX; r++) {
+			if (r->test != NULL && waitpid(r->child, &status, WNOHANG) == r->child)
+				test_ended(r, status, verbose);
+		}
+		if (n_under_way == before)
+			sleep_for_tests();
+	}
 }
 
 static bool
@@ -202,26 +246,33 @@ int
 main(int argc, char **argv)
 {
 	bool verbose = false, list = false;
-	unsigned passed = 0, n_failed = 0;
+	unsigned jobs = 1;
+	sigset_t block, old;
 	int option;
 
-	while ((option = getopt(argc, argv, "lv")) != -1) {
+	while ((option = getopt(argc, argv, "j:lv")) != -1) {
 		list |= option == 'l';
 		verbose |= option == 'v';
-		if (option == '?')
+		if (option == 'j')
+			jobs = (unsigned)atoi(optarg);
+		if (option == '?' || jobs < 1 || jobs > JOBS_MAX)
 			return 2;
 	}
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, &old);
 	for (struct runner_test *t = first; t; t = t->next) {
 		if (!is_wanted(t, argv + optind))
 			continue;
-		if (list)
+		if (list) {
 			printf("%s.%s\n", t->suite, t->name);
-		else if (run_test(t, verbose))
-			passed++;
-		else
-			n_failed++;
+			continue;
+		}
+		wait_for_tests(jobs - 1, verbose);
+		start_test(t, &old);
 	}
+	wait_for_tests(0, verbose);
 	if (!list)
-		printf("%u passed, %u failed\n", passed, n_failed);
+		printf("%u passed, %u failed\n", n_passed, n_failed);
 	return n_failed != 0;
 }

@@ -16,16 +16,6 @@
 
 enum { SCRIPTS_FOR_A_FAULT = 2000, TEXT_MAX = 32768, PATH = 512 };
 
-static bool
-is_slow(void)
-{
-#ifdef LK_SANITIZE
-	return true;
-#else
-	return false;
-#endif
-}
-
 /* A script of random length; the same for the same seed.  `rows`: one with so many locks that they escalate. */
 static void
 random_script_of(struct script *s, uint64_t seed, bool rows)
@@ -194,6 +184,7 @@ Test(model, the_corpus_finds_every_fault_of_a_wrong_reference, .timeout = 100)
 	}
 }
 
+#ifndef LK_SANITIZE /* they look at the product, and this is about the tester; the corpus finds the faults there too */
 /* Scripts about rows are slow: only what needs them gets them. */
 static bool
 is_about_rows(enum ref_fault fault)
@@ -216,19 +207,15 @@ scripts_until_found(enum ref_fault fault, struct script *s)
 	return n;
 }
 
-/* The seeds are always the same.  The rarest need a thousand scripts: too many for the sanitizers. */
+/* The seeds are always the same. */
 Test(model, random_scripts_find_every_fault_of_a_wrong_reference, .timeout = 300)
 {
 	static struct script s;
 	struct verdict v;
 
 	for (int fault = REF_RIGHT + 1; fault < REF_FAULTS; fault++) {
-		unsigned n;
+		unsigned n = scripts_until_found((enum ref_fault)fault, &s);
 
-		if (is_slow() &&
-		    (fault == REF_STAY || fault == REF_FOR_READERS || fault == REF_SHY))
-			continue;
-		n = scripts_until_found((enum ref_fault)fault, &s);
 		cr_assert_lt(n, SCRIPTS_FOR_A_FAULT, "fault %d was not found", fault);
 		shrink(&s, (enum ref_fault)fault, &v);
 		cr_expect(!v.agree, "fault %d", fault);
@@ -236,6 +223,7 @@ Test(model, random_scripts_find_every_fault_of_a_wrong_reference, .timeout = 300
 		cr_expect(run_script(&s, REF_RIGHT, NULL, &v), "fault %d: %s", fault, v.what);
 	}
 }
+#endif
 
 /* The text of a script. */
 static void
