@@ -144,6 +144,8 @@ enum bench_loops {
 #define PEER_KEEPS    0x2u /* names stay in its table: all are used once before the clock starts */
 #define PEER_SPINS    0x4u /* it never sleeps: a preempted holder stops everybody */
 #define PEER_VARIANT  0x8u /* another setting of one that is there: only in cases that ask for it */
+#define PEER_ALONE    0x10u /* no lock: only where there is one thread */
+#define PEER_HOLDS    0x20u /* only where many locks are held at once */
 #define PEER_DEFAULT  0x0u
 
 /*

@@ -18,18 +18,28 @@
 		.by = BY_NAME, .mode = LK_##m, .n_lanes = 1, .n_names = 1000              \
 	}
 
-#define NAME_CASE(count, text)                                                                  \
-	{                                                                                       \
-		.name = "name/" #count, .group = "name",                                        \
-		.what = text " in X, in random order, nobody else there", .by = BY_NAME,        \
-		.mode = LK_X, .n_lanes = 1, .n_names = (count), .has_variants = (count) == 1000 \
+/*
+ * Longer samples, and fewer: where tables are larger than caches, and whoever comes has to fetch his own again; and where threads are in each
+ * other's way, for who was the slower one in some milliseconds need not be that in the long run.
+ */
+#define LONG_SAMPLES .stretch = 4, .n_samples_most = 13
+#define MANY_NAMES(count) \
+	.stretch = (count) >= 10000 ? 4 : 1, .n_samples_most = (count) >= 10000 ? 13 : 0
+
+#define NAME_CASE(count, text)                                                                   \
+	{                                                                                        \
+		.name = "name/" #count, .group = "name",                                         \
+		.what = text " in X, in random order, nobody else there", .by = BY_NAME,         \
+		.mode = LK_X, .n_lanes = 1, .n_names = (count), .has_variants = (count) == 1000, \
+		MANY_NAMES(count)                                                                \
 	}
 
 #define ZIPF_CASE(count, text)                                                         \
 	{                                                                              \
 		.name = "zipf/" #count, .group = "name",                               \
 		.what = text " in X, by Zipf's law, nobody else there", .by = BY_NAME, \
-		.kind = NAMES_ZIPF, .mode = LK_X, .n_lanes = 1, .n_names = (count)     \
+		.kind = NAMES_ZIPF, .mode = LK_X, .n_lanes = 1, .n_names = (count),    \
+		MANY_NAMES(count)                                                      \
 	}
 
 /* Two threads that share a lock without being in each other's way. */
@@ -46,7 +56,7 @@
 		.name = "exclusive-hot/" #ns "ns/2-threads", .group = "hot",                     \
 		.what = "two threads on one lock by handle in X, held for " #ns " ns",           \
 		.by = BY_HANDLE, .mode = LK_X, .n_lanes = 2, .shared = true, .section_ns = (ns), \
-		.hist_modes = MODE_BIT(LK_X)                                                     \
+		.hist_modes = MODE_BIT(LK_X), LONG_SAMPLES                                       \
 	}
 
 #define MIX_CASE(s, x)                                                                           \
@@ -54,7 +64,7 @@
 		.name = "mix/" #s "-" #x "/2-threads", .group = "mix",                           \
 		.what = "two threads on one lock by handle, " #s " % in S, " #x " % in X",       \
 		.by = BY_HANDLE, .loop = LOOP_MIXED, .mode = LK_S, .n_lanes = 2, .shared = true, \
-		.n_x = N_MODES * (x) / 100, .hist_modes = MODE_BIT(LK_X)                         \
+		.n_x = N_MODES * (x) / 100, .hist_modes = MODE_BIT(LK_X), LONG_SAMPLES           \
 	}
 
 #define MIX_NAME_CASE(s, x)                                                                 \
@@ -63,7 +73,8 @@
 		.what = "two threads on a thousand names by Zipf's law, " #s " % in S, " #x \
 			" % in X",                                                          \
 		.by = BY_NAME, .kind = NAMES_ZIPF, .n_names = 1000, .loop = LOOP_MIXED,     \
-		.mode = LK_S, .n_lanes = 2, .shared = true, .n_x = N_MODES * (x) / 100      \
+		.mode = LK_S, .n_lanes = 2, .shared = true, .n_x = N_MODES * (x) / 100,     \
+		LONG_SAMPLES                                                                \
 	}
 
 #define PATH_CASE(m, n, suffix, text)                                                          \
@@ -120,18 +131,19 @@
 		.what = "a search for a ring among a thousand owners that wait, " text, \
 		.by = BY_NAME, .loop = LOOP_SEARCH, .unit = UNIT_SEARCH, .mode = LK_X,  \
 		.n_lanes = 1, .n_names = CROWD_OWNERS * 100, .n_owners = CROWD_OWNERS,  \
-		.order = (how)                                                          \
+		.order = (how), LONG_SAMPLES                                            \
 	}
 
 /* The store is asked for each lock: of names in turn, as what comes back at once would not even have been given back. */
 #define ASKED_CASE(text, where) ASKED_BY_CASE(text, where, 1, AFFINITY_IN_TURN, "")
-#define ASKED_BY_CASE(text, where, n, place, place_text)                                     \
-	{                                                                                    \
-		.name = text, .group = "store",                                              \
-		.what = "a thousand names in X, in random order, each from and to the "      \
-			"store" place_text,                                                  \
-		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,  \
-		.stretch = 5, .is_normal = true, .has_variants = (n) == 1, .affinity = place \
+#define ASKED_BY_CASE(text, where, n, place, place_text)                                          \
+	{                                                                                         \
+		.name = text, .group = "store",                                                   \
+		.what = "a thousand names in X, in random order, each from and to the "           \
+			"store" place_text,                                                       \
+		.by = BY_NAME, .realm = where, .mode = LK_X, .n_lanes = n, .n_names = 1000,       \
+		.stretch = 10, .n_samples_most = 15, .is_normal = true, .has_variants = (n) == 1, \
+		.affinity = place                                                                 \
 	}
 
 #define EACH "each on a processor with all its threads"
@@ -144,20 +156,22 @@
 		.what = "two processes, " place_text ", on one name in X; the waits are "    \
 			"from a release to the acquire of the other",                        \
 		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER, \
-		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 10,     \
-		.is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place           \
+		.mode = LK_X, .n_lanes = 2, .n_names = 1, .shared = true, .stretch = 40,     \
+		.n_samples_most = 11, .is_normal = true, .hist_modes = MODE_BIT(LK_X),       \
+		.affinity = place                                                            \
 	}
 
 /* … and eight threads in each: those of one process can pass it on among themselves. */
-#define MANY_CASE(text, where, place, place_text)                                                 \
-	{                                                                                         \
-		.name = text, .group = "store",                                                   \
-		.what = "two processes of eight threads, " place_text                             \
-			", on one name in X; the waits are from a release to the acquire in "     \
-			"the other process",                                                      \
-		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,      \
-		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,         \
-		.stretch = 10, .is_normal = true, .hist_modes = MODE_BIT(LK_X), .affinity = place \
+#define MANY_CASE(text, where, place, place_text)                                             \
+	{                                                                                     \
+		.name = text, .group = "store",                                               \
+		.what = "two processes of eight threads, " place_text                         \
+			", on one name in X; the waits are from a release to the acquire in " \
+			"the other process",                                                  \
+		.by = BY_NAME, .realm = where, .in_processes = true, .loop = LOOP_HAND_OVER,  \
+		.mode = LK_X, .n_lanes = 2, .n_threads = 8, .n_names = 1, .shared = true,     \
+		.stretch = 40, .n_samples_most = 11, .is_normal = true,                       \
+		.hist_modes = MODE_BIT(LK_X), .affinity = place                               \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -220,6 +234,7 @@ const struct bench_case bench_cases[] = {
 		.shared = true,
 		.n_x = 6,
 		.hist_modes = MODE_BIT(LK_X),
+		LONG_SAMPLES,
 	},
 	HOT_CASE(0),
 	HOT_CASE(100),
@@ -235,6 +250,7 @@ const struct bench_case bench_cases[] = {
 		.shared = true,
 		.section_ns = 100,
 		.hist_modes = MODE_BIT(LK_X),
+		LONG_SAMPLES,
 	},
 	{
 		.name = "convoy/100ns/16-threads",
@@ -246,7 +262,8 @@ const struct bench_case bench_cases[] = {
 		.shared = true,
 		.section_ns = 100,
 		.hist_modes = MODE_BIT(LK_X),
-		.stretch = 10,
+		.stretch = 20,
+		.n_samples_most = 11,
 		.is_normal = true,
 	},
 	{
@@ -259,7 +276,8 @@ const struct bench_case bench_cases[] = {
 		.n_names = 1,
 		.shared = true,
 		.section_ns = 100,
-		.stretch = 10,
+		.stretch = 20,
+		.n_samples_most = 11,
 		.is_normal = true,
 	},
 
@@ -281,6 +299,7 @@ const struct bench_case bench_cases[] = {
 		.section_ns = 100,
 		.hist_modes = MODE_BIT(LK_X),
 		.load_percent = 50,
+		LONG_SAMPLES,
 	},
 	{
 		.name = "open/1M-per-s/2-threads",
@@ -294,6 +313,7 @@ const struct bench_case bench_cases[] = {
 		.section_ns = 100,
 		.hist_modes = MODE_BIT(LK_X),
 		.load = 1e6,
+		LONG_SAMPLES,
 	},
 
 	PATH_CASE(S, 1, "", ""),
@@ -364,6 +384,7 @@ const struct bench_case bench_cases[] = {
 		.n_lanes = 1,
 		.n_names = 1000000,
 		.batch = 64,
+		LONG_SAMPLES,
 	},
 	{
 		.name = "batch/64-cold",
@@ -376,6 +397,7 @@ const struct bench_case bench_cases[] = {
 		.n_lanes = 1,
 		.n_names = 1000000,
 		.batch = 64,
+		LONG_SAMPLES,
 	},
 
 	{
@@ -413,7 +435,7 @@ const struct bench_case bench_cases[] = {
 		.n_names = 1000,
 	},
 
-	HELD_CASE(1000000, false, 5),
+	HELD_CASE(1000000, false, 7),
 	HELD_CASE(10000000, true, 1),
 
 	{

@@ -90,7 +90,7 @@ enum bench_figure {
 	FIGURE_BYTES /* of a lock held */
 };
 
-/* Latchkey's figure in one case, on its own or as a multiple of another's, possibly in another case. */
+/* Latchkey's figure in one case, on its own or as a multiple of another's, possibly in another case: see goal_judge(). */
 struct bench_goal {
 	const char *what;
 	const char *ours;       /* case */
@@ -102,5 +102,8 @@ struct bench_goal {
 };
 
 extern const struct bench_goal bench_goals[]; /* ends with a NULL what */
+
+/* Is the one a case of which a goal asks how it compares with the other? */
+bool goals_compare(const struct bench_case *ours, const struct bench_case *theirs);
 
 #endif /* BENCH_CASES_H */

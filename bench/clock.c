@@ -7,6 +7,7 @@
 #define TICK_SPAN_NS 20000000u /* the longer, the more exact */
 #define N_STEPS      100000u
 #define N_TRIES      20
+#define N_PACE_STEPS 20000u /* some 15 us */
 
 uint64_t
 clock_ns(void)
@@ -46,4 +47,23 @@ clock_step_ns(void)
 			least = took;
 	}
 	return least / N_STEPS;
+}
+
+/* Sums that wait for nothing: as many at a time as the processor can add. */
+uint64_t
+clock_pace(void)
+{
+	const uint64_t begin = bench_ticks();
+	uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0;
+
+	for (unsigned n = N_PACE_STEPS; n > 0; n--) {
+		a += n;
+		b += n;
+		c += n;
+		d += n;
+		e += n;
+		f += n;
+		__asm__ __volatile__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
+	}
+	return bench_ticks() - begin;
 }

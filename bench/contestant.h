@@ -9,7 +9,7 @@
  *   PEER_WHAT      "…": one line on what it is and how it is set up
  *   PEER_BY        BY_HANDLE or BY_NAME
  *   PEER_MODES     bits of the modes in which it can lock; MODES_ALL if it knows one mode
- *   PEER_TRAITS    PEER_COLLIDES, PEER_KEEPS, PEER_SPINS; optional
+ *   PEER_TRAITS    PEER_COLLIDES, PEER_KEEPS, PEER_SPINS, PEER_ALONE, PEER_HOLDS; optional
  *   PEER_TICKET    the type of what release wants to know of acquire.  Trivial: it may begin as zeros or
  *                  as anything, is never copied, and nothing is called when it goes
  *   PEER_ACQUIRE   void (void *session, const void *target, lk_mode mode, PEER_TICKET *ticket)

@@ -20,10 +20,12 @@
 	X(std_shared_mutex)          \
 	X(tbb_spin_rw)               \
 	X(own_line)                  \
+	X(handle_floor)              \
 	X(latchkey_by_name)          \
 	X(latchkey_name_no_search)   \
 	X(striped_mutex)             \
 	X(striped_rwlock)            \
+	X(sharded_simple)            \
 	X(sharded_table)             \
 	X(shared_mutex_map)          \
 	X(tbb_map)                   \
@@ -33,6 +35,8 @@
 	X(cds_lfht)                  \
 	X(cds_lfht_erase)            \
 	X(ck_hs)                     \
+	X(name_floor)                \
+	X(held_floor)                \
 	X(latchkey_kept)             \
 	X(latchkey_memory)           \
 	X(latchkey_file)             \
@@ -86,6 +90,12 @@ holds_several(const struct bench_case *b)
 }
 
 static bool
+holds_many(const struct bench_case *b)
+{
+	return b->loop == LOOP_HOLD || b->loop == LOOP_DROP;
+}
+
+static bool
 knows_modes(const struct bench_case *b, const struct contestant *c)
 {
 	unsigned wanted = MODE_BIT(b->mode);
@@ -103,5 +113,7 @@ case_suits(const struct bench_case *b, const struct contestant *c)
 	return c != NULL && c->realm == b->realm && c->by == b->by &&
 	       c->loop[b->loop].pairs != NULL && knows_modes(b, c) &&
 	       !(holds_several(b) && (c->traits & PEER_COLLIDES) != 0) &&
+	       !(b->n_lanes > 1 && (c->traits & PEER_ALONE) != 0) &&
+	       !(!holds_many(b) && (c->traits & PEER_HOLDS) != 0) &&
 	       (b->has_variants || (c->traits & PEER_VARIANT) == 0);
 }

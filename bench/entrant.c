@@ -8,23 +8,30 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "entrant.h"
+#include "machine.h"
 #include "place.h"
 
 #define CHUNK_ALONE  1024u /* pairs between two looks at the clock: nobody in the way */
 #define CHUNK_SHARED 64u /* … threads that exclude each other: none shall be left alone for long */
 #define CHUNK_OPEN   16u /* … that come by a timetable */
 #define CHUNK_STORE  8u  /* … of which each asks a store */
-#define WARM_PART    4   /* a warm-up is this part of a sample */
+#define WARM_PART    4   /* a warm-up is this part of a sample … */
+#define WARM_LEAST   2   /* … or this part of one that is not stretched, if that is more */
 #define N_GAPS       4096
 #define N_PILOTS     3 /* samples that find out what a contestant can bear */
 #define LEAST_NICE   (-20)
 #define N_SPINS      1000 /* looks at the other threads before the processor is offered */
+#define STOLEN_PART \
+	0.1 /* of a sample, in which a processor was not there: then it says nothing … */
+#define LATE_PART 0.5 /* … or after which it came back too late by so much */
+#define N_RETAKES 3   /* of one sample, one after the other */
 
 /* ----------------------------------------------------------------- in the thread */
 
@@ -78,7 +85,7 @@ lane_warm(struct lane *l)
 {
 	struct entrant *e = l->entrant;
 
-	lane_pairs(l, e->n_warm, bench_ticks() + e->sample_ticks / WARM_PART);
+	lane_pairs(l, e->n_warm, bench_ticks() + e->warm_ticks);
 	if (l->run.hist != NULL)
 		memset(l->run.hist, 0, sizeof(*l->run.hist));
 }
@@ -98,6 +105,14 @@ lane_meet(struct lane *l)
 	return deadline;
 }
 
+static void
+lane_note_pace(struct lane *l)
+{
+	const uint64_t pace = clock_pace();
+
+	l->pace = pace > l->pace ? pace : l->pace;
+}
+
 static void *
 lane_run(void *arg)
 {
@@ -113,10 +128,12 @@ lane_run(void *arg)
 	if (e->loop->begin != NULL)
 		e->loop->begin(&l->run);
 	lane_warm(l);
+	l->pace = clock_pace();
 	deadline = lane_meet(l);
 	l->begin = bench_ticks();
 	l->n_pairs = lane_pairs(l, 0, deadline);
 	l->end = bench_ticks();
+	lane_note_pace(l);
 	if (e->loop->end != NULL)
 		e->loop->end(&l->run);
 	if (c->session_close != NULL)
@@ -219,20 +236,92 @@ entrant_note_shares(struct entrant *e)
 	e->jain[e->n_samples] = sum * sum / (n * squares);
 }
 
+/* Of the slower processor, ns; 0 if that is not known, or threads that want the same one count each other. */
+static double
+entrant_pace(const struct entrant *e)
+{
+	uint64_t pace = 0;
+
+	if (e->bench_case->in_processes || e->bench_case->is_normal)
+		return 0;
+	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
+		pace = e->lane[i].pace > pace ? e->lane[i].pace : pace;
+	return (double)pace * e->settings->tick_ns;
+}
+
 static void
 entrant_note_waits(struct entrant *e)
 {
+	static const double part[N_WAITS] = { 0.5, 0.99, 0.999 };
+	static struct hist mine; /* of this sample; the main thread's */
+
+	memset(&mine, 0, sizeof(mine));
 	for (unsigned i = 0; i < e->bench_case->n_lanes; i++)
-		hist_merge(e->hist, e->lane[i].run.hist);
+		hist_merge(&mine, e->lane[i].run.hist);
+	for (unsigned i = 0; i < N_WAITS; i++)
+		e->wait[i][e->n_waits] =
+			(double)hist_quantile(&mine, part[i]) * e->settings->tick_ns;
+	e->wait_pace[e->n_waits++] = entrant_pace(e);
+	hist_merge(e->hist, &mine);
+}
+
+/*
+ * Was a processor not there for a part of the sample that is now over?  The system counts what its host keeps from it in steps of
+ * some milliseconds, so a little of that is not seen; and a thread that was away when the sample was to end, ended late.  A lock
+ * can do neither: who waits for it waits with the processor or without, but the processor is there.
+ */
+static bool
+was_away(const struct entrant *e, double stolen_ns)
+{
+	const double sample_ns = (double)e->sample_ticks * e->settings->tick_ns;
+	const double span_ns = (double)entrant_span(e) * e->settings->tick_ns;
+
+	return stolen_ns > STOLEN_PART * sample_ns || span_ns > (1 + LATE_PART) * sample_ns;
+}
+
+/*
+ * One sample; taken again if the machine was not whole meanwhile.  Two threads of which one stands still meet nobody, and a lock
+ * would look the better for it.  Not for ever: a host that is never quiet is what there is to measure on.
+ */
+static double
+entrant_sample(struct entrant *e)
+{
+	for (unsigned n = 0;; n++) {
+		const double before = machine_stolen_ns();
+		const double ns = entrant_run(e);
+
+		if (e->settings->is_quick || e->bench_case->in_processes || n == N_RETAKES ||
+		    e->n_retaken >= e->n_rounds || !was_away(e, machine_stolen_ns() - before))
+			return ns;
+		e->n_retaken++;
+	}
+}
+
+/* In a timetable, and from one process to another, every acquire is timed. */
+static bool
+notes_all_waits(const struct bench_case *b)
+{
+	return b->loop == LOOP_OPEN || b->loop == LOOP_HAND_OVER;
+}
+
+bool
+entrant_times_waits(const struct entrant *e)
+{
+	return e->bench_case->hist_modes != 0 && !notes_all_waits(e->bench_case);
 }
 
 void
 entrant_measure(struct entrant *e)
 {
+	if (e->drop != NULL) {
+		held_measure(e, e->drop, e->feed->n_names);
+		return;
+	}
 	e->loop = &e->contestant->loop[e->bench_case->loop];
-	e->sample[e->n_samples] = entrant_run(e);
+	e->sample[e->n_samples] = entrant_sample(e);
 	entrant_note_shares(e);
-	if (e->bench_case->loop == LOOP_OPEN || e->bench_case->loop == LOOP_HAND_OVER)
+	e->pace[e->n_samples] = entrant_pace(e);
+	if (notes_all_waits(e->bench_case))
 		entrant_note_waits(e);
 	e->n_samples++;
 }
@@ -241,7 +330,7 @@ void
 entrant_measure_waits(struct entrant *e)
 {
 	e->loop = &e->contestant->loop[LOOP_TIMED];
-	entrant_run(e);
+	(void)entrant_sample(e);
 	entrant_note_waits(e);
 }
 
@@ -385,24 +474,47 @@ world_open(const struct entrant *e, size_t n_names, size_t n_held)
 	return world;
 }
 
+/* How many samples, and room for them. */
+static void
+entrant_plan(struct entrant *e)
+{
+	const struct bench_case *b = e->bench_case;
+	const unsigned most = e->settings->n_samples;
+	unsigned n;
+
+	e->n_rounds = b->n_samples_most > 0 && b->n_samples_most < most ? b->n_samples_most : most;
+	n = N_TIMES_MOST * e->n_rounds;
+	e->sample = room(n, sizeof(*e->sample));
+	e->slowest = room(n, sizeof(*e->slowest));
+	e->jain = room(n, sizeof(*e->jain));
+	e->pace = room(n, sizeof(*e->pace));
+	if (b->hist_modes == 0)
+		return;
+	e->n_wait_rounds = (e->n_rounds + 1) / 2;
+	if (e->n_wait_rounds > e->settings->n_latency_samples)
+		e->n_wait_rounds = e->settings->n_latency_samples;
+	for (unsigned i = 0; i < N_WAITS; i++)
+		e->wait[i] = room(n, sizeof(*e->wait[i]));
+	e->wait_pace = room(n, sizeof(*e->wait_pace));
+	e->hist = room(1, sizeof(*e->hist));
+}
+
 void
 entrant_init(struct entrant *e, const struct contestant *c, const struct bench_case *b,
 	     const struct feed *f, const struct settings *s)
 {
-	double stretch = b->stretch > 0 && !s->is_quick ? b->stretch : 1;
+	const double stretch = b->stretch > 0 && !s->is_quick ? b->stretch : 1;
 
 	memset(e, 0, sizeof(*e));
 	e->contestant = c;
 	e->bench_case = b;
 	e->settings = s;
 	e->feed = f;
-	e->sample = room(s->n_samples, sizeof(*e->sample));
-	e->slowest = room(s->n_samples, sizeof(*e->slowest));
-	e->jain = room(s->n_samples, sizeof(*e->jain));
+	entrant_plan(e);
 	e->sample_ticks = (uint64_t)(s->sample_ns * stretch / s->tick_ns);
+	e->warm_ticks =
+		(uint64_t)(s->sample_ns * fmax(stretch / WARM_PART, 1.0 / WARM_LEAST) / s->tick_ns);
 	e->chunk = chunk_of(e);
-	if (b->hist_modes != 0)
-		e->hist = room(1, sizeof(*e->hist));
 	if (b->loop == LOOP_HOLD || b->loop == LOOP_DROP)
 		return; /* the rest is in a process of its own */
 	if ((c->traits & PEER_KEEPS) != 0)
@@ -446,5 +558,9 @@ entrant_fini(struct entrant *e)
 	free(e->sample);
 	free(e->slowest);
 	free(e->jain);
+	free(e->pace);
+	free(e->wait_pace);
+	for (unsigned i = 0; i < N_WAITS; i++)
+		free(e->wait[i]);
 	free(e->hist);
 }

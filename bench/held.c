@@ -38,14 +38,21 @@ struct child {
 	double bytes_held;
 	double acquire_ns;
 	double release_ns;
+	uint64_t pace[2]; /* ticks, see clock_pace(): around the one, around the other */
 };
+
+static uint64_t
+later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
 
 static void *
 child_run(void *arg)
 {
 	struct child *d = arg;
 	const struct contestant *c = d->contestant;
-	uint64_t begin;
+	uint64_t begin, between;
 
 	affinity_pin(d->settings->cpu[0]);
 	if (d->settings->want_fifo)
@@ -54,13 +61,17 @@ child_run(void *arg)
 	d->run.session = d->run.world;
 	if (c->session_open != NULL)
 		d->run.session = c->session_open(d->run.world, NULL, 0);
+	d->pace[0] = clock_pace();
 	begin = clock_ns();
 	c->loop[LOOP_HOLD].pairs(&d->run);
 	d->acquire_ns = (double)(clock_ns() - begin);
 	d->bytes_held = resident();
+	between = clock_pace();
 	begin = clock_ns();
 	c->loop[LOOP_DROP].pairs(&d->run);
 	d->release_ns = (double)(clock_ns() - begin);
+	d->pace[0] = later_of(d->pace[0], between);
+	d->pace[1] = later_of(between, clock_pace());
 	if (c->session_close != NULL)
 		c->session_close(d->run.session);
 	if (c->close != NULL)
@@ -93,8 +104,9 @@ held_child(const struct contestant *c, const struct bench_case *b, size_t n,
 	if (error != 0)
 		bench_die("start a thread", strerror(error));
 	pthread_join(thread, NULL);
-	printf("%.17g %.17g %.17g\n", d.acquire_ns / (double)n, d.release_ns / (double)n,
-	       (d.bytes_held - d.bytes_before) / (double)n);
+	printf("%.17g %.17g %.17g %llu %llu\n", d.acquire_ns / (double)n, d.release_ns / (double)n,
+	       (d.bytes_held - d.bytes_before) / (double)n, (unsigned long long)d.pace[0],
+	       (unsigned long long)d.pace[1]);
 	free(d.run.tickets);
 	free(names);
 }
@@ -116,13 +128,14 @@ exec_child(const struct entrant *e, size_t n, int out)
 	_exit(1);
 }
 
-/* What the process said: three numbers. */
+/* What the process said: its times, the bytes of a lock, and the paces. */
 static void
-read_child(const struct entrant *e, int in, double number[3])
+read_child(const struct entrant *e, int in, double number[5])
 {
 	FILE *f = fdopen(in, "r");
 
-	if (f == NULL || fscanf(f, "%lf %lf %lf", &number[0], &number[1], &number[2]) != 3)
+	if (f == NULL || fscanf(f, "%lf %lf %lf %lf %lf", &number[0], &number[1], &number[2],
+				&number[3], &number[4]) != 5)
 		bench_die(e->contestant->name, "the process that holds many locks failed");
 	fclose(f);
 }
@@ -130,7 +143,8 @@ read_child(const struct entrant *e, int in, double number[3])
 void
 held_measure(struct entrant *acquire, struct entrant *release, size_t n)
 {
-	double number[3];
+	const double tick_ns = acquire->settings->tick_ns;
+	double number[5];
 	int ends[2];
 	pid_t child;
 	int status;
@@ -148,6 +162,8 @@ held_measure(struct entrant *acquire, struct entrant *release, size_t n)
 	read_child(acquire, ends[0], number);
 	if (waitpid(child, &status, 0) != child || status != 0)
 		bench_die(acquire->contestant->name, "the process that holds many locks failed");
+	acquire->pace[acquire->n_samples] = number[3] * tick_ns;
+	release->pace[release->n_samples] = number[4] * tick_ns;
 	acquire->sample[acquire->n_samples++] = number[0];
 	release->sample[release->n_samples++] = number[1];
 	if (acquire->held_bytes == 0 || number[2] < acquire->held_bytes)

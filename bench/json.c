@@ -200,6 +200,10 @@ put_result(FILE *f, const struct result *r)
 	fprintf(f, "   {");
 	put_text(f, "contestant", r->contestant->name);
 	put_list(f, "samples", r->sample, r->n_samples);
+	if (r->pace[0] > 0)
+		put_list(f, "paces", r->pace, r->n_samples);
+	if (r->n_retaken > 0)
+		put_whole(f, "retaken", r->n_retaken);
 	fprintf(f, "\n    ");
 	put_number(f, "median", r->median);
 	put_number(f, "min", r->min);
@@ -294,6 +298,20 @@ goal_unit(const struct bench_goal *g)
 }
 
 static void
+put_spread(FILE *f, struct spread sp)
+{
+	put_number(f, "measured", sp.median);
+	if (sp.n > 1) {
+		put_number(f, "q1", sp.quartile[0]);
+		put_number(f, "q3", sp.quartile[1]);
+		put_number(f, "iqr", sp.quartile[1] - sp.quartile[0]);
+	}
+	put_whole(f, "counted", sp.n);
+	put_whole(f, "calm", sp.n_calm);
+	put_whole(f, "rounds", sp.n_rounds);
+}
+
+static void
 put_goal(FILE *f, const struct bench_goal *g, struct verdict v)
 {
 	static const char *const figure[] = {
@@ -315,9 +333,12 @@ put_goal(FILE *f, const struct bench_goal *g, struct verdict v)
 	put_text(f, "direction", g->at_least ? "at least" : "at most");
 	put_number(f, "limit", g->limit);
 	if (v.is_measured) {
-		put_number(f, "measured", v.measured);
-		if (v.own_lines != 0)
-			put_number(f, "own_lines", v.own_lines);
+		put_spread(f, v.measured);
+		if (v.own_lines.n > 0)
+			put_number(f, "own_lines", v.own_lines.median);
+		if (v.floor.n > 0)
+			fprintf(f, "\"floor\": {\"contestant\": \"%s\", \"measured\": %.7g}, ",
+				v.floor_name, v.floor.median);
 		put_truth(f, "reached", v.is_reached);
 		fprintf(f, ", ");
 	}
@@ -346,6 +367,8 @@ json_write(const struct results *rs, const struct settings *s, struct privileges
 	put_head(f, s, p);
 	put_contestants(f);
 	put_cases(f, rs, s);
+	if (rs->best_pace > 0)
+		fprintf(f, " \"best_pace\": %.7g,\n", rs->best_pace);
 	put_goals(f, rs);
 	fprintf(f, "}\n");
 	if (ferror(f) || fclose(f) != 0)

@@ -89,6 +89,19 @@ machine_available(void)
 	return kilobytes * 1024;
 }
 
+double
+machine_stolen_ns(void)
+{
+	FILE *f = fopen("/proc/stat", "r");
+	long ticks = 0;
+
+	if (f == NULL || fscanf(f, "cpu %*s %*s %*s %*s %*s %*s %*s %ld", &ticks) != 1)
+		ticks = 0;
+	if (f != NULL)
+		fclose(f);
+	return (double)ticks * 1e9 / (double)sysconf(_SC_CLK_TCK);
+}
+
 const char *
 machine_compiler(void)
 {

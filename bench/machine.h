@@ -23,6 +23,9 @@ void machine_look(struct machine *m);
 /* Memory that could be had now, in bytes; 0: not known. */
 double machine_available(void);
 
+/* What the host has kept from this machine's processors since it began, in ns of all of them together, in steps of a tick or so; 0: not known. */
+double machine_stolen_ns(void);
+
 const char *machine_compiler(void);
 const char *machine_flags(void);
 bool machine_is_sanitized(void);

@@ -19,14 +19,18 @@ static const char usage[] =
 	"usage: latchkey-bench [--filter TEXT] [--contestant NAME,…] [--quick] [--json FILE]\n"
 	"Measure what a lock costs, interleaved with what others cost, and compare with what is to "
 	"be reached.\n"
-	"  -f, --filter TEXT      only the cases with TEXT in their name\n"
+	"  -f, --filter TEXT      only the cases with TEXT in their name, and what goals compare "
+	"them "
+	"with\n"
 	"  -c, --contestant LIST  only these contestants beside Latchkey, with commas between "
 	"them\n"
 	"  -l, --list             name the cases and contestants, measure nothing\n"
 	"  -q, --quick            few, short samples, few names, normal priority: does it run at "
 	"all?\n"
-	"  -r, --repeat N         samples of each, at least 3 (11); a few cases take less\n"
-	"  -m, --ms N             milliseconds of a sample (20)\n"
+	"  -r, --repeat N         rounds, in each of which all are sampled once, at least 3 (25); "
+	"some "
+	"cases have fewer\n"
+	"  -m, --ms N             milliseconds of a sample (5)\n"
 	"  -n, --normal           do not ask for real-time priority\n"
 	"  -j, --json FILE        write all figures there\n"
 	"      --require NAME     fail if this contestant is not built in; \"all\": if any is not\n"
@@ -281,9 +285,9 @@ int
 main(int argc, char **argv)
 {
 	struct settings s = {
-		.n_samples = 11,
-		.n_latency_samples = 5,
-		.sample_ns = 20e6,
+		.n_samples = 25,
+		.n_latency_samples = 11,
+		.sample_ns = 5e6,
 		.n_names_most = SIZE_MAX,
 		.want_fifo = true,
 		.shows_progress = isatty(STDERR_FILENO) == 1,
@@ -305,6 +309,7 @@ main(int argc, char **argv)
 		bench_die("filter", "no case was run; see --list");
 	table_goals(&rs);
 	printf("\n");
+	table_machine(&rs);
 	table_privileges(&s, p);
 	if (s.json != NULL)
 		json_write(&rs, &s, p);

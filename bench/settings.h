@@ -11,7 +11,7 @@
 
 struct settings {
 	unsigned n_samples;
-	unsigned n_latency_samples; /* and so many more in which each wait is noted */
+	unsigned n_latency_samples; /* and so many more, at most, in which each wait is noted */
 	double sample_ns;           /* how long a sample takes */
 	size_t n_names_most;        /* cases with more names are cut down to this */
 	bool want_fifo;             /* ask for a real-time priority */
@@ -41,6 +41,12 @@ uint64_t clock_ns(void);
 /* clock.c: how long a tick takes, and a step of work, in ns. */
 double clock_tick_ns(void);
 double clock_step_ns(void);
+
+/*
+ * clock.c: how long a piece of work takes that is always the same and leaves no unit of the processor idle, in ticks: longer while another
+ * thread, of whatever machine, has a part of the core, or while its clock is slower.
+ */
+uint64_t clock_pace(void);
 
 /* How many steps of work take so long. */
 static inline unsigned

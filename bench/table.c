@@ -31,8 +31,8 @@ table_head(const struct settings *s)
 	       s->commit != NULL ? " at " : "", s->commit != NULL ? s->commit : "",
 	       machine_compiler(), machine_flags());
 	printf("%s, %s %s\n", m.cpu, m.system, m.kernel);
-	printf("%u samples of %.0f ms each; nanoseconds for each operation, of all threads "
-	       "together\n",
+	printf("%u rounds, with a sample of %.0f ms each; nanoseconds for each operation, of all "
+	       "threads together\n",
 	       s->n_samples, s->sample_ns / 1e6);
 	printf("processors:");
 	for (unsigned i = 0; i < s->n_cpus; i++)
@@ -143,6 +143,27 @@ put_column(const char *text, int width)
 	printf("%s%*s", text, n < width ? width - n : 0, "");
 }
 
+/* What of the goal is possible at all, on this machine. */
+static void
+put_limits(struct verdict v)
+{
+	if (v.own_lines.n > 0)
+		printf("  (two that share nothing against one: %.2fx)", v.own_lines.median);
+	if (v.floor.n > 0)
+		printf("  (the floor has %.2fx)", v.floor.median);
+}
+
+/* One figure of all rounds has no spread. */
+static void
+put_measured(struct spread m, double scale)
+{
+	if (m.n > 1)
+		printf(" %8.2f %6.2f %2u/%-2u", m.median / scale,
+		       (m.quartile[1] - m.quartile[0]) / scale, m.n_calm, m.n_rounds);
+	else
+		printf(" %8.2f %6s %5s", m.median / scale, "-", "-");
+}
+
 static void
 goal_line(const struct bench_goal *g, struct verdict v)
 {
@@ -157,17 +178,13 @@ goal_line(const struct bench_goal *g, struct verdict v)
 		other = "itself";
 	printf("  ");
 	put_column(g->what, 52);
-	put_column(other, 16);
-	if (v.is_measured)
-		printf(" %8.2f", v.measured / scale);
-	else
-		printf(" %8s", "-");
+	put_column(other, 18);
+	put_measured(v.measured, scale);
 	printf(" %s %7.2f%-3s %s", g->at_least ? ">=" : "<=", g->limit / scale, unit,
-	       !v.is_measured ? "not measured"
-	       : v.is_reached ? "reached"
-			      : "NOT REACHED");
-	if (v.own_lines != 0)
-		printf("  (two that share nothing against one: %.2fx)", v.own_lines);
+	       v.is_reached ? "reached" : "NOT REACHED");
+	if (v.measured.n > v.measured.n_calm && v.measured.n > 1)
+		printf("  (not calm: all rounds counted)");
+	put_limits(v);
 	printf("\n");
 }
 
@@ -178,7 +195,8 @@ table_goals(const struct results *rs)
 	unsigned n_measured = 0;
 	unsigned n = 0;
 
-	printf("\n  %-52s%-16s %8s    %s\n", "goal", "against", "measured", "to reach");
+	printf("\n  %-52s%-18s %8s %6s %-5s    %s\n", "goal", "against", "measured", "iqr", "calm",
+	       "to reach");
 	for (const struct bench_goal *g = bench_goals; g->what != NULL; g++) {
 		struct verdict v = goal_judge(g, rs);
 
@@ -189,6 +207,28 @@ table_goals(const struct results *rs)
 			goal_line(g, v);
 	}
 	printf("%u of %u goals measured, %u reached\n", n_measured, n, n_reached);
+}
+
+/* How it was with the machine meanwhile. */
+void
+table_machine(const struct results *rs)
+{
+	unsigned long n_retaken = 0, n_calm = 0, n = 0;
+
+	for (size_t i = 0; i < rs->n; i++) {
+		const struct result *r = &rs->result[i];
+
+		n_retaken += r->n_retaken;
+		for (unsigned k = 0; k < r->n_samples; k++) {
+			n += r->pace[k] > 0;
+			n_calm += r->pace[k] > 0 && result_is_calm(rs, r, k);
+		}
+	}
+	if (n > 0)
+		printf("the processors had their pace in %lu of %lu samples; %lu were taken again, "
+		       "as one was "
+		       "lent to others meanwhile\n",
+		       n_calm, n, n_retaken);
 }
 
 /* --------------------------------------------------------------------- the rest */

@@ -14,6 +14,9 @@ void table_case(const struct results *rs, size_t first, const struct settings *s
 /* What was to be reached. */
 void table_goals(const struct results *rs);
 
+/* How calm the machine was. */
+void table_machine(const struct results *rs);
+
 void table_privileges(const struct settings *s, struct privileges p);
 
 /* How far it is, on stderr, on one line that is written over. */

@@ -129,7 +129,7 @@ def _differences(first, last):
     """What was not the same in the two runs although it should be."""
     before, after = dict(facts(first)), dict(facts(last))
     for name in dict.fromkeys([*before, *after]):
-        if name in ("Latchkey", "Commit", "Date", "Note", "Clock of latencies"):
+        if name in ("Latchkey", "Commit", "Date", "Note", "Clock of latencies", "Calm samples"):
             continue
         a, b = before.get(name) or "–", after.get(name) or "–"
         if a != b:

@@ -285,17 +285,19 @@ def percentiles(title, all_curves, write_x, write_y):
 # ------------------------------------------------------------------------------------ bars
 
 
-def bullet(title, measured, limit, at_most, reached):
+def bullet(title, measured, limit, at_most, reached, quartiles=(None, None), floor=None):
     """A bar from 0 to what was measured; the limit is always in the middle, and the side where
-    the goal is reached is shaded.  What does not fit ends in an arrow."""
+    the goal is reached is shaded.  What does not fit ends in an arrow.  A thin line is what the
+    middle half of the rounds had, a triangle below is the floor."""
     width, height = 220, 22
     scale = Linear(0, 2 * limit, 0, width - 12)
     middle = scale.at(limit)
-    end = scale.at(measured)
-    beyond = measured > 2 * limit
+    end, beyond = scale.at(measured), measured > 2 * limit
+    low, high = (None if q is None else scale.at(q) for q in quartiles)
     good = (0, middle) if at_most else (middle, width - middle)
     desc = f"{title}: measured {measured:g}, limit {limit:g}, " + \
-        ("reached" if reached else "not reached")
+        ("reached" if reached else "not reached") + \
+        ("" if floor is None else f", the floor has {floor:g}")
     return picture(
         title, desc, height,
         h("rect", x=good[0], y=1, width=good[1], height=height - 2, class_="good"),
@@ -303,7 +305,15 @@ def bullet(title, measured, limit, at_most, reached):
           class_="bar reached" if reached else "bar missed"),
         h("polygon", points=f"{end + 2:.1f},5 {end + 10:.1f},11 {end + 2:.1f},17",
           class_="bar reached" if reached else "bar missed") if beyond else None,
+        line(low, height / 2, high, height / 2, "middle-half")
+        if low is not None and high is not None else None,
+        _floor_sign(scale.at(floor), height) if floor is not None else None,
         line(middle, 0, middle, height, "limit"), width=width)
+
+
+def _floor_sign(x, height):
+    return h("polygon", class_="floor",
+             points=f"{x:.1f},{height - 6} {x + 4:.1f},{height} {x - 4:.1f},{height}")
 
 
 def bars(title, marks, write):

@@ -45,11 +45,23 @@ def _machine(m):
     yield "Clock of latencies", m.get("tick_ns") and f"{plain(m['tick_ns'])} ns a tick"
 
 
+CALM = 1.1  # times the best pace, as in bench/results.c
+
+
+def _calm(run):
+    """In how many samples the processors had their pace."""
+    paces = [p for c in run.cases for r in c.results for p in r.paces or () if p > 0]
+    if not paces or not run.best_pace:
+        return None
+    return f"{number(sum(p <= CALM * run.best_pace for p in paces))} of {number(len(paces))}"
+
+
 def _settings(run):
     s, p = run.settings, run.privileges
     samples = s.get("n_samples")
     yield "Samples", samples and f"{samples} of {nanoseconds(s.get('sample_ns'), plain)}"
     yield "Latency samples", s.get("n_latency_samples")
+    yield "Calm samples", _calm(run)
     yield "Only cases with", s.get("filter")
     yield "Pinned", {True: "yes", False: "no"}.get(p.get("pinned"))
     yield "Priority", {True: "real-time where asked for", False: "normal"}.get(p.get("fifo"))
@@ -126,10 +138,26 @@ def _verdict(goal):
 
 
 def _limits(goal):
-    """Of two threads against one: what those do that share nothing."""
-    if "own_lines" not in goal:
-        return ""
-    return f"; two that share nothing do {plain(goal['own_lines'])} times what one does"
+    """What is possible at all: of two threads against one what those do that share nothing; else
+    what the least that such a lock can be has against the same contestant."""
+    text = ""
+    if "own_lines" in goal:
+        text += f"; two that share nothing do {plain(goal['own_lines'])} times what one does"
+    if "floor" in goal:
+        text += f"; the floor has {_amount(goal, goal['floor']['measured'], plain)}"
+    return text
+
+
+def _spread(goal):
+    """The quartiles over the rounds, and how many rounds these were."""
+    if "q1" not in goal or "q3" not in goal:
+        return None
+    text = f"{_amount(goal, goal['q1'])} to {_amount(goal, goal['q3'])}"
+    if "counted" in goal and "rounds" in goal:
+        text += f", {goal['counted']} of {plural(goal['rounds'], 'round')}"
+        if goal.get("calm", goal["counted"]) < goal["counted"]:
+            text += ", not calm"
+    return h("div", text, class_="what")
 
 
 def _goal(goal):
@@ -138,11 +166,13 @@ def _goal(goal):
     bar = None
     if measured is not None:
         bar = plots.bullet(goal["what"], measured, goal["limit"], at_most,
-                           goal.get("reached", False))
+                           goal.get("reached", False), (goal.get("q1"), goal.get("q3")),
+                           goal.get("floor", {}).get("measured"))
     return h("tr",
              h("th", goal["what"], h("div", _of(goal) + _limits(goal), class_="what"), scope="row",
                role="rowheader"),
-             h("td", _amount(goal, measured), class_="n", data_head="measured", role="cell"),
+             h("td", _amount(goal, measured), _spread(goal), class_="n", data_head="measured",
+               role="cell"),
              h("td", "≤ " if at_most else "≥ ", _amount(goal, goal["limit"], plain), class_="n",
                data_head="to reach", role="cell"),
              h("td", bar, class_="bar-cell", role="cell"), _verdict(goal), role="row")
@@ -158,8 +188,12 @@ def goals(run):
     return section(
         "goals", "Goals",
         h("p", f"{reached} of {len(measured)} reached, {len(run.goals) - len(measured)} not "
-          "measured in this run. The line in each bar is the limit, the shaded side is where the "
-          "goal is reached; a bar that is not reached is hatched."),
+          "measured in this run. What was measured is the median over the rounds of the run, of "
+          "the ratio in each; below it the quartiles, and how many rounds are counted: those in "
+          "which the processors had their pace. The line in each bar is the limit, the shaded side "
+          "is where the goal is reached; a bar that is not reached is hatched; the thin line at "
+          "its end reaches from quartile to quartile. A triangle is the floor: what the least that "
+          "such a lock can be has against the same contestant on this machine."),
         h("table",
           h("thead", h("tr", [h("th", t or h("span", "verdict", class_="soft"), scope="col",
                                 class_=c, role="columnheader") for t, c in heads], role="row"),

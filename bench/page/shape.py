@@ -48,7 +48,7 @@ RESULT = {
     "contestant": TEXT, "samples": [TIME], "median": TIME, "min": TIME, "max": TIME, "q1": TIME,
     "q3": TIME, "iqr?": AMOUNT, "throughput?": AMOUNT, "thread_ns?": TIME, "shares?": [SHARE],
     "jain?": SHARE, "slowest?": AMOUNT, "latency?": LATENCY, "offered?": AMOUNT, "bytes?": NUMBER,
-    "ticket_bytes?": COUNT,
+    "ticket_bytes?": COUNT, "paces?": [AMOUNT], "retaken?": COUNT,
 }
 CASE = {
     "name": TEXT, "group": TEXT, "what?": TEXT, "by?": TEXT, "mode?": TEXT, "threads?": COUNT,
@@ -59,7 +59,9 @@ CASE = {
 GOAL = {
     "what": TEXT, "group?": TEXT, "ours": PLACE, "theirs?": PLACE, "figure": TEXT,
     "direction": DIRECTION, "limit": TIME, "unit?": TEXT, "measured?": AMOUNT, "reached?": FLAG,
-    "own_lines?": AMOUNT,
+    "q1?": AMOUNT, "q3?": AMOUNT, "iqr?": AMOUNT, "counted?": COUNT, "calm?": COUNT,
+    "rounds?": COUNT,
+    "own_lines?": AMOUNT, "floor?": {"contestant": TEXT, "measured": AMOUNT},
 }
 RUN = {
     "latchkey?": TEXT, "date?": TEXT, "commit?": TEXT, "note?": TEXT,
@@ -75,7 +77,7 @@ RUN = {
     },
     "privileges": {"pinned?": FLAG, "fifo?": FLAG},
     "contestants": [{"name": TEXT, "what?": TEXT, "by?": TEXT}],
-    "missing?": [TEXT],
+    "missing?": [TEXT], "best_pace?": AMOUNT,
     "cases": [CASE],
     "goals": [GOAL],
 }

@@ -212,6 +212,38 @@ class Page(WithFolder):
         self.assertIn("5 of 7 reached, 1 not measured", section.all("p")[0].text)
         self.assertRegex(self.text, r"\.bar\.missed \{ fill: url\(#hatch\)")
 
+    def test_says_how_far_apart_the_rounds_of_a_goal_were(self):
+        rows = self.root.one("section", id="goals").one("tbody").all("tr")
+        for goal, row in zip(self.run_["goals"], rows):
+            spread = row.all("line", class_="middle-half")
+            self.assertEqual(len(spread), 1 if "q1" in goal else 0)
+            self.assertEqual("12 of 31 rounds" in row.everything(), "q1" in goal)
+            if spread and goal["measured"] < 1.9 * goal["limit"]:
+                bar = next(e for e in row.all("rect") if e.attributes["class"].startswith("bar "))
+                ends = [float(spread[0].attributes[x]) for x in ("x1", "x2")]
+                self.assertTrue(ends[0] < float(bar.attributes["width"]) < ends[1])
+        self.assertIn("0.998× to 1.07×, 12 of 31", rows[0].everything().replace("\u00a0", " "))
+
+    def test_says_how_calm_the_machine_was(self):
+        n = sum(len(c["results"]) for c in self.run_["cases"])
+        calm, all_ = (scale.number(k * n) for k in (8, 11))
+        self.assertIn(f"Calm samples{calm} of {all_}", self.root.one("dl").everything())
+
+    def test_says_of_a_goal_what_is_possible_at_all(self):
+        rows = self.root.one("section", id="goals").one("tbody").all("tr")
+        for goal, row in zip(self.run_["goals"], rows):
+            self.assertEqual("the floor has 17.3×" in row.one("th").everything(), "floor" in goal)
+            self.assertEqual(len(row.all("polygon", class_="floor")), int("floor" in goal))
+        self.assertEqual(sum("floor" in g for g in self.run_["goals"]), 1)
+
+    def test_reads_goals_that_know_of_no_rounds(self):
+        for goal in self.run_["goals"]:
+            for name in ("q1", "q3", "iqr", "counted", "rounds", "floor"):
+                goal.pop(name, None)
+        section = self.page(self.run_).root.one("section", id="goals")
+        self.assertEqual(section.one("tbody").all("line", class_="middle-half"), [])
+        self.assertIn("5 of 7 reached, 1 not measured", section.all("p")[0].text)
+
     def test_draws_a_curve_for_everybody_by_name(self):
         figures = self.root.one("section", id="names").all("figure")
         self.assertEqual([f.one("h3").text[:4] for f in figures], ["Unif", "Zipf"])
@@ -405,6 +437,9 @@ class Broken(WithFolder):
         "endless": (changed((*FIRST, "max"), math.inf), "Infinity is no number"),
         "huge": (changed((*FIRST, "max"), 10 ** 400), "max is not a number"),
         "a direction": (changed(("goals", 0, "direction"), "up"), "goals[0].direction is not"),
+        "a floor": (changed(("goals", 2, "floor"), {"contestant": "name_floor"}),
+                    "goals[2].floor.measured is missing"),
+        "a pace": (changed((*FIRST, "paces"), [-1]), "paces[0] is not a number"),
         "a bucket": (changed((*FIRST, "latency"), {
             "count": 1, "p50": 1, "p99": 1, "p99.9": 1, "max": 1, "buckets": [[1]]}),
             "latency.buckets[0] is not a pair"),
