@@ -20,7 +20,7 @@ records_check(const struct lk_store_record *r, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (r[i].name == NULL || r[i].len == 0 || r[i].len > LK_STORE_NAME_MAX)
 			return LK_E_NAME;
-		if ((r[i].flags & ~(LK_STORE_DURABLE | LK_STORE_REPAIR)) != 0)
+		if ((r[i].flags & ~(LK_STORE_DURABLE | LK_STORE_REPAIR | LK_STORE_HEARD)) != 0)
 			return LK_E_INVAL;
 		for (size_t k = 0; k < i; k++) {
 			if (is_same_name(&r[i], &r[k]))

@@ -9,6 +9,7 @@ struct cache_entry {
 	bool is_there;
 	bool is_guess; /* by a hint, of which nobody knows what it follows */
 	bool is_heard;
+	char was[CACHE_VERSION]; /* … of a guess: the version that it follows */
 	char gone[24];
 	_Alignas(8) char bytes[]; /* the value, then the name */
 };
@@ -177,6 +178,24 @@ put(struct cache *c, const struct key *k, struct cache_entry *e)
 	put_first(set, CACHE_WAYS - 1, e, k->tag);
 }
 
+/*
+ * With the lock: somebody has written on what is put here now, and his hint was quicker than our answer: so that is what is known.  (RH3)
+ */
+static bool
+is_followed(struct cache *c, const struct key *k, const void *version, size_t n)
+{
+	const struct cache_set *set = set_for(c, k);
+	const size_t i = set != NULL ? find(set, k) : CACHE_WAYS;
+	struct cache_entry *e = i < CACHE_WAYS ? set->way[i] : NULL;
+
+	if (e == NULL || !e->is_guess || n < CACHE_VERSION ||
+	    memcmp(e->was, version, CACHE_VERSION) != 0)
+		return false;
+	e->is_heard = true;
+	e->is_guess = false;
+	return true;
+}
+
 void
 cache_put(struct cache *c, const void *name, size_t len, const void *version, size_t n_version,
 	  const void *bytes, size_t n_bytes, const char *gone)
@@ -192,25 +211,28 @@ cache_put(struct cache *c, const void *name, size_t len, const void *version, si
 		memcpy(e->gone, gone, strnlen(gone, sizeof(e->gone) - 1));
 	}
 	pthread_mutex_lock(&c->lock);
-	put(c, &k, e);
+	if (is_followed(c, &k, version, n_version))
+		drop(c, e);
+	else
+		put(c, &k, e);
 	pthread_mutex_unlock(&c->lock);
 }
 
 /* With the lock: by an answer, or a hint that follows one. */
 static bool
-is_known_as(const struct cache *c, const struct key *k, const void *version, size_t n)
+is_known_as(const struct cache *c, const struct key *k, const void *version)
 {
 	const struct cache_set *set = &c->sets[k->set];
 	const size_t i = find(set, k);
 	const struct cache_entry *e = i < CACHE_WAYS ? set->way[i] : NULL;
 
-	return e != NULL && e->is_there && !e->is_guess && e->len > n &&
-	       memcmp(e->bytes, version, n) == 0;
+	return e != NULL && e->is_there && !e->is_guess && e->len > CACHE_VERSION &&
+	       memcmp(e->bytes, version, CACHE_VERSION) == 0;
 }
 
 void
 cache_hear(struct cache *c, const void *name, size_t len, const void *was, const void *value,
-	   size_t n_version, size_t n)
+	   size_t n)
 {
 	const struct key k = key_for(name, len);
 	struct cache_entry *e = make(c, name, len, n);
@@ -221,8 +243,10 @@ cache_hear(struct cache *c, const void *name, size_t len, const void *was, const
 	}
 	pthread_mutex_lock(&c->lock);
 	if (e != NULL) {
-		e->is_heard = was != NULL && c->sets != NULL && is_known_as(c, &k, was, n_version);
+		e->is_heard = was != NULL && c->sets != NULL && is_known_as(c, &k, was);
 		e->is_guess = !e->is_heard;
+		if (was != NULL)
+			memcpy(e->was, was, CACHE_VERSION);
 	}
 	put(c, &k, e);
 	pthread_mutex_unlock(&c->lock);

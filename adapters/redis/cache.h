@@ -14,6 +14,9 @@
 /* So many names, as a question about one that is not among them takes an exchange more; records that are longer are left out. */
 enum { CACHE_SETS = 2048, CACHE_WAYS = 8, CACHE_MOST = 8192 };
 
+/* With which a value begins. */
+enum { CACHE_VERSION = 16 };
+
 struct cache_entry;
 
 /* Those that share some bits of a hash, the one that was used last first; of each, other bits of it. */
@@ -48,11 +51,11 @@ void cache_put(struct cache *c, const void *name, size_t len, const void *versio
 	       const void *bytes, size_t n_bytes, const char *gone);
 
 /*
- * The same, of a hint: the value, and the version that it follows, of `n_version` bytes too; NULL: nobody knows.  If that is the one that
- * is known by an answer, or by such a hint, `is_heard` is set.
+ * The same, of a hint: the value, and the version that it follows; NULL: nobody knows.  If that is the one that is known by an answer, or
+ * by such a hint, or is put here next, `is_heard` is set.
  */
 void cache_hear(struct cache *c, const void *name, size_t len, const void *was, const void *value,
-		size_t n_version, size_t n);
+		size_t n);
 void cache_forget(struct cache *c, const void *name, size_t len);
 
 #endif /* LK_ADAPTERS_REDIS_CACHE_H */

@@ -155,7 +155,7 @@ take_guess(struct redis_store *s, const struct told *h)
 		cache_forget(&s->cache, h->name, h->name_len);
 	else
 		cache_hear(&s->cache, h->name, h->name_len, may_follow(s, h) ? h->was : NULL,
-			   h->value, STORE_VERSION, h->len);
+			   h->value, h->len);
 }
 
 bool

@@ -7,7 +7,9 @@
  * RH3  what a hint says is there now is a guess (cache.h).  It is an answer for an update of that record alone, which changes nothing, and which the
  *      function asks for that is called with the hint; if it was written in the epoch that the opening knows (RD5), on the
  *      version that the opening knew by an answer, or by such a hint.  So it is what came next after what was known, as
- *      if that answer had come later; and nothing that was seen since is forgotten, as each has its version (RD1).
+ *      if that answer had come later; and nothing that was seen since is forgotten, as each has its version (RD1).  And for a read of that
+ *      record alone by who has heard of it since he asked last, and says so (LK_STORE_HEARD), in whatever thread.  The hint may be quicker than the
+ *      answer on which it was written: it is one once that is here.
  *      Not with `replicas`: they may not have it yet (RD8).
  */
 #ifndef LK_ADAPTERS_REDIS_HINTS_H

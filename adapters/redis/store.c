@@ -307,7 +307,8 @@ figures(struct lk_store *base, struct lk_store_figure *out, size_t cap)
 #define TABLE(scheme_is, parameters_are)                                                           \
 	{                                                                                          \
 		.version = LK_STORE_VERSION,                                                       \
-		.capabilities = LK_STORE_CAN_WATCH | LK_STORE_HAS_CLOCK | LK_STORE_CAN_MANY,       \
+		.capabilities = LK_STORE_CAN_WATCH | LK_STORE_HAS_CLOCK | LK_STORE_CAN_MANY |      \
+				LK_STORE_CAN_HEAR,                                                 \
 		.scheme = (scheme_is), .parameters = (parameters_are), .open = open_store,         \
 		.close = close_store, .update = rows_update, .read = rows_read, .scan = scan_rows, \
 		.session_open = sessions_open, .session_renew = sessions_renew,                    \

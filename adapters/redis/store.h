@@ -49,7 +49,7 @@ enum {
 	STORE_EPOCH = 96,
 	STORE_PREFIX = 64,
 	STORE_CONNECTIONS = 64,
-	STORE_VERSION = 16 /* bytes */
+	STORE_VERSION = CACHE_VERSION /* bytes */
 };
 
 struct own_session;

@@ -120,10 +120,20 @@ wait_for_answer(struct wire *w, const struct patience *p)
 	return wire_wait(w->fd, POLLIN, p);
 }
 
+/* Who does not wait, and has just had all that there was, need not be told so by two calls of the system. */
+static bool
+has_had_all(struct wire *w, const struct patience *p)
+{
+	const bool had = w->is_drained && w->on->kind == &plain;
+
+	w->is_drained = false;
+	return had && patience_ms(p) == 0;
+}
+
 ssize_t
 wire_receive(struct wire *w, void *bytes, size_t n, struct patience p)
 {
-	const int late = wait_for_answer(w, &p);
+	const int late = has_had_all(w, &p) ? ETIMEDOUT : wait_for_answer(w, &p);
 
 	if (late != 0)
 		return -late;
@@ -131,6 +141,7 @@ wire_receive(struct wire *w, void *bytes, size_t n, struct patience p)
 		const ssize_t got = w->on->kind->receive(w, bytes, n);
 		int error;
 
+		w->is_drained = got > 0 && (size_t)got < n;
 		if (got >= 0)
 			return got;
 		error = wait_until_ready(w, got, &p);
@@ -234,6 +245,7 @@ wire_open(struct wire *w, const struct where *to, struct patience p)
 	int error;
 
 	w->why[0] = '\0';
+	w->has_asked = w->is_drained = false;
 	error = to->socket[0] != '\0' ? connect_to_socket(w, to->socket, &p)
 				      : connect_to_host(w, to, &p);
 	if (error == 0) {

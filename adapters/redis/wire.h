@@ -36,7 +36,8 @@ struct transport {
 struct wire {
 	int fd; /* -1: closed */
 	short wants;
-	bool has_asked; /* something was sent since something came */
+	bool has_asked;  /* something was sent since something came */
+	bool is_drained; /* what came last was all that there was */
 	const struct transport *on;
 	void *inside;
 	char why[160]; /* "": it is the errno */

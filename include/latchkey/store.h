@@ -37,12 +37,17 @@ extern "C" {
 
 #define LK_STORE_DURABLE 0x1u /* lk_store_record.flags: outlives a power cut, see update */
 #define LK_STORE_REPAIR  0x2u /* … a damaged record is no failure: it is about to be written anew */
+/*
+ * … with LK_STORE_CAN_HEAR, of a read of it alone: a hint has come since it was asked for last.  What that said is there will do, if the
+ * store knows that it came after all that it has answered and written of it before.
+ */
+#define LK_STORE_HEARD 0x4u
 
 /* One record in a call, or told by a scan. */
 struct lk_store_record {
 	const void *name; /* the caller's: 1 to LK_STORE_NAME_MAX bytes */
 	size_t len;
-	uint32_t flags; /* the caller's: LK_STORE_DURABLE, LK_STORE_REPAIR */
+	uint32_t flags; /* the caller's: LK_STORE_DURABLE, LK_STORE_REPAIR, LK_STORE_HEARD */
 	int32_t status; /* the store's: 0, or LK_E_CORRUPT: damaged, `old` is NULL */
 	const void
 		*old; /* the store's: what is there, while the function runs; aligned to 8 bytes */
@@ -180,6 +185,7 @@ struct lk_store {
 #define LK_STORE_ONE_PROCESS 0x20u /* … other processes do not see it at all */
 #define LK_STORE_CAN_MANY \
 	0x40u /* … there is `update_many`, which is quicker than one after the other */
+#define LK_STORE_CAN_HEAR 0x80u /* … it knows LK_STORE_HEARD */
 
 /*
  * What a store can do.  A constant.  All functions but `open` and `close` may run in several threads at once, with one

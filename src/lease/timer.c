@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A pairing heap of timers.  (J1-J3) */
+/* A pairing heap of timers.  (J1-J4) */
 #include "lease/timer.h"
 
-enum { NAP_NS = 100000 };
+enum { NAP_NS = 1000000 };
 
 void
 timers_init(struct timers *ts, struct env *env)
@@ -11,7 +11,7 @@ timers_init(struct timers *ts, struct env *env)
 	ts->env = env;
 	ts->first = NULL;
 	ts->sleeps_until = SHIM_NEVER;
-	ts->are_taken = false;
+	ts->are_taken = ts->naps = false;
 	shim_init(&ts->news, 0u);
 }
 
@@ -92,8 +92,8 @@ timers_wake(struct timers *ts)
 	env_wake(ts->env, &ts->news);
 }
 
-void
-timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
+static void
+set(struct timers *ts, struct timer *t, uint64_t due_ns, bool is_lazy)
 {
 	bool is_early;
 
@@ -104,12 +104,24 @@ timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
 	t->is_set = true;
 	t->child = t->next = t->prev = NULL;
 	ts->first = meld(ts->first, t);
-	is_early = due_ns < ts->sleeps_until; /* (J3) */
+	is_early = due_ns < ts->sleeps_until && !(is_lazy && ts->naps); /* (J3, J4) */
 	if (is_early)
 		ts->sleeps_until = due_ns;
 	latch_unlock(&ts->latch);
 	if (is_early)
 		timers_wake(ts);
+}
+
+void
+timer_set(struct timers *ts, struct timer *t, uint64_t due_ns)
+{
+	set(ts, t, due_ns, false);
+}
+
+void
+timer_set_lazily(struct timers *ts, struct timer *t, uint64_t due_ns)
+{
+	set(ts, t, due_ns, true);
 }
 
 bool
@@ -139,6 +151,7 @@ next_due(struct timers *ts, uint64_t now, uint64_t *due_ns)
 	else
 		t = NULL;
 	ts->sleeps_until = t != NULL ? 0 : *due_ns; /* (J3) */
+	ts->naps = false;
 	latch_unlock(&ts->latch);
 	return t;
 }
@@ -182,7 +195,8 @@ timers_serve(struct timers *ts)
 	const uint64_t nap_ns = env_boottime(ts->env) + NAP_NS;
 
 	latch_lock(&ts->latch);
-	if (ts->are_taken && ts->sleeps_until > nap_ns)
+	ts->naps = ts->are_taken && ts->sleeps_until > nap_ns;
+	if (ts->naps)
 		ts->sleeps_until = until_ns = nap_ns;
 	ts->are_taken = false;
 	latch_unlock(&ts->latch);

@@ -8,8 +8,8 @@
  * J3  who serves sleeps until the first is due, at most; whoever sets one that is due before that wakes him.  He is not
  *     woken for others: what he was to wait for may be gone by then, so he wakes up once too often, and not whenever
  *     something is set.
- * J4  if others take what is due soon, and do it themselves, he naps for as long as that before he sleeps for longer: who takes one
- *     now will set another one soon, and need not wake him then.
+ * J4  if others take what is due soon, and do it themselves, he naps for NAP_NS before he sleeps for longer: who takes one now will set
+ *     another one soon, and need not wake him then.  What is set lazily is late by his nap, at most, and only if he was in one.
  *
  * Source: pairing heaps, Fredman, Sedgewick, Sleator, Tarjan 1986.
  */
@@ -35,12 +35,16 @@ struct timers {
 	uint64_t sleeps_until; /* who serves, or will; 0: he looks again before he sleeps (J3) */
 	a32 news;              /* … he sleeps on it */
 	bool are_taken;        /* since he looked, one was taken by somebody else (J4) */
+	bool naps;             /* … so he naps, or will */
 };
 
 void timers_init(struct timers *ts, struct env *env);
 
 /* Anew, if it was set. */
 void timer_set(struct timers *ts, struct timer *t, uint64_t due_ns);
+
+/* The same; but it need not wake who naps.  (J4) */
+void timer_set_lazily(struct timers *ts, struct timer *t, uint64_t due_ns);
 
 /* False: it was not set, and perhaps is being fired (J2). */
 bool timer_unset(struct timers *ts, struct timer *t);

@@ -35,7 +35,7 @@ desk_take(struct remote *m)
 	if (d == NULL)
 		return NULL;
 	memcpy(&d->me, &id, sizeof(d->me));
-	d->is_asked = d->is_left = d->looks_first = d->is_unsure = false;
+	d->is_asked = d->is_left = d->looks_first = d->is_hinted = d->is_unsure = false;
 	d->out = (struct decide_outcome){
 		.trouble = DECIDE_FINE
 	}; /* of what was decided here before */
@@ -333,19 +333,31 @@ are_living(struct remote *m, struct desk *d)
 		return false;
 	list_others(d);
 	latch_lock(&m->latch);
-	d->is_unsure = living_are_all(&m->living, d->others, d->n_others, env_now(m->p.env));
+	d->is_unsure = living_are_all(&m->living, d->others, d->n_others, env_now(m->p.env),
+				      remote_is_mortal(m) ? LIVING_MORTAL_NS : LIVING_NS);
 	latch_unlock(&m->latch);
 	return d->is_unsure;
+}
+
+/* (CO11) */
+static uint32_t
+heard(const struct remote *m, bool is_hinted)
+{
+	const bool can = (m->store->ops->capabilities & LK_STORE_CAN_HEAR) != 0;
+
+	return is_hinted && can ? LK_STORE_HEARD : 0;
 }
 
 /* What was asked before has been decided, or others have to give way first: most often there is nothing to write.  (CO10) */
 static int
 look_or_update(struct remote *m, struct desk *d)
 {
-	struct lk_store_record r = { .name = d->name, .len = d->name_len };
+	struct lk_store_record r = { .name = d->name,
+				     .len = d->name_len,
+				     .flags = heard(m, d->is_hinted) };
 	const bool looks = d->looks_first && !d->is_asked;
 
-	d->looks_first = false;
+	d->looks_first = d->is_hinted = false;
 	if (looks && m->store->ops->read(m->store, &r, 1, change, d, remote_patience(m)) == 0 &&
 	    !d->out.changed)
 		return 0;
@@ -566,6 +578,7 @@ ask_store(struct remote *m, const struct lk_resource *r, const struct ask *q)
 		return a;
 	desk_name(d, r);
 	d->looks_first = q->earlier != 0 && q->earlier == q->id;
+	d->is_hinted = q->is_hinted;
 	a = op_of(q) == DECIDE_GIVE_AND_WAIT ? decide_on(m, d, DECIDE_GIVE_AND_WAIT, q)
 					     : fall(m, d, q);
 	if (a.kind ==
@@ -687,7 +700,7 @@ look(void *arg, struct lk_store_record *r, size_t n)
 }
 
 struct answer
-ask_look(struct remote *m, const struct lk_resource *r)
+ask_look(struct remote *m, const struct lk_resource *r, bool is_hinted)
 {
 	struct desk *d = desk_take(m);
 	struct answer a = { .kind = ANSWER_FAILED, .rc = LK_E_NOMEM };
@@ -696,7 +709,9 @@ ask_look(struct remote *m, const struct lk_resource *r)
 	if (d == NULL)
 		return a;
 	desk_name(d, r);
-	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
+	record = (struct lk_store_record){ .name = d->name,
+					   .len = d->name_len,
+					   .flags = heard(m, is_hinted) };
 	a = answer_of(d, m->store->ops->read(m->store, &record, 1, look, d, remote_patience(m)));
 	desk_leave(m, d);
 	return a;

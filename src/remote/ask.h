@@ -19,6 +19,7 @@ struct ask {
 	const struct lk_value *value; /* that the record does not have yet; NULL: none */
 	struct pool pool;
 	bool had_units;    /* the record may say that we have some */
+	bool is_hinted;    /* it is only looked again, as a hint came (CO11) */
 	uint64_t earlier;  /* the question before this one, if that waits; else 0 */
 	struct desk *desk; /* it is on its way already; NULL: not */
 };
@@ -73,8 +74,8 @@ struct answer ask_fences(struct remote *m, const struct lk_resource *r);
 struct answer ask_value(struct remote *m, const struct lk_resource *r, const struct ask *q);
 int ask_for_value(struct remote *m, const struct lk_resource *r, struct lk_value *out);
 
-/* Look only. */
-struct answer ask_look(struct remote *m, const struct lk_resource *r);
+/* Look only.  `is_hinted`: at what a hint has said, if that can be known (CO11). */
+struct answer ask_look(struct remote *m, const struct lk_resource *r, bool is_hinted);
 
 /* Has so much time gone by since that moment (of env_now()) that what the clock said then is not to be decided by?  (DE9) */
 bool ask_is_old(const struct remote *m, uint64_t read_at);

@@ -23,7 +23,8 @@ struct desk {
 	struct decide_outcome out;
 	enum record_fault fault;
 	struct floor floor;
-	bool looks_first; /* it was asked before (CO10) */
+	bool looks_first; /* it was asked before (CO10) … */
+	bool is_hinted;   /* … and a hint has come (CO11) */
 	bool is_unsure;   /* nobody asked whether those in the way are dead (LV1) */
 	bool is_left;     /* its locks are being moved away: nothing is changed (MV1) */
 	unsigned char floor_bytes[FLOOR_BYTES];

@@ -5,6 +5,7 @@
 #include "remote/values.h"
 
 enum { FIRST_DELAY_NS = 1000000, RETRY_NS = 100000000, BARRED_NS = 1000000000, BRIEFLY = 8 };
+enum { HINTED_DELAY_NS = 4 * FIRST_DELAY_NS };
 
 #define TO(name) COVER_EDGE(COVER_##name)
 
@@ -176,65 +177,6 @@ yield(struct cover *c)
 
 /* ------------------------------------------------------------------- the store */
 
-void
-need_tell(struct remote *m, struct need *n, int rc)
-{
-	n->rc = rc;
-	if (shim_xchg(&n->word, (uint32_t)NEED_TOLD, SHIM_ACQ_REL) == NEED_SLEEPS)
-		env_wake(m->p.env, &n->word);
-}
-
-/* What has become of one who waits for the answer.  False: it has not come yet. */
-static bool
-answer_need(struct cover *c, struct need *n, const struct answer *a)
-{
-	int rc = LK_E_BUSY;
-
-	if (cover_serves(c, n)) {
-		rc = 0;
-		if (!n->is_patient) /* it is not in the line, and has yet to come */
-			c->keep_ns = env_boottime(c->of->p.env) + FIRST_DELAY_NS;
-	} else if (a->kind == ANSWER_FAILED && a->is_misfit && n->units.n == 0)
-		return false; /* it is asked for again, without those units */
-	else if (a->kind == ANSWER_FAILED &&
-		 !(a->is_misfit && n->is_patient)) /* or it was sent away */
-		rc = a->rc;
-	else if (n->is_patient) /* it waits, or is refused already (AB5) */
-		rc = 0;
-	else if (a->kind == ANSWER_DEADLOCK && abroad_is_refused(n->held, a->demand))
-		rc = LK_E_CONVERSION_DEADLOCK;
-	else if (a->kind == ANSWER_WAITS && env_boottime(c->of->p.env) < n->until_ns)
-		return false;
-	need_tell(c->of, n, rc);
-	return true;
-}
-
-/* Who does not have it yet waits for a moment. */
-static void
-answer_needs(struct cover *c, struct need *needs, const struct answer *a)
-{
-	struct need *next;
-
-	for (struct need *n = needs; n != NULL; n = next) {
-		next = n->next;
-		if (answer_need(c, n, a))
-			continue;
-		n->next = c->tries;
-		c->tries = n;
-	}
-}
-
-/* The store has spoken: those too hear it who have waited for that. */
-static void
-answer_all(struct cover *c, struct need *needs, const struct answer *a)
-{
-	struct need *tries = c->tries;
-
-	c->tries = NULL;
-	answer_needs(c, tries, a);
-	answer_needs(c, needs, a);
-}
-
 /*
  * The record says that we have more than the word does: in it comes.  With the latch, so that it does not come after a
  * loss (CO6).
@@ -261,6 +203,29 @@ rise(struct cover *c, const struct answer *a)
 	linger_rose(c, a, from);
 }
 
+/* Those in the way were not asked about.  (LV1) */
+static void
+look_soon(struct cover *c)
+{
+	const uint64_t most = remote_is_mortal(c->of) ? LIVING_MORTAL_NS : FIRST_DELAY_NS;
+
+	c->delay_ns = c->delay_ns < most ? c->delay_ns : most;
+}
+
+/*
+ * A server says by a hint when it is our turn: to look at once whether one was lost is an exchange in the way of those that bring it about,
+ * of each one who waits.
+ */
+static void
+look_when_unheard(struct cover *c)
+{
+	const struct remote *m = c->of;
+
+	if (c->delay_ns == FIRST_DELAY_NS && m->hints == 0 && remote_is_mortal(m))
+		c->delay_ns = HINTED_DELAY_NS;
+	look_later(c);
+}
+
 static void
 take_answer(struct cover *c, const struct answer *a)
 {
@@ -269,7 +234,7 @@ take_answer(struct cover *c, const struct answer *a)
 	c->is_unheard = a->kind == ANSWER_FAILED || a->kind == ANSWER_WAITS;
 	c->demand = a->demand;
 	if (a->is_unsure)
-		c->delay_ns = FIRST_DELAY_NS; /* (LV1) */
+		look_soon(c);
 	switch (a->kind) {
 	case ANSWER_HAS:
 		rise(c, a);
@@ -283,7 +248,7 @@ take_answer(struct cover *c, const struct answer *a)
 	case ANSWER_WAITS:
 		pool_take(c, a);
 		cover_becomes(c, COVER_QUEUES);
-		look_later(c);
+		look_when_unheard(c);
 		break;
 	case ANSWER_DEADLOCK:
 		pool_take(c, a);
@@ -331,7 +296,7 @@ cover_answer(struct cover *c, struct need *needs, struct question *x)
 	value_arrives(c, &a, x->q.value);
 	take_answer(c, &a);
 	latch_unlock(&m->latch);
-	answer_all(c, needs, &a);
+	needs_answer_all(c, needs, &a);
 }
 
 /* We have it in `has` from now on, and want it in `want`. */
@@ -421,7 +386,7 @@ do_lose(struct cover *c)
 	leave_line(c);
 	abroad_lost_all(c->r, c->dozes ? LK_NL : c->has);
 	c->dozes = false;
-	answer_all(c, NULL, &(struct answer){ .kind = ANSWER_FAILED, .rc = LK_E_STORE });
+	needs_answer_all(c, NULL, &(struct answer){ .kind = ANSWER_FAILED, .rc = LK_E_STORE });
 	c->has = c->asked = c->demand = LK_NL;
 	c->units = c->demand_units = 0;
 	units_fall(m->p.lot, c->r, &(struct units_state){ .permits = 0 });
@@ -459,7 +424,7 @@ static void
 forget_word(struct cover *c)
 {
 	latch_lock(&c->of->latch);
-	c->look = false;
+	c->look = c->is_hinted = false;
 	latch_unlock(&c->of->latch);
 }
 
@@ -476,7 +441,7 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 
 	if (waits ||
 	    (abroad_admits(c->has, want) && !lacks)) { /* it was asked for, or came, meanwhile */
-		answer_needs(c, needs, &known);
+		needs_answer(c, needs, &known);
 		return;
 	}
 	leave_line(c);
@@ -505,7 +470,7 @@ cover_falls(struct cover *c, struct question *x)
 	task = next_task(c);
 	falls = task == TASK_FALL && waiter_state(&c->waiter) == WAITER_GRANTED;
 	if (falls)
-		c->look = false; /* what there is to see comes with the answer */
+		c->look = c->is_hinted = false; /* what there is to see comes with the answer */
 	if (task == TASK_END)
 		c->may_end = false;
 	latch_unlock(&c->of->latch);
@@ -568,33 +533,57 @@ step_back(struct cover *c)
 		look_as_it_waits(c);
 }
 
+/* (CO11) */
+bool
+cover_takes_hint(struct cover *c)
+{
+	const bool hears = c->hears;
+
+	c->hears = false;
+	return hears;
+}
+
 /* What the record says of us; if it is less than the word does, somebody broke the lock. */
 static struct answer
 look_at_record(struct cover *c)
 {
-	const struct answer a = ask_look(c->of, c->r);
+	const struct answer a = ask_look(c->of, c->r, cover_takes_hint(c));
 
 	if (a.kind != ANSWER_FAILED && !mode_covers(a.has, c->has))
 		remote_loses(c->of, c);
 	return a;
 }
 
+/*
+ * Does the record still say what it said?  That somebody abroad waits was known as the phantom came to stand in the line, so the first time
+ * it is not asked.  False: it does not, or nobody knows.
+ */
+static bool
+looks_the_same(struct cover *c, bool is_known)
+{
+	struct answer a;
+
+	if (is_known)
+		return true;
+	a = look_at_record(c);
+	if (a.kind == ANSWER_FAILED)
+		return false;
+	if (a.demand != LK_NL)
+		bound_asked(c);
+	return true;
+}
+
 /* Who holds it may hold less of it by now. */
 static void
 look_as_it_yields(struct cover *c)
 {
-	struct answer a;
+	const bool is_known = c->bound.is_asked && c->delay_ns == FIRST_DELAY_NS;
 
 	bound_ends(c);
 	grow_old(c);
 	if (waiter_state(&c->waiter) != WAITER_WAITING)
 		return; /* others wait for what comes next */
-	a = look_at_record(c);
-	if (a.kind == ANSWER_FAILED)
-		return;
-	if (a.demand != LK_NL)
-		bound_asked(c);
-	if (abroad_spares(c->of->p.lot, c->r, c->has))
+	if (looks_the_same(c, is_known) && abroad_spares(c->of->p.lot, c->r, c->has))
 		give_excess(c);
 }
 
@@ -677,8 +666,11 @@ take_task(struct cover *c, lk_mode *want, struct need **needs)
 		c->needs = NULL;
 		c->wish = LK_NL;
 	}
-	if (task == TASK_LOOK)
+	if (task == TASK_LOOK) {
 		c->look = false;
+		c->hears = c->is_hinted;
+		c->is_hinted = false;
+	}
 	if (task == TASK_STEP)
 		c->steps_back = false;
 	if (task == TASK_TRIM)

@@ -39,6 +39,9 @@
  *     process stands for one request, in the order of coming.
  * CO10 whoever asks the store again what he has asked already looks at the record first, and writes only if that would change it:
  *     so who waits does not keep out those who give.
+ * CO11 who looks once a hint has come takes what that said for what is there, if the store says that it follows what it knew
+ *     (LK_STORE_HEARD), whoever was called with it; but each hint serves one look.  So if the next one is lost, the look after
+ *     that, as time has passed, finds out what is there.
  */
 #ifndef LK_REMOTE_COVER_H
 #define LK_REMOTE_COVER_H
@@ -129,6 +132,8 @@ struct cover {
 	struct lk_resource *r;
 	enum cover_state state;
 	bool look;              /* there may be news, in the store or in the line */
+	bool is_hinted;         /* … as a hint said (CO11); */
+	bool hears;             /* so it is being looked at */
 	bool trim;              /* it is to go back, if nobody here uses it */
 	bool is_lost;           /* so it is to become, and in the word it is already */
 	bool owes;              /* the record may still say that we have more (CO2) */

@@ -65,7 +65,7 @@ look_above(struct remote *m, const struct lk_resource *top)
 	lk_mode mode = LK_X;
 
 	for (const struct lk_resource *r = top; r != NULL; r = resource_parent(r)) {
-		const struct answer a = ask_look(m, r);
+		const struct answer a = ask_look(m, r, false);
 
 		if (a.kind == ANSWER_FAILED)
 			return a.rc;

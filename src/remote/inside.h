@@ -114,9 +114,16 @@ bool pool_lacks(const struct cover *c, const struct need *needs);
 bool pool_is_due(struct cover *c);
 void pool_shed(struct cover *c);
 
+/* Has a hint come since it was looked at last?  Then what that said will do, once.  (CO11) */
+bool cover_takes_hint(struct cover *c);
+
 /* Until it is told.  Its memory goes as it hears it. */
 int need_wait(const struct remote *m, struct need *n);
 void need_tell(struct remote *m, struct need *n, int rc);
+
+/* The same of all in that list whom the answer says something: the others go on waiting.  And of those who did so before, too. */
+void needs_answer(struct cover *c, struct need *needs, const struct answer *a);
+void needs_answer_all(struct cover *c, struct need *needs, const struct answer *a);
 
 /* With the latch: nobody works on it any more; it goes if it is good for nothing. */
 void cover_rest(struct cover *c);

@@ -88,16 +88,18 @@ linger_see(struct cover *c)
 	}
 }
 
-uint64_t
-linger_leaves(const struct cover *c)
+void
+linger_leaves(struct cover *c)
 {
 	const struct remote *m = c->of;
+	const bool is_early = shim_load(&c->is_early, SHIM_RELAXED) != 0;
 
-	if (m->p.is_manual)
-		return 0;
-	if (shim_load(&c->is_early, SHIM_RELAXED) == 0)
-		return env_boottime(m->p.env) + BOTH_NS;
-	return combine_may(m) ? env_boottime(m->p.env) + ALONG_NS : 0;
+	if (m->p.is_manual || (is_early && !combine_may(m)))
+		timer_set(m->p.timers, &c->timer, 0);
+	else if (is_early)
+		timer_set_lazily(m->p.timers, &c->timer, env_boottime(m->p.env) + ALONG_NS);
+	else
+		timer_set(m->p.timers, &c->timer, env_boottime(m->p.env) + BOTH_NS);
 }
 
 uint64_t

@@ -78,8 +78,8 @@ void linger_falls(struct cover *c);
 /* The store has said what there is: is it to go back as soon as nobody here uses it?  With the latch. */
 void linger_see(struct cover *c);
 
-/* When is a phantom to be served that has been granted just now?  (LG6) */
-uint64_t linger_leaves(const struct cover *c);
+/* A phantom has been granted just now: when it is to be served, its timer says.  (LG6) */
+void linger_leaves(struct cover *c);
 
 /*
  * For how long does the phantom, which has joined the line, let pass who comes here?  If nobody abroad has asked it has time: a hint says when

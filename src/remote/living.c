@@ -16,12 +16,13 @@ find(const struct living *l, const struct lk_session_id *id)
 }
 
 bool
-living_are_all(const struct living *l, const struct lk_session_id *ids, size_t n, uint64_t now)
+living_are_all(const struct living *l, const struct lk_session_id *ids, size_t n, uint64_t now,
+	       uint64_t for_ns)
 {
 	for (size_t i = 0; i < n; i++) {
 		const unsigned at = find(l, &ids[i]);
 
-		if (at == LIVING_MOST || now - l->one[at].asked_at >= LIVING_NS)
+		if (at == LIVING_MOST || now - l->one[at].asked_at >= for_ns)
 			return false;
 	}
 	return n > 0;

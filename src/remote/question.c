@@ -44,6 +44,7 @@ cover_question(struct cover *c, lk_mode want, const struct need *needs, struct q
 		.want = mode_supremum(c->has, want),
 		.has_died = cover_take_mark(c),
 		.is_unheard = c->is_unheard,
+		.is_hinted = cover_takes_hint(c),
 		.pool = pool_of(c, needs),
 		.had_units = c->units != 0 || c->owes,
 		.earlier = c->state == COVER_QUEUES ? c->question : 0,

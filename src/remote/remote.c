@@ -45,7 +45,7 @@ ring(struct parker *p)
 	struct cover *c = container_of(container_of(p, struct party, parker), struct cover, party);
 
 	if (!sequence_waits(shim_load(&c->party.sequence, SHIM_ACQUIRE)))
-		timer_set(c->of->p.timers, &c->timer, linger_leaves(c));
+		linger_leaves(c);
 }
 
 /* Units came back that are for others.  (SU10) */
@@ -90,6 +90,7 @@ cover_get(struct remote *m, struct lk_resource *r)
 	c->r = r;
 	c->has = c->asked = c->wish = c->demand = c->leaves = LK_NL;
 	c->look = c->trim = c->owes = c->is_unheard = c->is_lost = c->steps_back = false;
+	c->is_hinted = c->hears = false;
 	c->dozes = c->may_end = false;
 	shim_store(&c->is_early, 0u, SHIM_RELAXED);
 	c->needs = c->tries = c->rests = NULL;
@@ -139,19 +140,6 @@ cover_begin_work(struct cover *c)
 
 	WR(c->is_busy, true);
 	return !was;
-}
-
-int
-need_wait(const struct remote *m, struct need *n)
-{
-	while (shim_load(&n->word, SHIM_ACQUIRE) != NEED_TOLD) {
-		uint32_t word = NEED_OPEN;
-
-		if (shim_cas(&n->word, &word, (uint32_t)NEED_SLEEPS, SHIM_RELAXED) ||
-		    word == NEED_SLEEPS)
-			env_wait(m->p.env, &n->word, NEED_SLEEPS, SHIM_NEVER);
-	}
-	return n->rc;
 }
 
 /*
@@ -365,6 +353,7 @@ look_at_hinted(struct cover *c, uint64_t now)
 {
 	struct remote *m = c->of;
 
+	c->is_hinted = true;
 	if (m->p.is_manual || (now < m->listens_ns && !c->is_busy)) {
 		timer_set(m->p.timers, &c->timer, 0);
 		return false;

@@ -388,3 +388,83 @@ Test(listening, a_hint_that_is_cut_is_heard_as_any)
 	lk_store_close(a.s);
 	stage_remove(&g);
 }
+
+/* Who has heard of it since he asked last, and says so: in another thread, and later.  `*seen`: what he is shown. */
+static int
+look_as_heard(struct asker *a)
+{
+	struct lk_store_record r = { .name = a->name,
+				     .len = strlen(a->name),
+				     .flags = LK_STORE_HEARD };
+
+	a->seen[0] = '\0';
+	return a->s->ops->read(a->s, &r, 1, see, a, NEVER);
+}
+
+static int
+look_as_heard_only(struct asker *a)
+{
+	int rc;
+
+	forbid(a->g, true);
+	rc = look_as_heard(a);
+	forbid(a->g, false);
+	return rc;
+}
+
+Test(listening, a_hint_answers_who_looks_as_he_has_heard_of_it)
+{
+	struct lk_store *other;
+	struct asker a;
+	struct stage g;
+	char buf[32];
+
+	stage_make(&g, NULL);
+	asker_begin(&a, &g, g.socket_url);
+	other = store_open(g.socket_url);
+	cr_assert_neq(a.s->ops->capabilities & LK_STORE_CAN_HEAR, 0);
+	ok(put_text(a.s, "n", "one"));
+	is(look_as_heard_only(&a), LK_E_PERM); /* that is ours, and no hint's */
+	ok(heard_of(&a, other, "two"));
+	ok(look_as_heard_only(&a));
+	cr_assert_str_eq(a.seen, "two");
+	forbid(&g, true);
+	is(get(a.s, "n", buf, sizeof(buf), NEVER), LK_E_PERM); /* who does not say so asks */
+	forbid(&g, false);
+	a.name = "m";
+	is(look_as_heard_only(&a), LK_E_PERM);
+	a.name = "n";
+	ok(look_as_heard(&a));
+	ok(put_text(a.s, "n", "mine"));
+	is(look_as_heard_only(&a), LK_E_PERM);
+	ok(look_as_heard(&a)); /* then it is read */
+	cr_assert_str_eq(a.seen, "mine");
+	lk_store_close(a.s);
+	lk_store_close(other);
+	stage_remove(&g);
+}
+
+/* Somebody has written on what we write, and his hint is here before our answer: the version is foretold here, as numbers go on by one. */
+Test(listening, a_hint_may_be_quicker_than_the_answer_that_it_follows)
+{
+	struct text epoch, was;
+	struct asker a;
+	struct stage g;
+
+	stage_make(&g, NULL);
+	asker_begin(&a, &g, g.socket_url);
+	ok(put_text(a.s, "n", "one"));
+	epoch = text_at(&g, "{latchkey}e");
+	was = text_at(&g, "{latchkey}rn");
+	was.bytes[8] =
+		(char)(was.bytes[8] + 2); /* the next one is refused, as it is made of the hint */
+	is(heard_from(&a, &epoch, &was), LK_E_PERM);
+	is(look_as_heard_only(&a), LK_E_PERM);
+	ok(put_text(a.s, "n", "two"));
+	cr_assert(memcmp(text_at(&g, "{latchkey}rn").bytes, was.bytes, 16) == 0);
+	ok(look_as_heard_only(&a));
+	cr_assert_str_eq(a.seen, "written");
+	cr_assert(has_text(a.s, "n", "two"), "that was nobody");
+	lk_store_close(a.s);
+	stage_remove(&g);
+}

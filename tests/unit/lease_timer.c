@@ -130,7 +130,7 @@ Test(timer, that_comes_after_he_wakes_wakes_nobody)
 /* What is due soon goes with others, one after the other: he naps, and is not woken for each.  Once that is over he sleeps.  (J4) */
 Test(timer, that_others_take_wakes_nobody_who_naps)
 {
-	const uint64_t soon = 100000;
+	const uint64_t soon = 1000000;
 	const uint64_t late = 1000 * soon;
 	struct scene *s = set_scene();
 	uint32_t news;
@@ -149,6 +149,31 @@ Test(timer, that_others_take_wakes_nobody_who_naps)
 		     "what is there is not waited for longer");
 	test_world_advance(&s->world, soon);
 	cr_expect_eq(timers_serve(&s->timers), late);
+	cr_expect_eq(s->alarm[0].fired, 1u);
+}
+
+/* What is lazy waits for the end of his nap, and for nothing longer.  (J4) */
+Test(timer, that_is_lazy_wakes_who_sleeps_and_not_who_naps)
+{
+	const uint64_t soon = 1000000;
+	struct scene *s = set_scene();
+	struct timer *t = &s->alarm[0].timer;
+	uint32_t news;
+
+	set(s, 1, 1000 * soon);
+	cr_expect_eq(timers_serve(&s->timers), 1000 * soon);
+	news = shim_load(&s->timers.news, SHIM_RELAXED);
+	timer_set_lazily(&s->timers, t, soon / 2);
+	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news, "he sleeps");
+	cr_expect_eq(timers_take(&s->timers, ring, soon / 2), t);
+	cr_expect_eq(timers_serve(&s->timers), soon);
+	news = shim_load(&s->timers.news, SHIM_RELAXED);
+	timer_set_lazily(&s->timers, t, soon / 2);
+	cr_expect_eq(shim_load(&s->timers.news, SHIM_RELAXED), news, "he naps");
+	set(s, 0, soon / 2);
+	cr_expect_neq(shim_load(&s->timers.news, SHIM_RELAXED), news, "that was not lazy");
+	test_world_advance(&s->world, soon);
+	cr_expect_eq(timers_serve(&s->timers), 1000 * soon);
 	cr_expect_eq(s->alarm[0].fired, 1u);
 }
 

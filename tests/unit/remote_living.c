@@ -19,12 +19,23 @@ Test(remote_living, is_believed_for_a_moment)
 	struct living l = { .next = 0 };
 	uint64_t now = 1000;
 
-	cr_expect_not(living_are_all(&l, &a, 1, now));
+	cr_expect_not(living_are_all(&l, &a, 1, now, LIVING_NS));
 	living_note(&l, &a, now);
-	cr_expect(living_are_all(&l, &a, 1, now + LIVING_NS - 1));
-	cr_expect_not(living_are_all(&l, &a, 1, now + LIVING_NS));
+	cr_expect(living_are_all(&l, &a, 1, now + LIVING_NS - 1, LIVING_NS));
+	cr_expect_not(living_are_all(&l, &a, 1, now + LIVING_NS, LIVING_NS));
 	living_note(&l, &a, now + LIVING_NS);
-	cr_expect(living_are_all(&l, &a, 1, now + LIVING_NS));
+	cr_expect(living_are_all(&l, &a, 1, now + LIVING_NS, LIVING_NS));
+}
+
+Test(remote_living, is_believed_for_as_long_as_is_asked)
+{
+	const struct lk_session_id a = session(1);
+	struct living l = { .next = 0 };
+
+	living_note(&l, &a, 1);
+	cr_expect(living_are_all(&l, &a, 1, LIVING_MORTAL_NS, LIVING_MORTAL_NS));
+	cr_expect_not(living_are_all(&l, &a, 1, LIVING_MORTAL_NS, LIVING_NS));
+	cr_expect_not(living_are_all(&l, &a, 1, 1 + LIVING_MORTAL_NS, LIVING_MORTAL_NS));
 }
 
 Test(remote_living, is_everybody_or_not)
@@ -35,11 +46,11 @@ Test(remote_living, is_everybody_or_not)
 
 	living_note(&l, &all[0], 10);
 	living_note(&l, &all[2], 10);
-	cr_expect_not(living_are_all(&l, all, 3, 10));
-	cr_expect_not(living_are_all(&l, &nobody, 1, 10), "an empty place is nobody's");
-	cr_expect_not(living_are_all(&l, all, 0, 10));
+	cr_expect_not(living_are_all(&l, all, 3, 10, LIVING_NS));
+	cr_expect_not(living_are_all(&l, &nobody, 1, 10, LIVING_NS), "an empty place is nobody's");
+	cr_expect_not(living_are_all(&l, all, 0, 10, LIVING_NS));
 	living_note(&l, &all[1], 10);
-	cr_expect(living_are_all(&l, all, 3, 10));
+	cr_expect(living_are_all(&l, all, 3, 10, LIVING_NS));
 }
 
 /* … and of two, one is not remembered twice. */
@@ -56,6 +67,6 @@ Test(remote_living, is_the_latest_of_many)
 	for (unsigned char i = 1; i <= 2 * LIVING_MOST; i++) {
 		const struct lk_session_id id = session(i);
 
-		cr_expect_eq(living_are_all(&l, &id, 1, 100), i > LIVING_MOST, "%d", i);
+		cr_expect_eq(living_are_all(&l, &id, 1, 100, LIVING_NS), i > LIVING_MOST, "%d", i);
 	}
 }
