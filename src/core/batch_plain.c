@@ -46,10 +46,9 @@ read_keys(const struct index *x, const struct lk_request *r, size_t n, struct ke
 static LK_NOINLINE bool
 glimpse_far(const struct bucket *b, const struct key *k, const void *bytes, struct glimpse *g)
 {
-	struct name n = { .bytes = bytes, .len = k->tail & NAME_LEN_MASK, .tail = k->tail };
+	struct name n;
 
-	memcpy(n.word, k->word, sizeof(n.word));
-	n.hash = k->hash;
+	name_of_key(&n, k, bytes);
 	return index_glimpse_far(b, &n, g);
 }
 
@@ -66,7 +65,8 @@ take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk
 		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 	if (!index_glimpse_near(b, k, &g) &&
 	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
-		return acquire_new(w, k, r->mode, out);
+		return acquire_new(w, k, r->mode, out) ||
+		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 	if (unlikely(resource_parent(g.r) != NULL))
 		return false;
 	plain = acquire_glimpsed(w, &g, r->mode, few, out);
@@ -92,7 +92,7 @@ batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *
 	lk_grant g[BATCH_PLAIN];
 	size_t taken = 0;
 
-	if (!owner_is_plain_of_many(w, owner_few(w)) || !read_keys(&w->manager->index, r, n, k) ||
+	if (!owner_is_plain_of_many(w, owner_few(w)) || !owner_has_stamps(w, n) || !read_keys(&w->manager->index, r, n, k) ||
 	    owner_enter(w) != 0)
 		return false; /* call_begin() enters again */
 	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))

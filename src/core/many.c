@@ -18,6 +18,16 @@ write_any(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out
 		*out = grant_of(head, slot);
 }
 
+/*
+ * Did nobody hold what was glimpsed, so that the owner did not either?  What it holds otherwise than in the word is spread,
+ * or pinned.  (H2)  So a name that idles is not looked for among its holds.
+ */
+static bool
+idled(const struct glimpse *g)
+{
+	return (g->word & ~WORD_GEN_MASK) == 0 && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
+}
+
 /* What was glimpsed, if it is not held yet and nobody is in the way. */
 static enum plain
 acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_grant *out)
@@ -25,7 +35,7 @@ acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_gran
 	uint32_t lost = 0;
 
 	if (unlikely(resource_parent(g->r) != NULL) ||
-	    unlikely(hold_find(&w->holds, g->r) != SLOT_NONE) ||
+	    (!idled(g) && unlikely(hold_find(&w->holds, g->r) != SLOT_NONE)) ||
 	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0) ||
 	    unlikely(!take_glimpsed(g, mode, &lost)))
 		return PLAIN_NOT;
@@ -75,7 +85,7 @@ many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mo
 		return PLAIN_NOT;
 	if (index_glimpse_near(b, k, &g))
 		return acquire_there(w, &g, mode, out);
-	name_set_tail(&n, bytes, k->tail, x->seed);
+	name_of_key(&n, k, bytes);
 	if (bucket_next(b) != NULL && index_glimpse_far(b, &n, &g))
 		return acquire_there(w, &g, mode, out);
 	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, k)))
