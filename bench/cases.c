@@ -364,6 +364,7 @@ const struct bench_case bench_cases[] = {
 		.n_lanes = 1,
 		.n_names = 1000000,
 		.batch = 64,
+		.has_variants = true,
 	},
 	{
 		.name = "batch/64-cold",
@@ -376,6 +377,7 @@ const struct bench_case bench_cases[] = {
 		.n_lanes = 1,
 		.n_names = 1000000,
 		.batch = 64,
+		.has_variants = true,
 	},
 
 	{

@@ -22,6 +22,7 @@
 	X(own_line)                  \
 	X(latchkey_by_name)          \
 	X(latchkey_name_no_search)   \
+	X(latchkey_idle)             \
 	X(striped_mutex)             \
 	X(striped_rwlock)            \
 	X(sharded_table)             \

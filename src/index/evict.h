@@ -10,7 +10,7 @@
 
 enum {
 	CROWDED = 4,
-	TOUR_SKIP_MAX = 15,
+	TOUR_SKIP_MAX = 31,
 	LOOKS_IN_VAIN = 64,
 	LOOK_SKIP = 15,
 	REUSE_SPAN = 64,
@@ -117,8 +117,7 @@ LK_HOT struct lk_resource *
 retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
 	      struct place *place)
 {
-	uint64_t entries =
-		tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
+	uint64_t entries = tags_entries(tags);
 
 	while (likely(entries != 0)) {
 		unsigned slot = next_at_hand(entries, bucket_hand(b));

@@ -4,6 +4,8 @@
 
 #include "owner/hold.h"
 
+enum { SLOTS_AT_ONCE = 128 };
+
 static size_t
 segment_bytes(uint32_t k)
 {
@@ -231,20 +233,29 @@ reserve_table(struct holds *h)
 	return true;
 }
 
+/*
+ * Further slots: of a large segment a page of them at a time, so that those of a new one are not all written now and then,
+ * when they have left the caches, once more.
+ */
 static enum hold_room
-add_segment(struct holds *h)
+add_slots(struct holds *h)
 {
-	uint32_t first = shim_load(&h->n_slots, SHIM_RELAXED);
-	uint32_t k = slot_segment(first);
-	void *p;
+	const uint32_t first = shim_load(&h->n_slots, SHIM_RELAXED);
+	const uint32_t k = slot_segment(first);
+	uint32_t n = segment_first(k + 1) - first;
+	struct hold *p = shim_load(&h->segment[k], SHIM_RELAXED);
 
 	if (first >= SLOT_MAX)
 		return ROOM_LIMIT;
-	p = env_zalloc(h->env, segment_bytes(k), LK_LINE);
+	if (p == NULL)
+		p = env_alloc(h->env, segment_bytes(k), LK_LINE);
 	if (p == NULL)
 		return ROOM_NOMEM;
-	shim_store(&h->segment[k], p, SHIM_RELEASE);
-	shim_store(&h->n_slots, segment_first(k + 1), SHIM_RELEASE);
+	if (n > SLOTS_AT_ONCE)
+		n = SLOTS_AT_ONCE;
+	memset(p + (first - segment_first(k)), 0, n * sizeof(*p));
+	shim_store(&h->segment[k], (void *)p, SHIM_RELEASE);
+	shim_store(&h->n_slots, first + n, SHIM_RELEASE);
 	return ROOM_OK;
 }
 
@@ -253,7 +264,7 @@ enum hold_room
 holds_reserve_slow(struct holds *h)
 {
 	if (h->free == SLOT_NONE && h->fresh == shim_load(&h->n_slots, SHIM_RELAXED)) {
-		enum hold_room room = add_segment(h);
+		enum hold_room room = add_slots(h);
 
 		if (room != ROOM_OK)
 			return room;
