@@ -243,10 +243,11 @@ add_slots(struct holds *h)
 	const uint32_t first = shim_load(&h->n_slots, SHIM_RELAXED);
 	const uint32_t k = slot_segment(first);
 	uint32_t n = segment_first(k + 1) - first;
-	struct hold *p = shim_load(&h->segment[k], SHIM_RELAXED);
+	struct hold *p;
 
 	if (first >= SLOT_MAX)
 		return ROOM_LIMIT;
+	p = shim_load(&h->segment[k], SHIM_RELAXED);
 	if (p == NULL)
 		p = env_alloc(h->env, segment_bytes(k), LK_LINE);
 	if (p == NULL)
