@@ -385,6 +385,7 @@ const struct bench_case bench_cases[] = {
 		.n_names = 1000000,
 		.batch = 64,
 		LONG_SAMPLES,
+		.has_variants = true,
 	},
 	{
 		.name = "batch/64-cold",
@@ -398,6 +399,7 @@ const struct bench_case bench_cases[] = {
 		.n_names = 1000000,
 		.batch = 64,
 		LONG_SAMPLES,
+		.has_variants = true,
 	},
 
 	{

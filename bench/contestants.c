@@ -23,6 +23,7 @@
 	X(handle_floor)              \
 	X(latchkey_by_name)          \
 	X(latchkey_name_no_search)   \
+	X(latchkey_idle)             \
 	X(striped_mutex)             \
 	X(striped_rwlock)            \
 	X(sharded_simple)            \

@@ -26,6 +26,18 @@ no_search_open(size_t n_names, size_t n_held)
 	return m;
 }
 
+/* … in which every name stays in the index once it was used. */
+static void *
+idle_open(size_t n_names, size_t n_held)
+{
+	struct lk_manager *m;
+
+	(void)n_names;
+	(void)n_held;
+	must(lk_open("memory:?max_idle=off", NULL, &m), "latchkey: open");
+	return m;
+}
+
 BENCH_INLINE void
 convert(void *session, const void *target, lk_grant *grant, lk_mode from, lk_mode to)
 {
@@ -174,4 +186,20 @@ const struct contestant peer_latchkey_name_no_search = {
 	.session_open = session_open,
 	.session_close = session_close,
 	.loop[LOOP_PAIRS].pairs = latchkey_by_name_pairs,
+};
+
+extern const struct contestant peer_latchkey_idle;
+const struct contestant peer_latchkey_idle = {
+	.name = "latchkey_idle",
+	.what = "… that keeps all names in its index: max_idle=off",
+	.by = BY_NAME,
+	.modes = MODES_ALL,
+	.traits = PEER_VARIANT | PEER_KEEPS,
+	.ticket_size = sizeof(lk_grant),
+	.open = idle_open,
+	.close = latchkey_close,
+	.session_open = session_open,
+	.session_close = session_close,
+	.loop[LOOP_TX].pairs = latchkey_by_name_transactions,
+	.loop[LOOP_BATCH].pairs = latchkey_by_name_batches,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The standard memory, time, sleep and chance. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,18 @@ system_alloc(void *state, size_t size, size_t align)
 	if (posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, size) != 0)
 		p = NULL;
 	shim_keep_order(); /* compilers believe that posix_memalign() leaves errno alone */
+	errno = saved;
+	return p;
+}
+
+/* What comes fresh from the system is zero already, and stays untouched until it is used. */
+static void *
+system_zalloc(size_t size)
+{
+	int saved = errno;
+	void *p = calloc(1, size);
+
+	shim_keep_order();
 	errno = saved;
 	return p;
 }
@@ -82,8 +95,15 @@ env_alloc(struct env *e, size_t size, size_t align)
 void *
 env_zalloc(struct env *e, size_t size, size_t align)
 {
-	void *p = env_alloc(e, size, align);
+	void *p;
 
+	if (e->memory.alloc == system_alloc && align <= _Alignof(max_align_t)) {
+		p = system_zalloc(size);
+		if (p != NULL)
+			shim_add(&e->bytes, (uint64_t)size, SHIM_RELAXED);
+		return p;
+	}
+	p = env_alloc(e, size, align);
 	if (p != NULL)
 		memset(p, 0, size);
 	return p;

@@ -29,15 +29,18 @@ read_key(const struct index *x, const struct lk_request *r, struct key *k)
 	return true;
 }
 
+/* … of all of them, whose buckets are on their way then; and their entries, if they are likely to have any. */
 static bool
-read_keys(const struct index *x, const struct lk_request *r, size_t n, struct key *k)
+read_keys(const struct lk_owner *w, const struct lk_request *r, size_t n, struct key *k)
 {
+	const struct index *x = &w->manager->index;
+
 	for (size_t i = 0; i < n; i++) {
 		if (!read_key(x, &r[i], &k[i]))
 			return false;
 		index_expect(x, k[i].hash);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !cache_expects_miss(&w->cache); i++)
 		index_expect_entry(x, k[i].hash);
 	return true;
 }
@@ -46,10 +49,9 @@ read_keys(const struct index *x, const struct lk_request *r, size_t n, struct ke
 static LK_NOINLINE bool
 glimpse_far(const struct bucket *b, const struct key *k, const void *bytes, struct glimpse *g)
 {
-	struct name n = { .bytes = bytes, .len = k->tail & NAME_LEN_MASK, .tail = k->tail };
+	struct name n;
 
-	memcpy(n.word, k->word, sizeof(n.word));
-	n.hash = k->hash;
+	name_of_key(&n, k, bytes);
 	return index_glimpse_far(b, &n, g);
 }
 
@@ -64,9 +66,11 @@ take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk
 	if (!owner_is_plain(w, few))
 		return owner_is_plain_of_many(w, few) &&
 		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
-	if (!index_glimpse_near(b, k, &g) &&
-	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
-		return acquire_new(w, k, r->mode, out);
+	if (cache_expects_miss(&w->cache) ||
+	    (!index_glimpse_near(b, k, &g) &&
+	     (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g))))
+		return acquire_new(w, k, r->mode, out) ||
+		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 	if (unlikely(resource_parent(g.r) != NULL))
 		return false;
 	plain = acquire_glimpsed(w, &g, r->mode, few, out);
@@ -92,8 +96,8 @@ batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *
 	lk_grant g[BATCH_PLAIN];
 	size_t taken = 0;
 
-	if (!owner_is_plain_of_many(w, owner_few(w)) || !read_keys(&w->manager->index, r, n, k) ||
-	    owner_enter(w) != 0)
+	if (!owner_is_plain_of_many(w, owner_few(w)) || !owner_has_stamps(w, n) ||
+	    !read_keys(w, r, n, k) || owner_enter(w) != 0)
 		return false; /* call_begin() enters again */
 	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))
 		taken++;

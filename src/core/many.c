@@ -3,6 +3,7 @@
 #include "core/many.h"
 #include "core/release.h"
 #include "index/path.h"
+#include "index/replace.h"
 
 /* A grant on `r`, which the word counts already, in whatever slot is free. */
 LK_HOT void
@@ -18,6 +19,16 @@ write_any(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out
 		*out = grant_of(head, slot);
 }
 
+/*
+ * Did nobody hold what was glimpsed, so that the owner did not either?  What it holds otherwise than in the word is spread,
+ * or pinned.  (H2)  So a name that idles is not looked for among its holds.
+ */
+static bool
+idled(const struct glimpse *g)
+{
+	return (g->word & ~WORD_GEN_MASK) == 0 && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
+}
+
 /* What was glimpsed, if it is not held yet and nobody is in the way. */
 static enum plain
 acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_grant *out)
@@ -25,7 +36,7 @@ acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_gran
 	uint32_t lost = 0;
 
 	if (unlikely(resource_parent(g->r) != NULL) ||
-	    unlikely(hold_find(&w->holds, g->r) != SLOT_NONE) ||
+	    (!idled(g) && unlikely(hold_find(&w->holds, g->r) != SLOT_NONE)) ||
 	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0) ||
 	    unlikely(!take_glimpsed(g, mode, &lost)))
 		return PLAIN_NOT;
@@ -49,9 +60,11 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 
 	switch (index_enter(&w->manager->index, &w->cache, n, mode, patient, &r)) {
 	case INDEX_HELD:
+		w->cache.misses++;
 		write_any(w, r, mode, out);
 		return PLAIN_DONE;
 	case INDEX_PINNED:
+		w->cache.misses = 0;
 		resource_unpin(r);
 		break;
 	case INDEX_NOMEM:
@@ -62,25 +75,36 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 	return PLAIN_NOT;
 }
 
+static bool
+glimpse(const struct bucket *b, const struct key *k, const struct name *n, struct glimpse *g)
+{
+	return index_glimpse_near(b, k, g) ||
+	       (bucket_next(b) != NULL && index_glimpse_far(b, n, g));
+}
+
 enum plain
 many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode, uint32_t flags,
 	  lk_grant *out)
 {
+	const bool is_new = cache_expects_miss(&w->cache); /* or so it seems */
 	const struct index *x = &w->manager->index;
 	const struct bucket *b = index_locate(x, k->hash);
 	struct glimpse g;
 	struct name n;
 
+	prefetch(b);
 	if (unlikely(holds_reserve(&w->holds) != ROOM_OK))
 		return PLAIN_NOT;
-	if (index_glimpse_near(b, k, &g))
+	name_of_key(&n, k, bytes);
+	if (!is_new && glimpse(b, k, &n, &g))
 		return acquire_there(w, &g, mode, out);
-	name_set_tail(&n, bytes, k->tail, x->seed);
-	if (bucket_next(b) != NULL && index_glimpse_far(b, &n, &g))
-		return acquire_there(w, &g, mode, out);
-	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, k)))
+	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, k))) {
+		w->cache.misses = 0; /* what that counts are names that can be had this way */
 		return PLAIN_NOT;
-	return acquire_made(w, &n, mode, flags, out);
+	}
+	if (likely(acquire_made(w, &n, mode, flags, out) == PLAIN_DONE))
+		return PLAIN_DONE;
+	return is_new && glimpse(b, k, &n, &g) ? acquire_there(w, &g, mode, out) : PLAIN_NOT;
 }
 
 int

@@ -609,7 +609,7 @@ static LK_NOINLINE void
 release_more(struct lk_owner *w)
 {
 	struct holds *h = &w->holds;
-	uint32_t slot = shim_load(&h->n_slots, SHIM_RELAXED);
+	uint32_t slot = h->fresh;
 
 	while (slot > SLOTS_INLINE && shim_load(&h->n_more, SHIM_RELAXED) != 0) {
 		expect_further(w, --slot);

@@ -75,6 +75,15 @@ tags_set(uint64_t tags)
 	return (((tags & TAG_REST) + TAG_REST) | tags) & TAG_TOPS;
 }
 
+/* The tops of the slots with an entry: not a link, not nothing. */
+LK_HOT uint64_t
+tags_entries(uint64_t tags)
+{
+	const bool linked = tags >> (8 * BUCKET_LAST) == TAG_LINK;
+
+	return tags_set(tags) & (unlikely(linked) ? TAG_TOPS >> 8 : TAG_TOPS);
+}
+
 /* The slot of the lowest top. */
 LK_HOT unsigned
 tops_first(uint64_t tops)
@@ -171,6 +180,16 @@ LK_HOT uint32_t
 place_note(struct place p)
 {
 	return RD(p.line->notes) >> (NOTE_BITS * p.slot) & NOTE_MASK;
+}
+
+/* The tops of the slots of whose notes a bit, one of the five, is set. */
+LK_HOT uint64_t
+notes_tops(uint32_t notes, uint32_t bit)
+{
+	const uint64_t n = notes >> bit;
+
+	return (n & 1) << 7 | (n & UINT64_C(1) << 5) << 10 | (n & UINT64_C(1) << 10) << 13 |
+	       (n & UINT64_C(1) << 15) << 16 | (n & UINT64_C(1) << 20) << 19;
 }
 
 /* Before an entry is put there.  (B4) */

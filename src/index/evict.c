@@ -34,13 +34,13 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 	unsigned done = 0;
 
 	for (struct bucket *line = b; line != NULL && done < surplus; line = bucket_next(line)) {
-		for (unsigned i = 0; i < BUCKET_SLOTS && done < surplus; i++) {
-			const struct place place = { line, (bucket_hand(b) + i) % BUCKET_SLOTS };
-			struct lk_resource *r;
+		uint64_t entries = tags_entries(shim_load(&line->tags, SHIM_RELAXED));
 
-			if (!tags_entry(shim_load(&line->tags, SHIM_RELAXED), place.slot))
-				continue;
-			r = retire(x, c, b, place);
+		while (entries != 0 && done < surplus) {
+			const unsigned slot = next_at_hand(entries, bucket_hand(b));
+			struct lk_resource *r = retire(x, c, b, (struct place){ line, slot });
+
+			entries &= ~(UINT64_C(0x80) << (8 * slot));
 			if (r != NULL) {
 				PROBE1(evict, r);
 				evict_keep_spare(x, c, r);

@@ -10,7 +10,7 @@
 
 enum {
 	CROWDED = 4,
-	TOUR_SKIP_MAX = 15,
+	TOUR_SKIP_MAX = 31,
 	LOOKS_IN_VAIN = 64,
 	LOOK_SKIP = 15,
 	REUSE_SPAN = 64,
@@ -45,6 +45,7 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 	struct lk_resource *parent;
 	uint64_t fence;
+	uint64_t floor;
 	uint64_t ident;
 
 	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
@@ -59,9 +60,10 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
 		return NULL;
 	}
+	/* (B3): stored in any case, as a branch could not be foreseen */
 	fence = shim_load(&r->fence, SHIM_RELAXED);
-	if (fence > shim_load(&b->floor, SHIM_RELAXED))
-		shim_store(&b->floor, fence, SHIM_RELAXED); /* (B3) */
+	floor = shim_load(&b->floor, SHIM_RELAXED);
+	shim_store(&b->floor, fence > floor ? fence : floor, SHIM_RELAXED);
 	ident = shim_load(&r->ident, SHIM_RELAXED);
 	shim_store(&r->ident, (ident & ~IDENT_TAIL_MASK) + IDENT_STEP, SHIM_RELEASE); /* (R2) */
 	if (unlikely(ident_len(ident) > NAME_INLINE))
@@ -115,8 +117,7 @@ LK_HOT struct lk_resource *
 retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
 	      struct place *place)
 {
-	uint64_t entries =
-		tags_set(tags) & (unlikely(tags_linked(tags)) ? TAG_TOPS >> 8 : TAG_TOPS);
+	uint64_t entries = tags_entries(tags);
 
 	while (likely(entries != 0)) {
 		unsigned slot = next_at_hand(entries, bucket_hand(b));

@@ -43,13 +43,13 @@
 #include "word/spread.h"
 
 /*
- * The first segment of a small index has room for eight times the buckets that it begins with, so that those
- * of a thousand names are in one piece.  Only as many as there are were ever touched.
+ * The first segment of a small index has room for 32 times the buckets that it begins with, so that those of as many names
+ * as are kept while they idle are in one piece.  Only as many as there are were ever touched.
  */
 #ifndef LK_INDEX_ROOM_BITS
-#define LK_INDEX_ROOM_BITS 3 /* a tester makes it 0 */
+#define LK_INDEX_ROOM_BITS 5 /* a tester makes it 0 */
 #endif
-enum { INDEX_ROOM_MAX = 9 };
+enum { INDEX_ROOM_MAX = 11 };
 
 enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 

@@ -159,4 +159,17 @@ key_set(struct key *k, const void *bytes, uint32_t tail, uint64_t seed)
 	k->hash = name_hash(k->word, tail, seed);
 }
 
+/* The same name for those who want to keep it in memory. */
+LK_HOT void
+name_of_key(struct name *n, const struct key *k, const void *bytes)
+{
+	n->bytes = bytes;
+	n->hash = k->hash;
+	n->len = k->tail & NAME_LEN_MASK;
+	n->tail = k->tail;
+	memcpy(n->word, k->word, sizeof(n->word));
+	n->hash_given = false;
+	n->parent = NULL;
+}
+
 #endif /* LK_INDEX_NAME_H */

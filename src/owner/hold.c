@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Growth of an owner's slots, and the table that finds holds when there are many.  (H4, H5, H13) */
+/* Growth of an owner's slots, and the table that finds holds when there are many.  (H4, H5, H13, H14) */
 #include <string.h>
 
 #include "owner/hold.h"
+
+enum { SLOTS_AT_ONCE = 128 };
 
 static size_t
 segment_bytes(uint32_t k)
@@ -22,12 +24,11 @@ holds_init(struct holds *h, struct env *env)
 	shim_init(&h->few, FEW_ALL);
 	shim_init(&h->n_more, 0u);
 	shim_init(&h->reentries, 0u);
-	h->free = SLOT_NONE;
-	h->fresh = SLOTS_INLINE;
+	holds_begin_anew(h);
 	h->released = 0;
 	h->rung = 0;
 	h->n_table = 0;
-	h->n_tabled = 0;
+	h->n_far = 0;
 	h->table = NULL;
 	h->env = env;
 	for (uint32_t k = 0; k < SLOT_SEGMENTS; k++)
@@ -45,14 +46,6 @@ holds_n(const struct holds *h)
 	uint32_t reentries = shim_load(&h->reentries, SHIM_ACQUIRE);
 
 	return slots > reentries ? slots - reentries : 0;
-}
-
-static void
-set_tabled(struct holds *h, bool tabled)
-{
-	uint32_t few = shim_load(&h->few, SHIM_RELAXED) & ~HOLDS_TABLED;
-
-	shim_store(&h->few, few | (tabled ? HOLDS_TABLED : 0), SHIM_RELAXED);
 }
 
 static void
@@ -85,8 +78,7 @@ holds_shrink(struct holds *h)
 		drop_table(h);
 	if (shim_load(&h->n_slots, SHIM_RELAXED) > segment_first(SLOT_KEEP))
 		drop_segments(h, SLOT_KEEP);
-	h->free = SLOT_NONE;
-	h->fresh = SLOTS_INLINE; /* the lowest come first again */
+	holds_begin_anew(h);
 }
 
 void
@@ -149,23 +141,8 @@ distance_at(const struct holds *h, uint32_t i)
 	return (i - home_of(h, resource_in(h, place_slot(h->table[i])))) & (h->n_table - 1);
 }
 
-uint32_t
-hold_find_tabled(const struct holds *h, const struct lk_resource *r)
-{
-	const uint32_t home = home_of(h, r);
-	uint32_t place;
-
-	for (uint32_t d = 0; (place = h->table[(home + d) & (h->n_table - 1)]) != 0; d++) {
-		const uint32_t slot = place_slot(place);
-
-		if (place == place_make(d, slot) && resource_in(h, slot) == r)
-			return slot;
-	}
-	return SLOT_NONE;
-}
-
-static void
-table_put(struct holds *h, const struct lk_resource *r, uint32_t slot)
+void
+holds_table_add(struct holds *h, const struct lk_resource *r, uint32_t slot)
 {
 	const uint32_t home = home_of(h, r);
 	uint32_t d = 0;
@@ -175,12 +152,45 @@ table_put(struct holds *h, const struct lk_resource *r, uint32_t slot)
 	h->table[(home + d) & (h->n_table - 1)] = place_make(d, slot);
 }
 
-void
-holds_table_add(struct holds *h, const struct lk_resource *r, uint32_t slot)
+/* Enter the holds in some slots; there is room for them. */
+static void
+enter_slots(struct holds *h, uint32_t from, uint32_t to)
 {
-	table_put(h, r, slot);
-	if (h->n_tabled++ == 0)
-		set_tabled(h, true);
+	for (uint32_t slot = from; slot < to; slot++) {
+		const struct hold *s = hold_at(h, slot);
+		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+
+		if (head != 0 && (head & HEAD_REENTRY) == 0)
+			holds_table_add(h, shim_load(&s->resource, SHIM_RELAXED), slot);
+	}
+}
+
+/* (H14)  To its owner it is all the same. */
+static LK_NOINLINE void
+enter_all(const struct holds *looked_into)
+{
+	struct holds *h = (struct holds *)(uintptr_t)looked_into;
+
+	enter_slots(h, h->tabled, h->fresh);
+	h->tabled = h->fresh;
+}
+
+uint32_t
+hold_find_tabled(const struct holds *h, const struct lk_resource *r)
+{
+	uint32_t home;
+	uint32_t place;
+
+	if (unlikely(h->tabled < h->fresh))
+		enter_all(h);
+	home = home_of(h, r);
+	for (uint32_t d = 0; (place = h->table[(home + d) & (h->n_table - 1)]) != 0; d++) {
+		const uint32_t slot = place_slot(place);
+
+		if (place == place_make(d, slot) && resource_in(h, slot) == r)
+			return slot;
+	}
+	return SLOT_NONE;
 }
 
 /* Close the gap by moving back what was pushed past it.  (Knuth 6.4, algorithm R) */
@@ -202,21 +212,6 @@ holds_table_remove(struct holds *h, uint32_t slot)
 		}
 	}
 	h->table[gap] = 0;
-	if (--h->n_tabled == 0)
-		set_tabled(h, false);
-}
-
-/* Enter all holds beyond the first; the table is empty and large enough. */
-static void
-fill_table(struct holds *h)
-{
-	for (uint32_t slot = SLOTS_INLINE; slot < h->fresh; slot++) {
-		const struct hold *s = hold_at(h, slot);
-		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
-
-		if (head != 0 && (head & HEAD_REENTRY) == 0)
-			table_put(h, shim_load(&s->resource, SHIM_RELAXED), slot);
-	}
 }
 
 /* Room for one more. */
@@ -226,7 +221,7 @@ reserve_table(struct holds *h)
 	uint32_t n = h->n_table < TABLE_MIN ? TABLE_MIN : h->n_table * 2;
 	uint32_t *table;
 
-	if (2 * (h->n_tabled + 1) <= h->n_table)
+	if (2 * (h->n_far + 1) <= h->n_table)
 		return true;
 	table = env_zalloc(h->env, table_bytes(n), sizeof(uint32_t));
 	if (table == NULL)
@@ -234,24 +229,34 @@ reserve_table(struct holds *h)
 	drop_table(h);
 	h->table = table;
 	h->n_table = n;
-	fill_table(h);
+	enter_slots(h, SLOTS_INLINE, h->tabled);
 	return true;
 }
 
+/*
+ * Further slots: of a large segment a page of them at a time, so that those of a new one are not all written now and then,
+ * when they have left the caches, once more.
+ */
 static enum hold_room
-add_segment(struct holds *h)
+add_slots(struct holds *h)
 {
-	uint32_t first = shim_load(&h->n_slots, SHIM_RELAXED);
-	uint32_t k = slot_segment(first);
-	void *p;
+	const uint32_t first = shim_load(&h->n_slots, SHIM_RELAXED);
+	const uint32_t k = slot_segment(first);
+	uint32_t n = segment_first(k + 1) - first;
+	struct hold *p;
 
 	if (first >= SLOT_MAX)
 		return ROOM_LIMIT;
-	p = env_zalloc(h->env, segment_bytes(k), LK_LINE);
+	p = shim_load(&h->segment[k], SHIM_RELAXED);
+	if (p == NULL)
+		p = env_alloc(h->env, segment_bytes(k), LK_LINE);
 	if (p == NULL)
 		return ROOM_NOMEM;
-	shim_store(&h->segment[k], p, SHIM_RELEASE);
-	shim_store(&h->n_slots, segment_first(k + 1), SHIM_RELEASE);
+	if (n > SLOTS_AT_ONCE)
+		n = SLOTS_AT_ONCE;
+	memset(p + (first - segment_first(k)), 0, n * sizeof(*p));
+	shim_store(&h->segment[k], (void *)p, SHIM_RELEASE);
+	shim_store(&h->n_slots, first + n, SHIM_RELEASE);
 	return ROOM_OK;
 }
 
@@ -260,7 +265,7 @@ enum hold_room
 holds_reserve_slow(struct holds *h)
 {
 	if (h->free == SLOT_NONE && h->fresh == shim_load(&h->n_slots, SHIM_RELAXED)) {
-		enum hold_room room = add_segment(h);
+		enum hold_room room = add_slots(h);
 
 		if (room != ROOM_OK)
 			return room;

@@ -44,9 +44,12 @@
  *
  *   place   31..24 distance from home, or DISTANCE_FAR   23..0 slot; 0: empty, as slot 0 is one of the first
  *
- * H13 a hold beyond the first eight slots stands once in the table, nothing else does, and HOLDS_TABLED says that
- *     something does.  Between its home and its place no place is empty.  Its distance is that from home, so that
- *     whoever looks for it, or closes a gap, reads the hold itself of nearly nothing but what is looked for.
+ * H13 a hold in a slot from the ninth up to `tabled` stands once in the table, and nothing else does.  Between its home
+ *     and its place no place is empty.  Its distance is that from home, so that whoever looks for it, or closes a gap,
+ *     reads the hold itself of nearly nothing but what is looked for.
+ * H14 a hold in a slot from `tabled` up is not in the table yet: whoever looks for one enters them all first, for which
+ *     there is room (H5).  HOLDS_TABLED says that there is a hold beyond the first eight, whether entered or not.  So who
+ *     takes many names, and is never asked for one that it has, pays neither for the table nor for its growth.
  *
  * Entries of names that came one after the other are neighbours in memory (a slab), and so are their homes, a run of
  * HOLD_RUN in two lines: who takes a million new names writes the table from line to line, not all over it.
@@ -164,8 +167,9 @@ struct holds {
 	a32 n_more;        /* slots in use beyond the first eight */
 	a32 n_slots;       /* slots that exist */
 	uint32_t n_table;  /* places in the table; 0: none */
-	uint32_t n_tabled; /* … that are not empty */
-	uint32_t fresh;    /* slots from here on were not used yet, or not since holds_shrink() */
+	uint32_t n_far;    /* holds beyond the first eight slots, */
+	uint32_t tabled;   /* … of which those below this slot are in the table (H13, H14) */
+	uint32_t fresh;    /* slots from here on were not used since holds_begin_anew() */
 	uint32_t released; /* the slot beyond the first of the last release */
 	uint32_t *table;   /* (H13) */
 	struct env *env;
@@ -174,7 +178,7 @@ struct holds {
 
 /* In `few`, so that one look says that an owner holds nothing, or few and nothing odd. */
 #define FEW_ALL      ((UINT32_C(1) << SLOTS_INLINE) - 1)
-#define HOLDS_TABLED (UINT32_C(1) << SLOTS_INLINE) /* a hold is in the table (H13) */
+#define HOLDS_TABLED (UINT32_C(1) << SLOTS_INLINE) /* a hold is in the table, or will be (H14) */
 #define HOLDS_NOTED  (UINT32_C(2) << SLOTS_INLINE) /* each grant keeps more than its slot */
 
 enum hold_room { ROOM_OK, ROOM_NOMEM, ROOM_LIMIT };
@@ -254,7 +258,7 @@ LK_HOT bool
 holds_have_room(const struct holds *h)
 {
 	return (h->free != SLOT_NONE || h->fresh < shim_load(&h->n_slots, SHIM_RELAXED)) &&
-	       2 * (h->n_tabled + 1) <= h->n_table;
+	       2 * (h->n_far + 1) <= h->n_table;
 }
 
 LK_HOT enum hold_room
@@ -284,10 +288,21 @@ slot_take(struct holds *h)
 	return slot;
 }
 
+/* No slot beyond the first is in use, so the table is empty: the lowest come first again. */
+LK_HOT void
+holds_begin_anew(struct holds *h)
+{
+	h->free = SLOT_NONE;
+	h->fresh = SLOTS_INLINE;
+	h->tabled = SLOTS_INLINE;
+}
+
 /* The head was cleared already (H3). */
 LK_HOT void
 slot_give(struct holds *h, uint32_t slot)
 {
+	uint32_t n_more;
+
 	if (likely(slot < SLOTS_INLINE)) {
 		shim_store(&h->few, shim_load(&h->few, SHIM_RELAXED) | UINT32_C(1) << slot,
 			   SHIM_RELAXED);
@@ -295,7 +310,39 @@ slot_give(struct holds *h, uint32_t slot)
 	}
 	shim_store(&hold_at(h, slot)->fence, (uint64_t)h->free, SHIM_RELEASE); /* release: (H3) */
 	h->free = slot;
-	shim_store(&h->n_more, shim_load(&h->n_more, SHIM_RELAXED) - 1, SHIM_RELAXED);
+	n_more = shim_load(&h->n_more, SHIM_RELAXED) - 1;
+	shim_store(&h->n_more, n_more, SHIM_RELAXED);
+	if (unlikely(n_more == 0))
+		holds_begin_anew(h);
+}
+
+/* Is there a hold beyond the first? */
+LK_HOT void
+holds_set_far(struct holds *h, bool far)
+{
+	const uint32_t few = shim_load(&h->few, SHIM_RELAXED) & ~HOLDS_TABLED;
+
+	shim_store(&h->few, few | (far ? HOLDS_TABLED : 0), SHIM_RELAXED);
+}
+
+/* The hold in a slot beyond the first is there.  (H14) */
+LK_HOT void
+hold_far_begins(struct holds *h, const struct lk_resource *r, uint32_t slot)
+{
+	if (unlikely(slot < h->tabled))
+		holds_table_add(h, r, slot);
+	if (unlikely(h->n_far++ == 0))
+		holds_set_far(h, true);
+}
+
+/* … and is over. */
+LK_HOT void
+hold_far_ends(struct holds *h, uint32_t slot)
+{
+	if (unlikely(slot < h->tabled))
+		holds_table_remove(h, slot);
+	if (unlikely(--h->n_far == 0))
+		holds_set_far(h, false);
 }
 
 /* A new hold; room was reserved.  `extra`: iff the head says EXTRA. */
@@ -312,7 +359,7 @@ hold_add_bare(struct holds *h, struct lk_resource *r, uint64_t fence, uint64_t h
 	shim_store(&s->fence, fence, SHIM_RELEASE);
 	shim_store(&s->head, head, SHIM_RELEASE);
 	if (unlikely(slot >= SLOTS_INLINE))
-		holds_table_add(h, r, slot);
+		hold_far_begins(h, r, slot);
 	return slot;
 }
 
@@ -328,7 +375,7 @@ LK_HOT void
 hold_remove(struct holds *h, uint32_t slot)
 {
 	if (unlikely(slot >= SLOTS_INLINE))
-		holds_table_remove(h, slot);
+		hold_far_ends(h, slot);
 	slot_give(h, slot);
 }
 

@@ -214,6 +214,13 @@ owner_is_plain_of_many(const struct lk_owner *w, uint32_t few)
 	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
+/* … and about so many of them: none will be timed, and the stamps suffice. */
+LK_HOT bool
+owner_has_stamps(const struct lk_owner *w, uint64_t n)
+{
+	return shim_load(&w->drawn_end, SHIM_RELAXED) - shim_load(&w->drawn, SHIM_RELAXED) >= n;
+}
+
 /* Is a call under way, as far as others can tell? */
 LK_HOT bool
 owner_inside(const struct lk_owner *w)

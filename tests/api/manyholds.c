@@ -45,6 +45,51 @@ Test(manyholds, a_name_is_had_again)
 	close_all(m, w, 2);
 }
 
+/* What could be taken twice is not: an owner has one hold on a name, however many grants. */
+Test(manyholds, a_shared_name_is_had_again)
+{
+	struct lk_manager *m = open_manager(NULL);
+	lk_grant g[HELD], again[HELD];
+	struct lk_owner *w[2];
+
+	open_owners(m, w, 2);
+	take_first(w[1], HELD, LK_S, g); /* so that they are there, and idle */
+	ok(lk_release_all(w[1]));
+	take_first(w[0], HELD, LK_S, g);
+	take_first(w[0], HELD, LK_S, again);
+	cr_expect_eq(stats_of(m).holds, HELD);
+	for (unsigned i = 0; i < HELD; i++) {
+		ok(lk_release(w[0], g[i]));
+		cr_expect_not(is_open_to(w[1], name_of(i), LK_X), "%s", name_of(i));
+		ok(lk_release(w[0], again[i]));
+		cr_expect(is_open_to(w[1], name_of(i), LK_X), "%s", name_of(i));
+	}
+	close_all(m, w, 2);
+}
+
+/* Names that are each used once, in batches of 64: the index stays as small as for those who use them one by one. */
+Test(manyholds, batches_of_new_names_need_no_large_index)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_request r[64];
+	uint64_t id[64], next = 0;
+	struct lk_owner *w;
+
+	open_owners(m, &w, 1);
+	for (unsigned round = 0; round < 3000; round++) {
+		for (unsigned i = 0; i < 64; i++) {
+			id[i] = next++ * UINT64_C(0x9e3779b97f4a7c15);
+			r[i] = (struct lk_request){ .name = (const char *)&id[i],
+						    .mode = LK_X,
+						    .flags = LK_NAME_IS_ID };
+		}
+		ok(lk_acquire_many(w, r, 64, NULL, NULL));
+		ok(lk_release_all(w));
+	}
+	cr_expect_le(stats_of(m).buckets, 400); /* 64 to begin with */
+	close_all(m, &w, 1);
+}
+
 Test(manyholds, others_are_kept_out_and_keep_out)
 {
 	struct lk_manager *m = open_manager(NULL);

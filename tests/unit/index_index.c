@@ -720,7 +720,7 @@ name_of(unsigned i)
 static void
 use_without_memory(void)
 {
-	struct lk_resource *r[60] = { NULL };
+	struct lk_resource *r[240] = { NULL };
 	unsigned refused = 0;
 
 	for (unsigned i = 0; i < countof(r); i++) {

@@ -33,6 +33,22 @@ tear_down(void)
 
 #define NotesTest(name) Test(notes, name, .init = set_up, .fini = tear_down, .timeout = 60)
 
+/* One bit of each of five notes, where the tags have their tops. */
+Test(notes, a_bit_of_each)
+{
+	for (uint32_t all = 0; all < UINT32_C(1) << (NOTE_BITS * BUCKET_SLOTS); all += 977) {
+		for (uint32_t bit = 0; bit < NOTE_BITS; bit++) {
+			const uint32_t other = 5u << HAND_SHIFT | 3u << WINDOW_SHIFT;
+			const uint64_t tops = notes_tops(all | other, bit);
+
+			cr_assert_eq(tops & ~TAG_TOPS, 0);
+			for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+				cr_assert_eq(tops >> (8 * i + 7) & 1,
+					     all >> (NOTE_BITS * i + bit) & 1);
+		}
+	}
+}
+
 static struct lk_resource *
 take(uint64_t number)
 {

@@ -250,7 +250,7 @@ HoldTest(far_from_home)
 			check_crowd(r, slot);
 	}
 	check_crowd(r, slot);
-	cr_expect_eq(holds.n_tabled, 0);
+	cr_expect_eq(holds.n_far, 0);
 	cr_expect_eq(shim_load(&holds.few, SHIM_RELAXED), FEW_ALL);
 }
 
@@ -261,14 +261,85 @@ HoldTest(neighbours_are_at_home)
 
 	for (unsigned i = 0; i < NAMES; i++)
 		add(i);
+	check_one(0);
+	check_one(NAMES - 1); /* a look beyond the first has all of them entered (H14) */
 	for (uint32_t i = 0; i < holds.n_table; i++)
 		far += holds.table[i] >> SLOT_BITS > 1;
-	cr_expect_eq(holds.n_tabled, NAMES - SLOTS_INLINE);
+	cr_expect_eq(holds.n_far, NAMES - SLOTS_INLINE);
 	cr_expect_lt(far, NAMES / 20, "%u farther than one place", far);
 	for (unsigned i = 0; i < NAMES; i++)
 		remove_hold(i);
 	for (uint32_t i = 0; i < holds.n_table; i++)
 		cr_assert_eq(holds.table[i], 0, "place %u", i);
+}
+
+static uint32_t
+n_entered(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < holds.n_table; i++)
+		n += holds.table[i] != 0;
+	return n;
+}
+
+/* Who is not asked for what it has enters nothing, and takes nothing out; the first question has it all entered.  (H14) */
+HoldTest(entered_when_asked_for)
+{
+	for (unsigned i = 0; i < NAMES; i++)
+		add(i);
+	cr_expect_eq(n_entered(), 0);
+	for (unsigned i = 0; i < NAMES; i += 3)
+		remove_hold(i);
+	cr_expect_eq(n_entered(), 0);
+	check_all(NAMES);
+	cr_expect_eq(n_entered(), holds.n_far);
+	for (unsigned i = 0; i < NAMES; i += 3)
+		add(i); /* in the slots of those that went: at once */
+	cr_expect_eq(n_entered(), holds.n_far);
+	check_all(NAMES);
+}
+
+/* Questions at all times, so that some are entered and some not when holds go, come and are asked for.  (H14) */
+HoldTest(entered_in_part)
+{
+	uint64_t seed = 11;
+
+	for (unsigned step = 0; step < 200000; step++) {
+		unsigned i = (unsigned)(test_random(&seed) % NAMES);
+
+		if (slot_of[i] == SLOT_NONE)
+			add(i);
+		else
+			remove_hold(i);
+		if (step % 997 == 0)
+			check_one((unsigned)(test_random(&seed) % NAMES));
+		if (step % 40000 == 39999)
+			check_all(NAMES);
+	}
+}
+
+/* When nothing beyond the first is held, the lowest slots come first again, and what was entered is not gone through again. */
+HoldTest(begins_anew)
+{
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 1000; i++)
+			add(i);
+		if (round > 0)
+			check_all(1000);
+		for (unsigned i = 0; i < 1000; i++)
+			remove_hold(i * 7 % 1000);
+		cr_expect_eq(n_entered(), 0);
+		cr_expect_eq(holds.fresh, SLOTS_INLINE);
+		cr_expect_eq(holds.tabled, SLOTS_INLINE);
+		for (unsigned i = 0; i < 20; i++) {
+			add(i);
+			cr_expect_eq(slot_of[i], i);
+		}
+		check_all(1000);
+		for (unsigned i = 0; i < 20; i++)
+			remove_hold(i);
+	}
 }
 
 /* Slots of re-entries stand between those of holds, and are not found as holds. */
