@@ -11,6 +11,8 @@
  *   SHIM_RELAXED … SHIM_SEQ_CST        memory orders
  *   shim_init(p, x)                    (re-)initialise a word; racing readers are allowed
  *   shim_load(p, order)                shim_store(p, x, order)
+ *   shim_own(p)                        a load by the one thread that may write it now: the compiler may make it part of
+ *                                      another instruction, which it does not do with those above
  *   shim_xchg, shim_add, shim_sub, shim_and, shim_or (p, x, order): the old value
  *   shim_cas(p, &expected, x, order)   true if swapped; else `expected` is what was there
  *   shim_keep_order()                  the compiler keeps the order of what is around it; no instruction

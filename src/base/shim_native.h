@@ -25,6 +25,7 @@ typedef struct aptr {
 
 #define shim_init(p, x)         __atomic_store_n(&(p)->v, (x), __ATOMIC_RELAXED)
 #define shim_load(p, order)     __atomic_load_n(&(p)->v, (order))
+#define shim_own(p)             ((p)->v)
 #define shim_store(p, x, order) __atomic_store_n(&(p)->v, (x), (order))
 #define shim_xchg(p, x, order)  __atomic_exchange_n(&(p)->v, (x), (order))
 #define shim_add(p, x, order)   __atomic_fetch_add(&(p)->v, (x), (order))

@@ -368,7 +368,7 @@ acquire_with(struct lk_owner *w, const struct name *n, struct lk_resource *r, st
 	return rc;
 }
 
-static LK_COLD int
+LK_COLD int
 acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
 	struct request q = { .mode = mode };
@@ -417,25 +417,32 @@ acquire_path(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t
 	return true;
 }
 
-/* The rest of a quick acquire, in an owner that is plain and was entered.  False: the long way is to be gone. */
+/* The rest of a quick acquire of a name without ancestors, by an owner that is plain and was entered.  False: the long way is to be gone. */
 LK_HOT bool
-acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flags, uint32_t few,
-	      lk_grant *out, int *rc)
+acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out,
+	     int *rc)
 {
-	enum plain plain = PLAIN_NOT;
+	const enum plain plain = acquire_glimpsed(w, g, mode, few, out);
 
-	if (unlikely(resource_parent(g->r) != NULL)) {
-		const struct glimpse path = *g; /* or it could not stay in registers */
-
-		return acquire_path(w, &path, mode, flags, few, out, rc);
-	}
-	plain = acquire_glimpsed(w, g, mode, few, out);
 	*rc = 0;
 	if (likely(plain == PLAIN_DONE))
 		owner_leave(w);
 	else if (plain == PLAIN_DIED)
 		*rc = acquire_died(w, g->r, mode, out);
 	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
+}
+
+/* The same of any name. */
+LK_HOT bool
+acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flags, uint32_t few,
+	      lk_grant *out, int *rc)
+{
+	if (unlikely(resource_parent(g->r) != NULL)) {
+		const struct glimpse path = *g; /* or it could not stay in registers */
+
+		return acquire_path(w, &path, mode, flags, few, out, rc);
+	}
+	return acquire_flat(w, g, mode, few, out, rc);
 }
 
 LK_NOINLINE int
@@ -449,6 +456,20 @@ acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mod
 		return LK_E_INVAL;
 	name_set_tail(&n, bytes, tail, w->manager->index.seed);
 	return acquire_with(w, &n, NULL, &q, out);
+}
+
+LK_NOINLINE int
+acquire_path_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		   uint64_t asked, lk_grant *out)
+{
+	const struct glimpse g = { r, ident, shim_load(&r->word, SHIM_ACQUIRE) };
+	const uint32_t flags = asked_flags(asked);
+	const lk_mode mode = asked_mode(asked);
+	int rc;
+
+	if (likely(acquire_path(w, &g, mode, flags, owner_few(w), out, &rc)))
+		return rc;
+	return acquire_slowly(w, bytes, asked_tail(asked), mode, flags, out);
 }
 
 /* … and when it found nothing, or did not look; the owner is plain and was entered. */
@@ -528,7 +549,10 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 	if (unlikely(!index_glimpse_near(b, &k, &g)))
 		return bucket_next(b) != NULL ? acquire_far(w, bytes, tail, mode, flags, out)
 					      : acquire_missed(w, bytes, tail, mode, flags, out);
-	if (likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
+	if (unlikely(resource_parent(g.r) != NULL))
+		return below_acquire_named(w, g.r, g.ident, bytes, asked_make(tail, mode, flags),
+					   out);
+	if (likely(acquire_flat(w, &g, mode, few, out, &rc)))
 		return rc;
 	return acquire_slowly(w, bytes, tail, mode, flags, out);
 }
@@ -622,7 +646,7 @@ acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct
 static LK_COLD int
 acquire_on_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
-	if ((shim_load(&r->word, SHIM_RELAXED) & word_row[mode].open) == 0)
+	if ((shim_load(&r->word, SHIM_RELAXED) & word_modes.open[mode]) == 0)
 		seat_note_lost(w, r, mode, 1);
 	return acquire_on(w, r, mode, NULL, out);
 }
@@ -689,22 +713,11 @@ acquire_on_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_
 	return acquire_on(w, r, mode, NULL, out);
 }
 
-int
-lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
-	      lk_grant *out)
+/* What an acquire by handle comes to, of an owner that is plain and was entered, on a name without ancestors. */
+LK_HOT int
+acquire_on_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
+		 lk_grant *out)
 {
-	uint32_t few;
-
-	if (unlikely(w == NULL || r == NULL) || unlikely(slab_home(r) != w->manager))
-		return LK_E_INVAL;
-	if (unlikely(o != NULL))
-		return acquire_on(w, r, mode, o, out);
-	few = owner_few(w);
-	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
-	    unlikely(owner_enter(w) != 0))
-		return acquire_on(w, r, mode, NULL, out);
-	if (unlikely(resource_parent(r) != NULL))
-		return acquire_on_path(w, r, mode, few, out);
 	switch (acquire_plain(w, r, mode, few, out)) {
 	case PLAIN_DIED:
 		return acquire_died(w, r, mode, out);
@@ -717,4 +730,30 @@ lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const str
 	}
 	owner_leave(w);
 	return 0;
+}
+
+/* The same, when the owner holds other names too, or is not plain, or the name has ancestors; it was entered. */
+static LK_NOINLINE int
+acquire_on_beside(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	const uint32_t few = owner_few(w);
+
+	if (unlikely(!owner_is_plain(w, few)))
+		return acquire_on(w, r, mode, NULL, out);
+	if (unlikely(resource_parent(r) != NULL))
+		return acquire_on_path(w, r, mode, few, out);
+	return acquire_on_plain(w, r, mode, few, out);
+}
+
+int
+lk_acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct lk_options *o,
+	      lk_grant *out)
+{
+	if (unlikely(w == NULL || r == NULL) || unlikely(slab_home(r) != w->manager))
+		return LK_E_INVAL;
+	if (unlikely(o != NULL) || unlikely(!mode_valid(mode)) || unlikely(owner_enter(w) != 0))
+		return acquire_on(w, r, mode, o, out);
+	if (unlikely(!owner_is_free(w)) || unlikely(resource_parent(r) != NULL))
+		return acquire_on_beside(w, r, mode, out);
+	return acquire_on_plain(w, r, mode, FEW_ALL, out);
 }

@@ -18,13 +18,14 @@ enum plain { PLAIN_DONE, PLAIN_NOT, PLAIN_BARRED, PLAIN_DIED };
 LK_HOT bool
 take_glimpsed(const struct glimpse *g, lk_mode mode, uint32_t *lost)
 {
-	const struct mode_row *row = &word_row[mode];
+	const uint64_t open = word_modes.open[mode];
+	const uint64_t add = word_modes.add[mode];
 	uint64_t w = g->word;
 
-	if (unlikely((w & row->open) != 0))
+	if (unlikely((w & open) != 0))
 		return false;
-	while (unlikely(!shim_cas(&g->r->word, &w, w + row->add, SHIM_ACQ_REL))) {
-		if ((((w ^ g->word) & WORD_GEN_MASK) | (w & row->open)) != 0)
+	while (unlikely(!shim_cas(&g->r->word, &w, w + add, SHIM_ACQ_REL))) {
+		if ((((w ^ g->word) & WORD_GEN_MASK) | (w & open)) != 0)
 			return false;
 		++*lost;
 	}
@@ -45,6 +46,44 @@ int acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q,
 /* The same, without an event: the caller tells of it, or nobody.  `out` is not NULL. */
 int acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 		   struct request *q, lk_grant *out);
+
+/* What a quick acquire was asked for beside the bytes, in one register. */
+LK_HOT uint64_t
+asked_make(uint32_t tail, lk_mode mode, uint32_t flags)
+{
+	return (uint64_t)flags << 35 | (uint64_t)mode << 32 | tail;
+}
+
+LK_HOT lk_mode
+asked_mode(uint64_t asked)
+{
+	return (lk_mode)(asked >> 32 & 7);
+}
+
+LK_HOT uint32_t
+asked_tail(uint64_t asked)
+{
+	return (uint32_t)asked;
+}
+
+/* LK_NOWAIT, or nothing. */
+LK_HOT uint32_t
+asked_flags(uint64_t asked)
+{
+	return (uint32_t)(asked >> 35);
+}
+
+_Static_assert(LK_X <= 7 && LK_NOWAIT < 1u << 29, "they have room beside each other");
+
+/*
+ * The rest of a quick acquire of an entry with ancestors, which had the name's bytes under `ident`; the owner was
+ * entered.
+ */
+int acquire_path_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		       uint64_t asked, lk_grant *out);
+
+/* The word counts a hold on `r`, and there is a death to tell of: the end of that acquire. */
+int acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out);
 
 /* What a quick acquire leaves to do when it did not get, or must not take, what it found: from the bytes again. */
 int acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode,

@@ -20,7 +20,7 @@ struct ladder {
 };
 
 /* Take back what was counted on the holds from slot `above` - 1 up, as far as `end`. */
-static void
+LK_HOT void
 uncount_rungs(struct holds *h, uint32_t above, uint32_t end, lk_mode need)
 {
 	while (above != end) {
@@ -204,13 +204,10 @@ take_leaf(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint64_t *s
 	return false;
 }
 
-/*
- * Any number of ancestors is held, from none, as with the first lock of an owner, to all.  `counted`: on the holds
- * from the rung as far as this one the caller has counted already.
- */
+/* Any number of ancestors is held, from none, as with the first lock of an owner, to all. */
 static LK_NOINLINE enum plain
 acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
-		   lk_grant *out, uint32_t counted)
+		   lk_grant *out)
 {
 	struct holds *h = &w->holds;
 	struct ladder l;
@@ -218,8 +215,7 @@ acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, ui
 	uint64_t seat;
 
 	l.need = mode_intent(mode);
-	uncount_rungs(h, h->rung + 1, counted, l.need);
-	if (unlikely((g->word & word_row[mode].open & ~WORD_SPREAD) !=
+	if (unlikely((g->word & word_modes.open[mode] & ~WORD_SPREAD) !=
 		     0) || /* rather than to give all of it back */
 	    unlikely(hold_find_few(h, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
@@ -243,11 +239,11 @@ acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, ui
 
 /* The leaf could not be had (`taken` LK_NL), or was another name's by then. */
 static LK_NOINLINE enum plain
-give_up(struct lk_owner *w, const struct glimpse *g, lk_mode taken, lk_mode need)
+give_up(struct lk_owner *w, struct lk_resource *r, lk_mode taken, lk_mode need)
 {
 	uncount_rungs(&w->holds, w->holds.rung + 1, 0, need);
 	if (taken != LK_NL)
-		release_word(w, g->r, taken, LK_NL, false);
+		release_word(w, r, taken, LK_NL, false);
 	return PLAIN_NOT;
 }
 
@@ -267,38 +263,96 @@ is_untouched(const struct glimpse *g)
 }
 
 /*
- * All ancestors are held for what is below them, in the mode that this one needs.  None of their entries is
- * looked at, as others write there all the time.
+ * One count more on the holds from the rung up, if each is there for what is below it, in the mode `need`.  None of
+ * their entries is looked at, as others write there all the time.  False: nothing was counted.
  */
-LK_NOINLINE enum plain
-below_acquire(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
-	      lk_grant *out)
+LK_HOT bool
+count_chain(struct holds *h, lk_mode need)
 {
-	const lk_mode need = mode_intent(mode);
 	const uint64_t like = HEAD_INTENT | (uint64_t)need << 3;
-	struct holds *h = &w->holds;
 	const uint32_t above = h->rung + 1;
 	uint32_t at = above;
-	uint32_t lost = 0; /* nobody is there: it will not be many */
 
-	if (!is_rung(h, few, resource_parent(g->r)) || unlikely(!is_untouched(g)))
-		return acquire_with_rungs(w, g, mode, few, out, above);
 	do {
 		struct hold *s = &h->first[at - 1];
 		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
 		if (unlikely((head & (HEAD_INTENT | HEAD_MODE_MASK << 3)) != like) ||
-		    unlikely(head_above(head) == ABOVE_UNKNOWN))
-			return acquire_with_rungs(w, g, mode, few, out, at);
+		    unlikely(head_above(head) == ABOVE_UNKNOWN)) {
+			uncount_rungs(h, above, at, need);
+			return false;
+		}
 		shim_store(&s->fence, shim_load(&s->fence, SHIM_RELAXED) + intent_one(need),
 			   SHIM_RELEASE);
 		at = head_above(head);
 	} while (at != 0);
+	return true;
+}
+
+/* Is `g` a leaf that nobody holds, below the rung, and was that counted, with all above it? */
+LK_HOT bool
+count_above(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few)
+{
+	struct holds *h = &w->holds;
+
+	return likely(is_rung(h, few, resource_parent(g->r))) && likely(is_untouched(g)) &&
+	       likely(count_chain(h, mode_intent(mode)));
+}
+
+/* All ancestors are held for what is below them, in the mode that this one needs; or some are not. */
+LK_NOINLINE enum plain
+below_acquire(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
+	      lk_grant *out)
+{
+	uint32_t lost = 0; /* nobody is there: it will not be many */
+
+	if (!count_above(w, g, mode, few))
+		return acquire_with_rungs(w, g, mode, few, out);
 	if (unlikely(!take_glimpsed(g, mode, &lost)))
-		return give_up(w, g, LK_NL, need);
+		return give_up(w, g->r, LK_NL, mode_intent(mode));
 	if (unlikely(!glimpse_confirmed(g))) /* (R3) */
-		return give_up(w, g, mode, need);
-	return write_leaf(w, g->r, mode, 0, above, few, out);
+		return give_up(w, g->r, mode, mode_intent(mode));
+	return write_leaf(w, g->r, mode, 0, w->holds.rung + 1, few, out);
+}
+
+/* As give_up(), and from the beginning. */
+static LK_NOINLINE int
+begin_again(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+	    uint64_t asked, lk_grant *out)
+{
+	(void)give_up(w, r, LK_NL, mode_intent(asked_mode(asked)));
+	return acquire_path_named(w, r, ident, bytes, asked, out);
+}
+
+static LK_NOINLINE int
+begin_again_elsewhere(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		      uint64_t asked, lk_grant *out)
+{
+	const lk_mode mode = asked_mode(asked);
+
+	(void)give_up(w, r, mode, mode_intent(mode));
+	return acquire_path_named(w, r, ident, bytes, asked, out);
+}
+
+LK_NOINLINE int
+below_acquire_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		    uint64_t asked, lk_grant *out)
+{
+	const struct glimpse g = { r, ident, shim_load(&r->word, SHIM_ACQUIRE) };
+	const uint32_t few = shim_own(&w->holds.few);
+	const lk_mode mode = asked_mode(asked);
+	uint32_t lost = 0;
+
+	if (unlikely(!count_above(w, &g, mode, few)))
+		return acquire_path_named(w, r, ident, bytes, asked, out);
+	if (unlikely(!take_glimpsed(&g, mode, &lost)))
+		return begin_again(w, r, ident, bytes, asked, out);
+	if (unlikely(!glimpse_confirmed(&g))) /* (R3) */
+		return begin_again_elsewhere(w, r, ident, bytes, asked, out);
+	if (unlikely(write_leaf(w, r, mode, 0, w->holds.rung + 1, few, out) != PLAIN_DONE))
+		return acquire_died(w, r, mode, out);
+	owner_leave(w);
+	return 0;
 }
 
 /* Whatever counts there are, one less on each from slot `above` - 1 up.  `r`: somebody waits for it, its word `was` so; or NULL. */

@@ -24,6 +24,13 @@
 enum plain below_acquire(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
 			 lk_grant *out);
 
+/*
+ * The whole of a quick acquire of an entry with ancestors, which had the name's bytes under `ident`, by an owner that is
+ * plain and was entered.  What was asked for stays in registers, for the case that it has to be begun again.
+ */
+int below_acquire_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident,
+			const void *bytes, uint64_t asked, lk_grant *out);
+
 /* lk_release() of `g`, which is said to be in slot `s`, one of the first, on a path, with this head. */
 int below_release(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uint32_t few);
 

@@ -325,19 +325,28 @@ release_seat_to_waiters(struct lk_owner *w, struct lk_resource *r)
 	return 0;
 }
 
+/* What a plain hold counts in its word, of which nothing is written down any more; and the end of the call. */
+LK_HOT int
+end_plain_word(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+{
+	uint64_t was;
+
+	if (unlikely(!line_exit(r, held, &was)))
+		return release_plain_to_waiters(w, r, was);
+	owner_leave(w);
+	return 0;
+}
+
 /* What a plain hold counts, of which nothing is written down any more; and the end of the call. */
 LK_HOT int
 end_plain_count(struct lk_owner *w, struct lk_resource *r, uint64_t head)
 {
 	const lk_mode held = head_effective(head);
-	uint64_t was;
 
-	if (unlikely((head & HEAD_SEAT) != 0)) {
-		if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
-			return release_seat_to_waiters(w, r);
-	} else if (unlikely(!line_exit(r, held, &was))) {
-		return release_plain_to_waiters(w, r, was);
-	}
+	if (likely((head & HEAD_SEAT) == 0))
+		return end_plain_word(w, r, held);
+	if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
+		return release_seat_to_waiters(w, r);
 	owner_leave(w);
 	return 0;
 }
@@ -488,28 +497,49 @@ lk_release_many(struct lk_owner *w, const lk_grant *g, size_t n, size_t *release
 	return rc;
 }
 
-int
-lk_release(struct lk_owner *w, lk_grant g)
+/* A grant that is none in slot 0, or is not plain. */
+static LK_NOINLINE int
+release_other(struct lk_owner *w, lk_grant g)
 {
-	uint32_t slot = (uint32_t)(g & (SLOT_MAX - 1));
+	const uint32_t slot = (uint32_t)(g & (SLOT_MAX - 1));
 
-	if (unlikely(w == NULL))
-		return LK_E_INVAL;
 	if (likely(slot < SLOTS_INLINE)) {
 		struct hold *s = &w->holds.first[slot];
 		uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 		uint32_t few = owner_few(w);
 
+		if ((head & HEAD_PATH) != 0)
+			return below_release(w, g, s, head, few);
 		if (likely(grant_is_plain(g, head)) && likely(owner_enter(w) == 0)) {
 			struct lk_resource *r = shim_load(&s->resource, SHIM_RELAXED);
 
 			return end_plain_hold(w, s, slot, few, r, head);
 		}
-		if ((head & HEAD_PATH) != 0)
-			return below_release(w, g, s, head, few);
 		return release_any(w, g);
 	}
 	return release_far(w, g);
+}
+
+/* The only hold of an owner is in slot 0: no address waits for the number of a slot. */
+int
+lk_release(struct lk_owner *w, lk_grant g)
+{
+	struct lk_resource *r;
+	struct hold *s;
+	uint64_t head;
+
+	if (unlikely(w == NULL))
+		return LK_E_INVAL;
+	if (unlikely((g & (SLOT_MAX - 1)) != 0) || unlikely(owner_enter(w) != 0))
+		return release_other(w, g);
+	s = &w->holds.first[0];
+	head = shim_own(&s->head);
+	if (unlikely(!grant_is_plain_first(g, head)))
+		return release_other(w, g);
+	r = shim_own(&s->resource);
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	shim_store(&w->holds.few, shim_own(&w->holds.few) | 1, SHIM_RELAXED);
+	return end_plain_word(w, r, head_effective(head));
 }
 
 /*

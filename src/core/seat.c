@@ -31,7 +31,7 @@ seat_note_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t
 	const uint64_t after = shim_load(&m->spread.after, SHIM_RELAXED);
 	struct heat *h = heat_of(w, r);
 
-	if (after == LK_OFF || word_row[mode].seat_mask == 0)
+	if (after == LK_OFF || word_modes.seat_mask[mode] == 0)
 		return;
 	if (h->r != r || now - h->since > (h->lost + UINT64_C(1)) * HEAT_RARE)
 		*h = (struct heat){ r, now, 0 };

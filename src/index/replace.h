@@ -55,7 +55,7 @@ make_entry(struct index *x, const struct bucket *b, struct place place, struct l
 	if (first == LK_NL)
 		resource_pin(r);
 	entry_publish(b, place, r, n->tail, n->hash, n->parent,
-		      unlikely(x->is_frozen) ? WORD_FREEZE : word_row[first].add);
+		      unlikely(x->is_frozen) ? WORD_FREEZE : word_modes.add[first]);
 	return true;
 }
 
@@ -86,7 +86,7 @@ index_replace(struct index *x, struct index_cache *c, const struct key *k, lk_mo
 		r = evict_for_insert(x, c, b, &place, &crowded);
 	if (likely(r != NULL)) {
 		store_words(r, k->word);
-		entry_publish(b, place, r, k->tail, k->hash, NULL, word_row[first].add);
+		entry_publish(b, place, r, k->tail, k->hash, NULL, word_modes.add[first]);
 		tally(&c->created);
 	}
 	latch_unlock(&b->latch);

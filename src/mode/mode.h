@@ -58,7 +58,8 @@ mode_covers(lk_mode held, lk_mode wanted)
 LK_HOT bool
 mode_writes(lk_mode m)
 {
-	return ((MODE_BIT(LK_U) | MODE_BIT(LK_SIX) | MODE_BIT(LK_X)) >> m & 1u) != 0;
+	_Static_assert(LK_U > LK_SIX && LK_X == LK_SIX + 2, "SIX, U and X come last, together");
+	return (unsigned)m - (unsigned)LK_SIX <= (unsigned)(LK_X - LK_SIX);
 }
 
 /*

@@ -206,6 +206,14 @@ owner_is_plain(const struct lk_owner *w, uint32_t few)
 	       shim_load(&w->drawn, SHIM_RELAXED) != shim_load(&w->drawn_end, SHIM_RELAXED);
 }
 
+/* The same of one that was entered, so that nobody else changes it, and holds nothing. */
+LK_HOT bool
+owner_is_free(const struct lk_owner *w)
+{
+	return likely(shim_own(&w->holds.few) == FEW_ALL) &&
+	       likely(shim_own(&w->drawn) != shim_own(&w->drawn_end));
+}
+
 /* … but for the slot: its holds may be in the table, and room for the next is to be reserved. */
 LK_HOT bool
 owner_is_plain_of_many(const struct lk_owner *w, uint32_t few)

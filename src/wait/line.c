@@ -380,9 +380,9 @@ family_for(uint64_t w, lk_mode mode)
 {
 	const bool reads = mode == LK_S || (mode == LK_IS && (w & WORD_S_MASK) != 0);
 	const uint64_t bits = reads ? WORD_SPREAD | WORD_FAMILY : WORD_SPREAD;
-	const uint64_t conflicts = word_row[reads ? LK_S : LK_IX].conflict;
+	const uint64_t conflicts = word_modes.conflict[reads ? LK_S : LK_IX];
 
-	if ((w & (WORD_STOP | WORD_WAITERS | conflicts)) != 0 || word_row[mode].seat_mask == 0)
+	if ((w & (WORD_STOP | WORD_WAITERS | conflicts)) != 0 || word_modes.seat_mask[mode] == 0)
 		return 0;
 	return bits;
 }

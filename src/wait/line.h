@@ -269,7 +269,7 @@ LK_HOT bool
 line_weaken(struct lk_resource *r, lk_mode from, lk_mode to)
 {
 	return line_is_quiet(
-		shim_sub(&r->word, word_row[from].add - word_row[to].add, SHIM_RELEASE));
+		shim_sub(&r->word, word_modes.add[from] - word_modes.add[to], SHIM_RELEASE));
 }
 
 /*
@@ -279,18 +279,17 @@ line_weaken(struct lk_resource *r, lk_mode from, lk_mode to)
 LK_HOT bool
 line_try_enter(struct lk_resource *r, lk_mode want)
 {
-	const struct mode_row *row = &word_row[want];
 	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 
-	return likely((w & row->open) == 0) &&
-	       likely(shim_cas(&r->word, &w, w + row->add, SHIM_ACQUIRE));
+	return likely((w & word_modes.open[want]) == 0) &&
+	       likely(shim_cas(&r->word, &w, w + word_modes.add[want], SHIM_ACQUIRE));
 }
 
 /* The end of a hold; as line_weaken().  `*was`: the word before. */
 LK_HOT bool
 line_exit(struct lk_resource *r, lk_mode held, uint64_t *was)
 {
-	*was = shim_sub(&r->word, word_row[held].add, SHIM_RELEASE);
+	*was = shim_add(&r->word, word_modes.sub[held], SHIM_RELEASE);
 	return line_is_quiet(*was);
 }
 

@@ -26,7 +26,7 @@ plan_unseat(struct plan *p, const struct waiter *q)
 {
 	if (likely(q->seat == NULL))
 		return;
-	shim_sub(q->seat, word_row[q->held].add, SHIM_SEQ_CST);
+	shim_sub(q->seat, word_modes.add[q->held], SHIM_SEQ_CST);
 	p->more = true; /* what it gave up there was not planned with */
 }
 

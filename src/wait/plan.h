@@ -49,16 +49,16 @@ struct others plan_others(const struct lot *l, const struct waiter *q, uint64_t 
 LK_HOT bool
 others_admit(struct others o, lk_mode want)
 {
-	return ((o.word | o.slots) & word_row[want].conflict) == 0 &&
-	       (o.word & (word_row[want].guard | WORD_FREEZE)) == 0;
+	return ((o.word | o.slots) & word_modes.conflict[want]) == 0 &&
+	       (o.word & (word_modes.guard[want] | WORD_FREEZE)) == 0;
 }
 
 /* Is it only the limit that stands in the way? */
 LK_HOT bool
 others_at_limit(struct others o, lk_mode want)
 {
-	return ((o.word | o.slots) & word_row[want].conflict) == 0 &&
-	       (o.word & word_row[want].guard) != 0;
+	return ((o.word | o.slots) & word_modes.conflict[want]) == 0 &&
+	       (o.word & word_modes.guard[want]) != 0;
 }
 
 /* What of `q` is counted in the word. */

@@ -36,13 +36,14 @@ is_only_moved(const struct resplit *s)
 static enum line_outcome
 judge(const struct resplit *s, uint64_t others)
 {
-	const struct mode_row *row = &word_row[s->takes.to];
+	const lk_mode to = s->takes.to;
 
 	if (!changes(&s->takes) || s->undoes)
 		return LINE_GRANTED;
-	if ((others & row->conflict) != 0)
+	if ((others & word_modes.conflict[to]) != 0)
 		return LINE_BUSY;
-	return (others & row->guard) != 0 && !is_only_moved(s) ? LINE_LIMIT : LINE_GRANTED;
+	return (others & word_modes.guard[to]) != 0 && !is_only_moved(s) ? LINE_LIMIT
+									 : LINE_GRANTED;
 }
 
 /* The word says so: out of the slots.  (TR3) */
@@ -53,9 +54,9 @@ leave_seats(const struct resplit *s, struct plan *plan)
 	const struct resplit_part *t = &s->takes;
 
 	if (g->seat != NULL && changes(g))
-		shim_sub(g->seat, word_row[g->from].add - word_add(g->to), SHIM_SEQ_CST);
+		shim_sub(g->seat, word_modes.add[g->from] - word_add(g->to), SHIM_SEQ_CST);
 	if (t->seat != NULL && changes(t))
-		shim_sub(t->seat, word_row[t->from].add, SHIM_SEQ_CST);
+		shim_sub(t->seat, word_modes.add[t->from], SHIM_SEQ_CST);
 	plan->more |= (g->seat != NULL && changes(g)) || (t->seat != NULL && changes(t));
 }
 
@@ -90,7 +91,8 @@ line_resplit(struct lot *l, const struct resplit *s, const struct line_tally *t)
 		if (outcome != LINE_GRANTED)
 			break;
 		done = change_word(l, b, s->r, w,
-				   changes(&s->takes) ? others + word_row[s->takes.to].add : others,
+				   changes(&s->takes) ? others + word_modes.add[s->takes.to]
+						      : others,
 				   &plan);
 	} while (!done);
 	if (outcome == LINE_GRANTED)

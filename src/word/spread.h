@@ -12,7 +12,7 @@
  * All other modes, and holds that a line grants, are counted in the word as ever.  Two families,
  * because IX and S conflict: in two slots they would not see each other.
  *
- *   enter   add to the slot, then load the word: in, iff it still says so (mode_row.seat)
+ *   enter   add to the slot, then load the word: in, iff it still says so (word_modes.seat_is)
  *   leave   subtract from the slot, then load the word: if somebody waits, look after the line
  *   strong  set WAITERS and CLOSED in the word, then sum the slots (wait/line.c)
  *
@@ -105,33 +105,33 @@ spread_seat(const struct spread *s, uint32_t number, uint32_t offset)
 LK_HOT bool
 seat_in_family(uint64_t w, lk_mode m)
 {
-	const uint64_t mask = word_row[m].seat_mask & (WORD_SPREAD | WORD_FAMILY);
+	const uint64_t mask = word_modes.seat_mask[m] & (WORD_SPREAD | WORD_FAMILY);
 
-	return mask != 0 && (w & mask) == word_row[m].seat_is;
+	return mask != 0 && (w & mask) == word_modes.seat_is[m];
 }
 
 /* Does the word let mode `m` use slots, now? */
 LK_HOT bool
 seat_open(uint64_t w, lk_mode m)
 {
-	return (w & word_row[m].seat_mask) == word_row[m].seat_is;
+	return (w & word_modes.seat_mask[m]) == word_modes.seat_is[m];
 }
 
 /* Count `to` instead of `from` (LK_NL: nothing).  False: it did not work, and seat_leave() is next. (C1) */
 LK_HOT bool
 seat_enter(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 {
-	uint64_t before = shim_add(seat, word_row[to].add - word_add(from), SHIM_SEQ_CST);
+	uint64_t before = shim_add(seat, word_modes.add[to] - word_add(from), SHIM_SEQ_CST);
 
 	return likely(seat_open(shim_load(word, SHIM_SEQ_CST), to)) &&
-	       likely((before & word_row[to].guard) == 0);
+	       likely((before & word_modes.guard[to]) == 0);
 }
 
 /* The opposite, or a weakening.  False: somebody waits, and the line is to be looked after.  (C2) */
 LK_HOT bool
 seat_leave(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 {
-	shim_sub(seat, word_row[from].add - word_add(to), SHIM_SEQ_CST);
+	shim_sub(seat, word_modes.add[from] - word_add(to), SHIM_SEQ_CST);
 	return likely((shim_load(word, SHIM_SEQ_CST) & WORD_WAITERS) == 0);
 }
 

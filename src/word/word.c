@@ -1,36 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of word.h, and the word as text. */
+/* The modes in word.h, and the word as text. */
 #include <stdio.h>
 
 #include "word/word.h"
 
-#define NOT_IS  (WORD_IX_MASK | WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
-#define ALL     (WORD_IS_MASK | NOT_IS)
-
-#define NO_SEAT 0, 1 /* no word is like that */
-#define SEAT(c, families, is) \
-	(c) | WORD_WAITERS | WORD_CLOSED | WORD_FREEZE | WORD_DEAD | WORD_SPREAD | (families), (is)
-
-/* Conflict, guard, what is added, and when a slot may be used. */
-#define ROW(c, g, a, s)                                                         \
-	{                                                                       \
-		(c), (g), (c) | (g), (c) | (g) | WORD_STOP, (a), s, .unused = 0 \
-	}
+#define NOT_IS      (WORD_IX_MASK | WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
+#define ALL         (WORD_IS_MASK | NOT_IS)
 
 #define IX_CONFLICT (WORD_S_MASK | WORD_U | WORD_SIX | WORD_X)
 #define S_CONFLICT  (WORD_IX_MASK | WORD_SIX | WORD_X)
+#define U_CONFLICT  (WORD_IX_MASK | WORD_U | WORD_SIX | WORD_X)
 
-const struct mode_row word_row[MODE_N] = {
-	[LK_NL] = ROW(0, 0, 0, NO_SEAT),
-	[LK_IS] = ROW(WORD_X, WORD_IS_GUARD, WORD_IS_ONE, SEAT(WORD_X, 0, WORD_SPREAD)),
-	[LK_IX] = ROW(IX_CONFLICT, WORD_IX_GUARD | WORD_IS_GUARD, WORD_IX_ONE,
-		      SEAT(IX_CONFLICT, WORD_FAMILY, WORD_SPREAD)),
-	[LK_S] = ROW(S_CONFLICT, WORD_S_GUARD | WORD_IS_GUARD, WORD_S_ONE,
-		     SEAT(S_CONFLICT, WORD_FAMILY, WORD_SPREAD | WORD_FAMILY)),
-	[LK_SIX] = ROW(NOT_IS, WORD_IS_GUARD, WORD_SIX, NO_SEAT),
-	[LK_U] = ROW(WORD_IX_MASK | WORD_U | WORD_SIX | WORD_X, WORD_S_GUARD | WORD_IS_GUARD,
-		     WORD_U, NO_SEAT),
-	[LK_X] = ROW(ALL, 0, WORD_X, NO_SEAT),
+#define SEAT(c, families) \
+	((c) | WORD_WAITERS | WORD_CLOSED | WORD_FREEZE | WORD_DEAD | WORD_SPREAD | (families))
+
+/* Mode, conflict, guard, what is added, and when a slot may be used: no word is 1 where all bits of the mask are 0. */
+#define ROWS(column)                                                                               \
+	column(LK_NL, 0, 0, 0, 0, 1)                                                               \
+		column(LK_IS, WORD_X, WORD_IS_GUARD, WORD_IS_ONE, SEAT(WORD_X, 0), WORD_SPREAD)    \
+			column(LK_IX, IX_CONFLICT, WORD_IX_GUARD | WORD_IS_GUARD, WORD_IX_ONE,     \
+			       SEAT(IX_CONFLICT, WORD_FAMILY), WORD_SPREAD)                        \
+				column(LK_S, S_CONFLICT, WORD_S_GUARD | WORD_IS_GUARD, WORD_S_ONE, \
+				       SEAT(S_CONFLICT, WORD_FAMILY), WORD_SPREAD | WORD_FAMILY)   \
+					column(LK_SIX, NOT_IS, WORD_IS_GUARD, WORD_SIX, 0, 1)      \
+						column(LK_U, U_CONFLICT,                           \
+						       WORD_S_GUARD | WORD_IS_GUARD, WORD_U, 0, 1) \
+							column(LK_X, ALL, 0, WORD_X, 0, 1)
+
+#define CONFLICT(m, c, g, a, mask, is)  [m] = (c),
+#define GUARD(m, c, g, a, mask, is)     [m] = (g),
+#define ZERO(m, c, g, a, mask, is)      [m] = (c) | (g),
+#define OPEN(m, c, g, a, mask, is)      [m] = (c) | (g) | WORD_STOP,
+#define ADD(m, c, g, a, mask, is)       [m] = (a),
+#define SUB(m, c, g, a, mask, is)       [m] = UINT64_C(0) - (a),
+#define SEAT_MASK(m, c, g, a, mask, is) [m] = (mask),
+#define SEAT_IS(m, c, g, a, mask, is)   [m] = (is),
+
+const struct word_modes word_modes = {
+	.conflict = { ROWS(CONFLICT) },
+	.guard = { ROWS(GUARD) },
+	.zero = { ROWS(ZERO) },
+	.open = { ROWS(OPEN) },
+	.add = { ROWS(ADD) },
+	.sub = { ROWS(SUB) },
+	.seat_mask = { ROWS(SEAT_MASK) },
+	.seat_is = { ROWS(SEAT_IS) },
 };
 
 uint32_t
@@ -44,7 +58,7 @@ word_holders(uint64_t w, lk_mode m)
 	case LK_S:
 		return (uint32_t)((w & WORD_S_MASK) / WORD_S_ONE);
 	default:
-		return (w & word_row[m].add) != 0;
+		return (w & word_modes.add[m]) != 0;
 	}
 }
 

@@ -82,46 +82,51 @@
 /* What sends a request to the slow path whatever its mode. */
 #define WORD_STOP (WORD_CLOSED | WORD_SPREAD | WORD_FREEZE | WORD_DEAD)
 
-/* One row per mode; the rest of the code never asks which mode it has. */
-struct mode_row {
-	uint64_t conflict;  /* bits of the holds that it conflicts with */
-	uint64_t guard;     /* guards that it minds (W7) */
-	uint64_t zero;      /* both: bits that must be 0 to be granted */
-	uint64_t open;      /* and WORD_STOP: to be granted without a latch */
-	uint64_t add;       /* what a hold adds */
-	uint64_t seat_mask; /* these bits of the word … */
-	uint64_t seat_is;   /* … must be so for a slot to be used */
-	uint64_t unused;
-};
+/*
+ * What there is to know of the modes; the rest of the code never asks which one it has.  A line for each question, as the
+ * number of a mode is then all that an address needs.
+ */
+struct word_modes {
+	uint64_t conflict[8];  /* bits of the holds that it conflicts with */
+	uint64_t guard[8];     /* guards that it minds (W7) */
+	uint64_t zero[8];      /* both: bits that must be 0 to be granted */
+	uint64_t open[8];      /* and WORD_STOP: to be granted without a latch */
+	uint64_t add[8];       /* what a hold adds */
+	uint64_t sub[8];       /* … and what its end adds */
+	uint64_t seat_mask[8]; /* these bits of the word … */
+	uint64_t seat_is[8];   /* … must be so for a slot to be used */
+} LK_ALIGNED;
 
-extern LK_HIDDEN const struct mode_row word_row[MODE_N];
+_Static_assert(MODE_N <= 8, "a line has room for all modes");
+
+extern LK_HIDDEN const struct word_modes word_modes;
 
 /* What a hold adds; nothing adds nothing, which the compiler should know. */
 LK_HOT uint64_t
 word_add(lk_mode m)
 {
-	return m == LK_NL ? 0 : word_row[m].add;
+	return m == LK_NL ? 0 : word_modes.add[m];
 }
 
 /* `w` without the asker's own hold in `held`. */
 LK_HOT uint64_t
 word_without(uint64_t w, lk_mode held)
 {
-	return w - word_row[held].add;
+	return w - word_modes.add[held];
 }
 
 /* `w` after a hold changed from `from` to `to` (LK_NL: none). */
 LK_HOT uint64_t
 word_change(uint64_t w, lk_mode from, lk_mode to)
 {
-	return w - word_row[from].add + word_row[to].add;
+	return w - word_modes.add[from] + word_modes.add[to];
 }
 
 /* Do the other holders admit `want`, for an owner that holds `held`? */
 LK_HOT bool
 word_admits(uint64_t w, lk_mode held, lk_mode want)
 {
-	return (word_without(w, held) & word_row[want].zero) == 0;
+	return (word_without(w, held) & word_modes.zero[want]) == 0;
 }
 
 /* Is it only the limit that stands in the way? */
@@ -129,9 +134,9 @@ LK_HOT bool
 word_at_limit(uint64_t w, lk_mode held, lk_mode want)
 {
 	uint64_t others = word_without(w, held);
-	uint64_t counts = word_row[want].conflict;
+	uint64_t counts = word_modes.conflict[want];
 
-	return (others & counts) == 0 && (others & word_row[want].guard) != 0;
+	return (others & counts) == 0 && (others & word_modes.guard[want]) != 0;
 }
 
 /* Nothing held, nobody waiting, not retired, not spread: only the generation is left. */

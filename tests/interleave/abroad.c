@@ -327,7 +327,7 @@ check_entry(const struct lk_resource *r)
 	}
 	mode = stored_mode(name, len, &m->session);
 	for (lk_mode want = LK_IS; want <= LK_X; want++) {
-		if ((w & word_row[want].conflict) == 0 && !book_covers(mode, want))
+		if ((w & word_modes.conflict[want]) == 0 && !book_covers(mode, want))
 			fail("the word of %.*s lets %s in, and the record says %s (CO2)", (int)len,
 			     (const char *)name, lk_modename(want), lk_modename(mode));
 	}

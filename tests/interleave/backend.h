@@ -93,6 +93,7 @@ MODEL_TYPE(model_aptr, void *, aptr, MODEL_FROM_POINTER, MODEL_TO_POINTER)
 		 : model_a32_load, a64  \
 		 : model_a64_load, aptr \
 		 : model_aptr_load)((p), (order), __func__)
+#define shim_own(p) shim_load((p), SHIM_RELAXED)
 #define shim_store(p, x, order)          \
 	_Generic(*(p), a32               \
 		 : model_a32_store, a64  \

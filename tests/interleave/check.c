@@ -136,9 +136,9 @@ add_slot(struct lk_owner *w, uint32_t slot)
 	if ((head & HEAD_IMPLIED) != 0)
 		a->pins++;
 	else if ((head & HEAD_SEAT) != 0)
-		a->seated[seats_number(w->seat)] += word_row[head_effective(head)].add;
+		a->seated[seats_number(w->seat)] += word_modes.add[head_effective(head)];
 	else
-		a->holds += word_row[head_effective(head)].add;
+		a->holds += word_modes.add[head_effective(head)];
 	check_head(w, s, head);
 }
 
@@ -151,11 +151,11 @@ add_level(struct lk_owner *w, const struct level *v, bool was_granted, bool was_
 	a->pins++;
 	if (!was_granted)
 		return;
-	a->holds += word_row[v->want].add;
+	a->holds += word_modes.add[v->want];
 	if (was_seated)
-		a->seated[seats_number(w->seat)] -= word_row[v->counted].add;
+		a->seated[seats_number(w->seat)] -= word_modes.add[v->counted];
 	else
-		a->holds -= word_row[v->counted].add;
+		a->holds -= word_modes.add[v->counted];
 }
 
 static void
@@ -243,11 +243,11 @@ static const uint64_t counts = WORD_WAITERS - 1;
 static bool
 fits(const struct waiter *q, uint64_t word)
 {
-	uint64_t others = (word & counts) + seats_sum(q->r) - word_row[q->held].add;
+	uint64_t others = (word & counts) + seats_sum(q->r) - word_modes.add[q->held];
 
 	if ((word & WORD_FREEZE) != 0) /* (W9) */
 		return false;
-	return (others & word_row[q->want].conflict) == 0 && units_are_there(q);
+	return (others & word_modes.conflict[q->want]) == 0 && units_are_there(q);
 }
 
 /* Parts that fit in their places, of each composite. */

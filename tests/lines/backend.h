@@ -17,6 +17,7 @@ void *lines_note(uintptr_t at, enum lines_access access);
 
 #undef shim_init
 #undef shim_load
+#undef shim_own
 #undef shim_store
 #undef shim_xchg
 #undef shim_add
@@ -29,6 +30,7 @@ void *lines_note(uintptr_t at, enum lines_access access);
 
 #define shim_init(p, x)         __atomic_store_n(&LINES_AT(p, LINES_WRITE)->v, (x), __ATOMIC_RELAXED)
 #define shim_load(p, order)     __atomic_load_n(&LINES_AT(p, LINES_READ)->v, (order))
+#define shim_own(p)             (LINES_AT(p, LINES_READ)->v)
 #define shim_store(p, x, order) __atomic_store_n(&LINES_AT(p, LINES_WRITE)->v, (x), (order))
 #define shim_xchg(p, x, order)  __atomic_exchange_n(&LINES_AT(p, LINES_RMW)->v, (x), (order))
 #define shim_add(p, x, order)   __atomic_fetch_add(&LINES_AT(p, LINES_RMW)->v, (x), (order))

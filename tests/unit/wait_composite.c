@@ -63,7 +63,7 @@ word(int name)
 static void
 hold(int name, lk_mode m)
 {
-	shim_add(&names[name].word, word_row[m].add, SHIM_RELAXED);
+	shim_add(&names[name].word, word_modes.add[m], SHIM_RELAXED);
 }
 
 static void

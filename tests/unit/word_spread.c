@@ -103,7 +103,7 @@ Test(spread, a_slot_is_open_for_the_family_if_nothing_is_in_the_way)
 			const uint64_t flags = flags_of(which);
 
 			for (lk_mode held = LK_NL; held <= LK_X; held++)
-				expect_open(spreads[s] | flags | word_row[held].add,
+				expect_open(spreads[s] | flags | word_modes.add[held],
 					    (flags & stop) == 0, held);
 		}
 	}

@@ -45,13 +45,13 @@ add_holds(uint64_t w, lk_mode m, unsigned n)
 
 Test(word, layout)
 {
-	cr_expect_eq(word_row[LK_NL].add, 0);
-	cr_expect_eq(word_row[LK_IS].add, UINT64_C(1));
-	cr_expect_eq(word_row[LK_IX].add, UINT64_C(1) << 16);
-	cr_expect_eq(word_row[LK_S].add, UINT64_C(1) << 30);
-	cr_expect_eq(word_row[LK_U].add, UINT64_C(1) << 44);
-	cr_expect_eq(word_row[LK_SIX].add, UINT64_C(1) << 45);
-	cr_expect_eq(word_row[LK_X].add, UINT64_C(1) << 46);
+	cr_expect_eq(word_modes.add[LK_NL], 0);
+	cr_expect_eq(word_modes.add[LK_IS], UINT64_C(1));
+	cr_expect_eq(word_modes.add[LK_IX], UINT64_C(1) << 16);
+	cr_expect_eq(word_modes.add[LK_S], UINT64_C(1) << 30);
+	cr_expect_eq(word_modes.add[LK_U], UINT64_C(1) << 44);
+	cr_expect_eq(word_modes.add[LK_SIX], UINT64_C(1) << 45);
+	cr_expect_eq(word_modes.add[LK_X], UINT64_C(1) << 46);
 	cr_expect_eq(WORD_IS_MASK, UINT64_C(0xffff));
 	cr_expect_eq(WORD_IX_MASK, UINT64_C(0x3fff) << 16);
 	cr_expect_eq(WORD_S_MASK, UINT64_C(0x3fff) << 30);
@@ -62,7 +62,7 @@ Test(word, one_holder_admits_what_the_matrix_says)
 {
 	for (lk_mode held = LK_NL; held <= LK_X; held++) {
 		for (lk_mode want = LK_NL; want <= LK_X; want++)
-			cr_expect_eq(admits(word_row[held].add, want), compatible[want][held],
+			cr_expect_eq(admits(word_modes.add[held], want), compatible[want][held],
 				     "%s wanted, %s held", name(want), name(held));
 	}
 }
@@ -72,7 +72,7 @@ Test(word, own_hold_does_not_count)
 {
 	for (lk_mode own = LK_NL; own <= LK_X; own++) {
 		for (lk_mode other = LK_NL; other <= LK_X; other++) {
-			uint64_t w = word_row[own].add + word_row[other].add;
+			uint64_t w = word_modes.add[own] + word_modes.add[other];
 
 			if (!compatible[own][other])
 				continue;
@@ -84,15 +84,15 @@ Test(word, own_hold_does_not_count)
 	}
 }
 
-Test(word, rows_are_made_of_their_parts)
+Test(word, columns_are_made_of_their_parts)
 {
 	for (lk_mode m = LK_NL; m <= LK_X; m++) {
-		const struct mode_row *row = &word_row[m];
-
-		cr_expect_eq(row->zero, row->conflict | row->guard, "%s", name(m));
-		cr_expect_eq(row->open, row->zero | WORD_STOP, "%s", name(m));
+		cr_expect_eq(word_modes.zero[m], word_modes.conflict[m] | word_modes.guard[m], "%s",
+			     name(m));
+		cr_expect_eq(word_modes.open[m], word_modes.zero[m] | WORD_STOP, "%s", name(m));
+		cr_expect_eq(word_modes.add[m] + word_modes.sub[m], 0, "%s", name(m));
 		for (lk_mode other = LK_NL; other <= LK_X; other++)
-			cr_expect_eq((row->conflict & word_row[other].add) == 0,
+			cr_expect_eq((word_modes.conflict[m] & word_modes.add[other]) == 0,
 				     compatible[m][other], "%s, %s", name(m), name(other));
 	}
 }
@@ -109,7 +109,7 @@ Test(word, flags_that_stop)
 
 	for (size_t i = 0; i < countof(flags); i++) {
 		for (lk_mode m = LK_IS; m <= LK_X; m++) {
-			cr_expect_eq((flags[i].flag & word_row[m].open) != 0, flags[i].stops,
+			cr_expect_eq((flags[i].flag & word_modes.open[m]) != 0, flags[i].stops,
 				     "flag %zu, %s", i, name(m));
 			cr_expect(admits(flags[i].flag, m), "flag %zu, %s", i, name(m));
 		}
