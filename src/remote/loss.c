@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process has, what of it is in doubt, and what was lost, for those who tell of it. */
+#include "remote/inside.h"
+
+void
+remote_ring(struct remote *m)
+{
+	if (m->p.alarm != NULL)
+		timer_set(m->p.alarm_timers, m->p.alarm, 0);
+}
+
+uint64_t
+remote_deadline(struct remote *m)
+{
+	uint64_t deadline_ns;
+
+	latch_lock(&m->latch);
+	deadline_ns = m->has_session ? shim_load(&m->deadline_ns, SHIM_RELAXED) : SHIM_NEVER;
+	latch_unlock(&m->latch);
+	return deadline_ns;
+}
+
+static uint64_t
+doubtful_part(const struct remote *m, uint32_t suspect_pct)
+{
+	return m->p.ttl_ns / 100 * (100 - suspect_pct);
+}
+
+uint64_t
+remote_suspect_at(struct remote *m, uint32_t suspect_pct)
+{
+	uint64_t deadline_ns;
+
+	if (!remote_is_mortal(m)) /* the quick answer, for files */
+		return SHIM_NEVER;
+	deadline_ns = remote_deadline(m);
+	return deadline_ns != SHIM_NEVER ? deadline_ns - doubtful_part(m, suspect_pct) : SHIM_NEVER;
+}
+
+/* It cannot be renewed, and in doubt once more, before that. */
+uint64_t
+remote_suspect_again(struct remote *m, uint32_t suspect_pct, uint64_t now)
+{
+	const uint64_t deadline_ns = remote_deadline(m);
+	const uint64_t soon = now + m->p.ttl_ns / 100 * suspect_pct;
+
+	return deadline_ns < soon ? deadline_ns : deadline_ns != SHIM_NEVER ? soon : SHIM_NEVER;
+}
+
+struct remote_loss
+remote_loss(struct remote *m, const struct lk_resource *r)
+{
+	struct remote_loss loss = { LK_LOSS_NONE, 0 };
+	const struct cover *c;
+
+	while (r != NULL && (shim_load(&r->word, SHIM_ACQUIRE) & WORD_FREEZE) == 0)
+		r = resource_parent(r);
+	if (r == NULL)
+		return loss;
+	latch_lock(&m->latch);
+	c = cover_find(m, r);
+	if (c != NULL)
+		loss = c->loss;
+	latch_unlock(&m->latch);
+	return loss;
+}
+
+lk_mode
+remote_cover(struct remote *m, const struct lk_resource *r)
+{
+	const struct cover *c;
+	lk_mode has = LK_NL;
+
+	latch_lock(&m->latch);
+	c = cover_find(m, r);
+	if (c != NULL && !c->is_busy && !c->is_lost)
+		has = c->has;
+	latch_unlock(&m->latch);
+	return has;
+}
