@@ -10,7 +10,7 @@
  *   - Owners that wait for each other in a ring are found after a millisecond: one of their requests
  *     ends with LK_E_DEADLOCK.  What its owner holds stays: release, and begin again.
  *   - After fork() the child holds nothing and every call says LK_E_FORKED; it may
- *     open a manager of its own.
+ *     open a manager of its own (of an SQLite database that is open in the parent only after exec()).
  *   - A grant is a value.  Using an old one is a clear error (LK_E_STALE); using
  *     the *pointer* of a closed manager or resource is undefined.
  *   - Threads must not be cancelled asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS)

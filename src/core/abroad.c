@@ -128,6 +128,7 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.breaker = m->breaker,
 		.alarm_timers = &m->service.timers,
 		.alarm = &m->alarm,
+		.n_listeners = &m->n_listeners,
 	};
 	int rc = open_owner(m, &parts.owner);
 

@@ -9,8 +9,7 @@ enum { RING_AGAIN_NS = 10000000 };
 bool
 alarm_is_due(const struct lk_manager *m)
 {
-	return m->remote != NULL &&
-	       env_boottime(&m->env) >= remote_suspect_at(m->remote, m->suspect_pct);
+	return m->remote != NULL && remote_is_suspect(m->remote, m->suspect_pct);
 }
 
 /* Why, and when.  One that is implied is lost with what implies it. */
@@ -220,5 +219,6 @@ alarm_leave(struct lk_owner *w)
 	cds_list_del(&w->listening);
 	w->listens = false;
 	latch_unlock(&m->told_latch);
-	shim_sub(&m->n_listeners, 1u, SHIM_RELAXED);
+	if (shim_sub(&m->n_listeners, 1u, SHIM_ACQ_REL) == 1)
+		(void)timer_unset(&m->service.timers, &m->alarm);
 }

@@ -134,6 +134,13 @@ remote_about(const struct remote *m, uint64_t ns)
 	return ns - env_random(m->p.env) % (ns / 4 + 1);
 }
 
+/* So long after it was renewed a session is over for us: what clocks may differ by, and a guard, is off. */
+LK_HOT uint64_t
+remote_lifetime(const struct remote *m)
+{
+	return m->p.ttl_ns - m->p.ttl_ns / 50;
+}
+
 /* Until when the store has time to answer. */
 uint64_t remote_patience(struct remote *m);
 

@@ -505,12 +505,11 @@ remote_patience(struct remote *m)
 	return env_now(m->p.env) + ns;
 }
 
-/* It was renewed by what was sent at that moment.  What clocks may differ by, and a guard, is off.  With the latch. */
+/* It was renewed by what was sent at that moment.  With the latch. */
 static void
 set_deadline(struct remote *m, uint64_t sent_ns)
 {
-	shim_store(&m->deadline_ns,
-		   remote_is_mortal(m) ? sent_ns + m->p.ttl_ns - m->p.ttl_ns / 50 : SHIM_NEVER,
+	shim_store(&m->deadline_ns, remote_is_mortal(m) ? sent_ns + remote_lifetime(m) : SHIM_NEVER,
 		   SHIM_RELEASE);
 }
 

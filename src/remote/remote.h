@@ -52,8 +52,9 @@ struct remote_parts {
 	struct waiter_face face;     /* of the phantoms */
 	struct breaker *breaker;     /* the store is behind it; NULL: it is not */
 	struct timers *alarm_timers;
-	struct timer *alarm;  /* is set when something is lost, or a session begins; NULL: none */
-	char who[REMOTE_WHO]; /* for others to see */
+	struct timer *alarm;    /* is set when something is lost, or a session begins, … */
+	const a32 *n_listeners; /* … if anybody wants to know */
+	char who[REMOTE_WHO];   /* for others to see */
 };
 
 /* `store` is open, and is closed with it; if this fails, it stays open, and `why` may say more. */
@@ -90,6 +91,9 @@ bool remote_is_over(struct remote *m);
 uint64_t remote_suspect_at(struct remote *m, uint32_t suspect_pct);
 uint64_t remote_suspect_again(struct remote *m, uint32_t suspect_pct, uint64_t now);
 uint64_t remote_deadline(struct remote *m);
+
+/* Was nothing heard of it for so long? */
+bool remote_is_suspect(struct remote *m, uint32_t suspect_pct);
 
 /* Why `r`, which is held, or a name above it was lost, and when. */
 struct remote_loss remote_loss(struct remote *m, const struct lk_resource *r);

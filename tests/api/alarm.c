@@ -21,7 +21,7 @@ struct alarm_stage {
 
 /* Two processes of one store; the owner of the first hears what there is to hear. */
 static void
-alarm_open(struct alarm_stage *s)
+alarm_open_with(struct alarm_stage *s, const char *parameters)
 {
 	memset(s, 0, sizeof(*s));
 	test_world_init(&s->world);
@@ -31,12 +31,18 @@ alarm_open(struct alarm_stage *s)
 
 		snprintf(url, sizeof(url),
 			 "test:alarm?as=%c&manual=1&ttl_ns=10s&breaker_threshold=off&"
-			 "poll_max_ns=10ms",
-			 'a' + i);
+			 "poll_max_ns=10ms%s",
+			 'a' + i, parameters);
 		s->m[i] = open_with(url, NULL, &s->world);
 	}
 	open_listener(s->m[A], &s->told, &s->w[A]);
 	open_owners(s->m[B], &s->w[B], 1);
+}
+
+static void
+alarm_open(struct alarm_stage *s)
+{
+	alarm_open_with(s, "");
 }
 
 static void
@@ -86,6 +92,27 @@ Test(alarm, a_store_that_answers_is_no_news)
 	ok(lk_check(s.w[A], g));
 	cr_expect_eq(s.told.n, 0);
 	ok(lk_release(s.w[A], g));
+	alarm_close(&s);
+}
+
+/* Leases may be suspect early; a session is not before a heartbeat has failed. */
+Test(alarm, is_not_given_between_two_heartbeats)
+{
+	static struct alarm_stage s;
+	lk_grant g;
+
+	alarm_open_with(&s, "&suspect_pct=5");
+	g = hold(s.w[A], "n", LK_X);
+	for (int i = 0; i < 30; i++) {
+		seconds(&s, 1);
+		ok(lk_check(s.w[A], g));
+	}
+	cr_expect_eq(s.told.n, 0);
+	cut(true);
+	seconds(&s, 6);
+	is(lk_check(s.w[A], g), LK_E_SUSPECT);
+	cr_expect_eq(s.told.n, 1);
+	cut(false);
 	alarm_close(&s);
 }
 
