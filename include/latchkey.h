@@ -10,7 +10,7 @@
  *   - Owners that wait for each other in a ring are found after a millisecond: one of their requests
  *     ends with LK_E_DEADLOCK.  What its owner holds stays: release, and begin again.
  *   - After fork() the child holds nothing and every call says LK_E_FORKED; it may
- *     open a manager of its own.
+ *     open a manager of its own (of an SQLite database that is open in the parent only after exec()).
  *   - A grant is a value.  Using an old one is a clear error (LK_E_STALE); using
  *     the *pointer* of a closed manager or resource is undefined.
  *   - Threads must not be cancelled asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS)
@@ -218,18 +218,25 @@ struct lk_owner_options {
 /*
  * lk_open - open a space of locks.
  *
- * `url` is "memory:" (NULL means the same), with settings as parameters:
- * "memory:?max_idle=64&strict=1".  What `cfg` sets and the URL sets too must agree.  What neither
+ * `url` says who shares the locks, with settings as parameters ("memory:?max_idle=64&strict=1"):
+ *
+ *   "memory:" or NULL       the threads of this process
+ *   "file:/run/app/locks"   all processes of this host that open that folder (made if it is missing), or a
+ *                           database ("sqlite:/var/lib/app.db")
+ *   "redis://host:6379/0"   all that reach that server
+ *
+ * or a store of one's own (store.h).  What `cfg` sets and the URL sets too must agree.  What neither
  * sets is taken from variables LATCHKEY_… and a file: see settings.h.
  *
- * Ownership   `*out` is the caller's until lk_close(); `url` and `cfg` are copied.
- *             `cfg->report` is written, always ended by a NUL.
- * Threads     any.  Several managers may live in one process; their names do not
- *             meet.
- * Blocking    no, but for reading a file of settings.  Reads the wall clock once, where fences begin.
+ * Ownership   `*out` is the caller's until lk_close(); `url` and `cfg` are copied; `cfg->report` ends with a NUL.
+ * Threads     any.  Several managers may live in one process; their names do not meet.
+ * Blocking    no, but for reading a file of settings, and until the store answers.  Reads the wall clock once, where
+ *             fences begin.
  * Returns     0; LK_E_INVAL (a setting out of range, unknown or contradictory, a bad
  *             URL: `cfg->report` says which), LK_E_IO (the file of settings cannot be read),
- *             LK_E_UNSUPPORTED (no such store), LK_E_VERSION, LK_E_NOMEM.  On failure `*out` is not written.
+ *             LK_E_UNSUPPORTED (no such store, or not as `require` wants it), LK_E_VERSION, LK_E_NOMEM.  Of a store
+ *             also LK_E_STORE, LK_E_TIMEDOUT, LK_E_UNKNOWN (it cannot be reached, or fails), LK_E_PERM, LK_E_CORRUPT,
+ *             LK_E_LIMIT, LK_E_BUSY, LK_E_MOVED (migrate.h).  On failure `*out` is not written, and `cfg->report` has the reason.
  */
 LK_API LK_NODISCARD int lk_open(const char *url, const struct lk_config *cfg,
 				struct lk_manager **out);
@@ -350,6 +357,11 @@ LK_API struct lk_owner *lk_self(struct lk_manager *m);
  *               LK_E_NAME       an empty name, or one longer than LK_NAME_MAX
  *               LK_E_CLOSED     lk_shutdown()
  *               LK_E_NOMEM, LK_E_UNSUPPORTED, LK_E_VERSION
+ *             and with a store:
+ *               LK_E_STORE      it failed, and nothing was written; LK_E_UNKNOWN: perhaps it was: lk_store_error();
+ *                               LK_E_BREAKER: too often, so it is not asked; LK_E_CORRUPT: the record: lk_repair()
+ *               LK_E_LOST       `w` holds the name, or an ancestor, and has lost it
+ *               LK_E_MOVED      the locks are in another store: lk_migrate()
  * Units       nanoseconds.
  * Source      modes: Gray et al. 1976; order of the line: PostgreSQL's lock manager.
  */
@@ -358,7 +370,8 @@ LK_API LK_NODISCARD int lk_acquire(struct lk_owner *w, const char *name, lk_mode
 
 /*
  * lk_try_acquire - the same, but LK_E_BUSY instead of a wait.  Never sleeps and makes no
- * system call (but for memory, when the owner or the index must grow).  LK_E_BUSY may rarely be
+ * system call (but for memory, when the owner or the index must grow; and with a store, to ask it: for ten milliseconds
+ * it then waits for another process to give back what nobody there uses).  LK_E_BUSY may rarely be
  * said of a name that is free: when a thread was stopped inside the library and keeps a latch.
  */
 LK_API LK_NODISCARD int lk_try_acquire(struct lk_owner *w, const char *name, lk_mode mode,
@@ -535,8 +548,8 @@ LK_API LK_NODISCARD int lk_convert(struct lk_owner *w, lk_grant g, lk_mode to,
  * lk_can_convert - would lk_convert() succeed at once?  Advisory: it may be different a
  * moment later.
  *
- * Returns     0 it would; LK_E_BUSY it would wait; LK_E_CONVERSION_DEADLOCK it would be
- *             refused; LK_E_LIMIT; LK_E_CLOSED; LK_E_STALE.
+ * Returns     0 it would; LK_E_BUSY it would wait; LK_E_CONVERSION_DEADLOCK it would be refused; LK_E_LIMIT;
+ *             LK_E_CLOSED; LK_E_STALE; and where a store had to be asked, which takes one look at it, its codes.
  */
 LK_API LK_NODISCARD int lk_can_convert(struct lk_owner *w, lk_grant g, lk_mode to);
 
@@ -742,19 +755,6 @@ LK_API LK_NODISCARD int lk_sweep(struct lk_manager *m, size_t *removed);
 LK_API LK_NODISCARD int lk_serve(struct lk_manager *m, uint64_t *next_ns);
 
 /* ----------------------------------------------------------------------- text */
-
-/*
- * lk_name_escape - make one segment of a path of any bytes: "a/b" becomes "a%2Fb".
- *
- * Letters, digits, '_' and '-' stay, every other byte becomes '%' and two hexadecimal digits, and no bytes
- * at all become "%": so the result is never empty, has no separator whatever the manager's is, and
- * different bytes have different results.
- *
- * Returns     the bytes of the whole result without its NUL, as snprintf(): it fits if that is less than
- *             `cap`, and is at most 3 * `len`, or 1.  What fits is written, and ended by a NUL if
- *             `cap` > 0; a byte is written whole or not at all.  `out` may be NULL if `cap` is 0.
- */
-LK_API size_t lk_name_escape(const void *segment, size_t len, char *out, size_t cap);
 
 LK_API const char *lk_strerror(int rc);       /* one sentence; never NULL, never freed */
 LK_API const char *lk_errname(int rc);        /* "LK_E_BUSY"; "LK_E_?" for a number that is none */

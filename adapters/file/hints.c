@@ -4,12 +4,6 @@
 #include "file/hints.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "common/quiet.h"
 
@@ -156,80 +150,20 @@ read_all(struct file_store *s, bool is_told)
 
 /* ------------------------------------------------------------------------ the thread */
 
-/*
- * What the kernel says does not matter but that it says something; if there is more, it will be heard next.  False: it will
- * say no more.
- */
-static bool
-drain(int fd)
+/* Before anything is heard: what there is already is no news. */
+static void
+see_all(void *arg)
 {
-	_Alignas(struct inotify_event) char buf[4096];
-	const ssize_t n = read(fd, buf, sizeof(buf));
-	bool goes_on = true;
-
-	for (ssize_t at = 0; at < n;) {
-		const struct inotify_event *e =
-			(const struct inotify_event *)(const void *)(buf + at);
-
-		goes_on &= (e->mask & IN_IGNORED) == 0;
-		at += (ssize_t)(sizeof(*e) + e->len);
-	}
-	return goes_on;
-}
-
-static void *
-listen_to(void *arg)
-{
-	struct file_store *s = arg;
-	struct pollfd fds[2] = { { .fd = s->watch.stop, .events = POLLIN },
-				 { .fd = s->watch.notify, .events = POLLIN } };
-
-	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return NULL;
-		if (fds[0].revents != 0)
-			return NULL;
-		if (fds[1].revents == 0)
-			continue;
-		if (!drain(s->watch.notify))
-			fds[1].fd = -1; /* the file is gone: who waits looks by himself */
-		if (!read_all(s, true) || fds[1].fd < 0)
-			s->watch.fn(s->watch.arg, NULL, 0);
-	}
-}
-
-static int
-start_thread(struct file_store *s)
-{
-	sigset_t all, before;
-	int error;
-
-	(void)sigfillset(&all); /* signals are for the threads of the program */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&s->watch.thread, NULL, listen_to, s);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
-static int
-open_watch(struct file_store *s)
-{
-	char path[40];
-
-	s->watch.notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	s->watch.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->watch.notify < 0 || s->watch.stop < 0)
-		return errno;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", s->hints);
-	return inotify_add_watch(s->watch.notify, path, IN_MODIFY | IN_DELETE_SELF) < 0 ? errno : 0;
+	(void)read_all(arg, false);
 }
 
 static void
-close_watch(struct file_store *s)
+hear(void *arg, bool is_last)
 {
-	io_close(&s->watch.notify);
-	io_close(&s->watch.stop);
-	s->watch.fn = NULL;
+	struct file_store *s = arg;
+
+	if (!read_all(s, true) || is_last)
+		s->watch.fn(s->watch.arg, NULL, 0);
 }
 
 static int
@@ -243,16 +177,12 @@ watch(struct file_store *s, lk_store_hint_fn *fn, void *arg)
 		return fn == NULL ? LK_E_INVAL : LK_E_BUSY;
 	if (s->hints < 0)
 		return LK_E_UNSUPPORTED;
-	error = open_watch(s);
-	if (error == 0) {
-		s->watch.fn = fn;
-		s->watch.arg = arg;
-		(void)read_all(s, false);
-		error = start_thread(s);
-	}
+	s->watch.fn = fn;
+	s->watch.arg = arg;
+	error = listener_start(&s->watch.listener, s->hints, see_all, hear, s);
 	if (error == 0)
 		return 0;
-	close_watch(s);
+	s->watch.fn = NULL;
 	return file_say(s,
 			error == EMFILE || error == ENFILE || error == ENOSPC ? LK_E_LIMIT
 									      : LK_E_STORE,
@@ -272,13 +202,10 @@ file_unwatch(struct lk_store *base)
 {
 	struct file_store *s = file_store_of(base);
 	const struct quiet q = quiet_enter();
-	const uint64_t one = 1;
 
 	if (!fork_note_is_foreign(&s->fork) && s->watch.fn != NULL) {
-		while (write(s->watch.stop, &one, sizeof(one)) < 0 && errno == EINTR)
-			;
-		(void)pthread_join(s->watch.thread, NULL);
-		close_watch(s);
+		listener_stop(&s->watch.listener);
+		s->watch.fn = NULL;
 	}
 	(void)quiet_leave(q, 0);
 }

@@ -78,8 +78,7 @@ close_all(struct file_store *s)
 {
 	for (uint32_t i = 0; i < FILE_STRIPES_ALL; i++)
 		io_close(&s->stripes[i].fd);
-	io_close(&s->watch.notify);
-	io_close(&s->watch.stop);
+	listener_close(&s->watch.listener);
 	io_close(&s->hints);
 	io_close(&s->sessions);
 	io_close(&s->space);
@@ -102,7 +101,8 @@ init(struct file_store *s, const struct lk_store_open *o)
 	s->time_is_given = (o->flags & LK_STORE_TIME_IS_GIVEN) != 0;
 	s->max_size = UINT64_MAX;
 	s->clock_id = host_clock_id();
-	s->dir = s->space = s->sessions = s->hints = s->watch.notify = s->watch.stop = -1;
+	s->dir = s->space = s->sessions = s->hints = -1;
+	listener_init(&s->watch.listener);
 	words_init(&s->words);
 	pthread_mutex_init(&s->own_lock, NULL);
 	names_init(&s->names);

@@ -13,6 +13,7 @@
 
 #include "common/forks.h"
 #include "common/io.h"
+#include "common/listener.h"
 #include "common/names.h"
 #include "common/place.h"
 #include "common/words.h"
@@ -49,9 +50,7 @@ struct file_own {
 struct file_watch {
 	lk_store_hint_fn *fn;
 	void *arg;
-	pthread_t thread;
-	int notify; /* inotify */
-	int stop;   /* eventfd */
+	struct listener listener;
 	uint64_t seen[FILE_STRIPES_MAX + 1];
 };
 

@@ -110,7 +110,8 @@ enum lk_victim {
  * lock_delay_ns  for so long after the end of a lease nobody is granted the name but the owner that lost it: time for what
  *                it has begun to come to rest.  Meanwhile the name shows as held by that owner, closed or not.  Nanoseconds.
  *                Default LK_OFF: no delay.
- * suspect_pct    hundredths of a term after which its lease is suspect.
+ * suspect_pct    hundredths of a term after which its lease is suspect; and of ttl_ns (50 at least), after which all that is
+ *                held is, if the store does not answer.
  * linger_ns      of a manager with a store: how long what nobody here holds stays with this process, so that the
  *                next lock of it needs no store.  Nanoseconds; it goes before twice that is over.  Default: until another
  *                process asks for it.  LK_OFF: not at all.  Names that others often need in between go back at once, whatever it says.

@@ -55,18 +55,29 @@ enum lk_lease_state {
 	LK_LEASE_LOST
 };
 
+/*
+ * With a store (stores.md) every grant of a process depends on the session of that process, whether it has a lease or not.  If
+ * that can end by itself (redis:, not file: and sqlite:), a grant is SUSPECT once nothing was heard of the store for suspect_pct of
+ * ttl_ns, and HELD again once it has answered.  The end of the session, and lk_break(), make it LOST.  The notices are the same,
+ * and come once for each grant and each time.
+ */
+
 /* Why a grant was lost. */
 enum lk_loss {
 	LK_LOSS_NONE,
 	LK_LOSS_EXPIRED,  /* it was not renewed in time */
 	LK_LOSS_MAX_HOLD, /* max_hold_ns was over */
-	LK_LOSS_COVER     /* the grant that implied it was lost */
+	LK_LOSS_COVER,    /* the grant that implied it was lost */
+	/* Of any grant of a manager with a store: */
+	LK_LOSS_SESSION,     /* the store says that the session of this process is over */
+	LK_LOSS_UNREACHABLE, /* it did not answer before the session's time was over */
+	LK_LOSS_BROKEN       /* the record says so: lk_break(), lk_repair() */
 };
 
 /*
  * lk_check - does the owner still hold this grant?
  *
- * Reads the clock by itself: never 0 at or after the end of the lease.
+ * Reads the clock by itself: never 0 at or after the end of the lease, or of the session.
  *
  * Threads     as all calls with the owner.
  * Blocking    no.

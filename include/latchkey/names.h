@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names as text: patterns, one form of many, and the way back from lk_name_escape(). */
+/* Names as text: segments of any bytes, patterns, one form of many. */
 #include <latchkey.h> /* above the guard: it includes this file, for others that need it */
 
 #ifndef LATCHKEY_NAMES_H
@@ -10,6 +10,19 @@ extern "C" {
 #endif
 
 #define LK_NO_SEPARATOR (-1) /* for `separator` below: names have no segments */
+
+/*
+ * lk_name_escape - make one segment of a path of any bytes: "a/b" becomes "a%2Fb".
+ *
+ * Letters, digits, '_' and '-' stay, every other byte becomes '%' and two hexadecimal digits, and no bytes
+ * at all become "%": so the result is never empty, has no separator whatever the manager's is, and
+ * different bytes have different results.
+ *
+ * Returns     the bytes of the whole result without its NUL, as snprintf(): it fits if that is less than
+ *             `cap`, and is at most 3 * `len`, or 1.  What fits is written, and ended by a NUL if
+ *             `cap` > 0; a byte is written whole or not at all.  `out` may be NULL if `cap` is 0.
+ */
+LK_API size_t lk_name_escape(const void *segment, size_t len, char *out, size_t cap);
 
 /*
  * lk_name_match - does a name fit a pattern?

@@ -30,8 +30,8 @@ extern "C" {
 enum lk_kind {
 	LK_DONE = 1, /* a request has ended: see queue.h */
 	LK_NOTICE_BLOCKING, /* the grant is in somebody's way: once for each rise of `wanted` or `priority` */
-	LK_NOTICE_SUSPECT, /* its lease was not renewed in time: begin nothing new */
-	LK_NOTICE_LOST     /* its lease has ended, and the grant with it */
+	LK_NOTICE_SUSPECT, /* its lease, or the session in the store, was not renewed in time: begin nothing new */
+	LK_NOTICE_LOST /* … has ended, or somebody broke the lock, and the grant ended with it */
 };
 
 /* Fields that a kind does not name are zero. */

@@ -126,6 +126,9 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.ttl_ns = s->ttl_ns,
 		.is_manual = m->errands.is_manual,
 		.breaker = m->breaker,
+		.alarm_timers = &m->service.timers,
+		.alarm = &m->alarm,
+		.n_listeners = &m->n_listeners,
 	};
 	int rc = open_owner(m, &parts.owner);
 
@@ -212,17 +215,31 @@ abroad_open_store(struct lk_manager *m, struct settings *s, const struct lk_conf
 	return rc;
 }
 
+/* Of what nobody has said more: the store's own words, or the code's. */
+static void
+say_why(struct lk_store *store, int rc, char why[REMOTE_WHY])
+{
+	char said[REMOTE_WHY - 32] = "";
+
+	if (rc != LK_E_NOMEM)
+		(void)store->ops->error(store, said, sizeof(said));
+	(void)snprintf(why, REMOTE_WHY, "the store: no session: %s",
+		       said[0] != '\0' ? said : lk_strerror(rc));
+}
+
 int
 abroad_open(struct lk_manager *m, const struct settings *s, const struct lk_config *cfg,
 	    struct lk_store *store)
 {
-	char why[REMOTE_WHY] = "the store: no session";
+	char why[REMOTE_WHY] = "";
 	int rc = guard(m, s, &store);
 
 	if (rc == 0)
 		rc = begin(m, s, store, why);
 	if (rc == 0)
 		return 0;
+	if (why[0] == '\0')
+		say_why(store, rc, why);
 	lk_store_close(store);
 	return settings_refuse(cfg, rc, why);
 }

@@ -400,6 +400,22 @@ lk_downgrade(struct lk_owner *w, lk_grant g)
 	return weaker ? lk_convert(w, g, LK_S, NULL) : LK_E_INVAL;
 }
 
+/* If only the others of the store may be in the way, the store knows whether they are. */
+static int
+probe_abroad(struct lk_owner *w, const struct waiter *q)
+{
+	struct remote *m = w->manager->remote;
+	struct lk_owner *who;
+	int rc;
+
+	if (m == NULL || !abroad_bars_alone(&w->manager->lot, q, remote_cover(m, q->r)))
+		return LK_E_BUSY;
+	who = call_away(w);
+	rc = remote_bars(m, q->r, q->held, q->want);
+	call_back(w, who);
+	return rc;
+}
+
 /* Would one step be made at once? */
 static int
 probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mode want)
@@ -428,7 +444,7 @@ probe(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64 *seat, lk_mod
 	case LINE_SHUT:
 		break;
 	}
-	return LK_E_BUSY;
+	return probe_abroad(w, &q);
 }
 
 /* What is counted on `r` of this owner, and where. */

@@ -10,7 +10,8 @@ late_is(struct lk_owner *w, lk_grant g)
 {
 	const struct remote *m = w->manager->remote;
 
-	return unlikely(m != NULL) && remote_is_mortal(m) && grant_is_lost_abroad(w, g);
+	return unlikely(m != NULL) && (remote_is_mortal(m) || w->listens) &&
+	       grant_is_lost_abroad(w, g); /* (CO8, AL1) */
 }
 
 int

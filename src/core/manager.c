@@ -2,6 +2,7 @@
 /* Opening and closing a manager. */
 #include "core/detached.h"
 #include "core/abroad.h"
+#include "core/alarm.h"
 #include "core/leases.h"
 #include "core/manager.h"
 #include "core/notify.h"
@@ -60,6 +61,7 @@ init_slabs(struct lk_manager *m)
 		  offsetof(struct semaphore, link));
 	latch_init(&m->told_latch);
 	CDS_INIT_LIST_HEAD(&m->told);
+	alarm_init(m);
 }
 
 /* The parts that take memory, in order; undone in reverse. */

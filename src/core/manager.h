@@ -59,13 +59,17 @@ struct lk_manager {
 	struct slab turns; /* of those who wait for an owner of a pool */
 	a32 n_pools;       /* open */
 	struct slab semaphores;
-	a64 request_numbers;       /* of those that were submitted */
-	struct latch told_latch;   /* of what follows */
-	struct cds_list_head told; /* owners that want to know whom they block */
-	a32 n_told;                /* … how many */
-	uint64_t lease_ns;         /* of grants that say nothing; LK_OFF: none */
-	uint64_t max_hold_ns;      /* … */
-	uint64_t lock_delay_ns;    /* LK_OFF: none */
+	a64 request_numbers;            /* of those that were submitted */
+	struct latch told_latch;        /* of what follows */
+	struct cds_list_head told;      /* owners that want to know whom they block */
+	a32 n_told;                     /* … how many */
+	struct cds_list_head listeners; /* … who wants notices, with a store (core/alarm.h) */
+	uint32_t alarm_round;
+	a32 n_listeners;
+	struct timer alarm;
+	uint64_t lease_ns;      /* of grants that say nothing; LK_OFF: none */
+	uint64_t max_hold_ns;   /* … */
+	uint64_t lock_delay_ns; /* LK_OFF: none */
 	uint32_t suspect_pct;
 	a64 escalate_after; /* LK_OFF: nothing is escalated */
 	lk_escalate_fn *on_escalate;

@@ -3,19 +3,20 @@
 #include "core/notify.h"
 #include "base/guest.h"
 #include "base/rcu.h"
+#include "core/alarm.h"
 #include "core/call.h"
 #include "core/semaphore.h"
 
 /* ------------------------------------------------------------------- owners */
 
 int
-notify_check(const struct lk_manager *m, const struct lk_owner_options *o)
+notify_check(struct lk_manager *m, const struct lk_owner_options *o)
 {
 	if ((o->flags & LK_NOTIFY_BLOCKING) != 0 && o->queue == NULL && o->on_notice == NULL)
 		return LK_E_INVAL;
 	if (o->queue != NULL && o->queue->manager != m)
 		return LK_E_INVAL;
-	return 0;
+	return o->queue != NULL || o->on_notice != NULL ? alarm_prepare(m) : 0;
 }
 
 void
@@ -31,6 +32,7 @@ notify_begin(struct lk_owner *w, const struct lk_owner_options *o)
 	owner_share_now(w); /* so that it is closed by the way on which this ends */
 	if (w->queue != NULL)
 		shim_add(&w->queue->n_owners, 1u, SHIM_RELAXED);
+	alarm_listen(w);
 	if ((o->flags & LK_NOTIFY_BLOCKING) == 0)
 		return;
 	CDS_INIT_LIST_HEAD(&w->notices);
@@ -69,6 +71,7 @@ notify_end(struct lk_owner *w)
 {
 	if (w->wants_notices)
 		drop_notices(w);
+	alarm_leave(w);
 	if (w->queue != NULL)
 		shim_sub(&w->queue->n_owners, 1u, SHIM_RELEASE);
 	w->queue = NULL;

@@ -38,7 +38,7 @@ struct telling {
 };
 
 /* In lk_owner_open(): what its options say.  0 or the code to return; and then, for the owner. */
-int notify_check(const struct lk_manager *m, const struct lk_owner_options *o);
+int notify_check(struct lk_manager *m, const struct lk_owner_options *o);
 void notify_begin(struct lk_owner *w, const struct lk_owner_options *o);
 
 /* Its owner closes: nothing is begun any more.  Then, without its latch: what was begun has ended.  (X2) */

@@ -85,7 +85,7 @@ owner_open_as(struct lk_owner *w, enum owner_state state, const struct lk_owner_
 }
 
 int
-owner_options(const struct lk_manager *m, const struct lk_owner_options *given,
+owner_options(struct lk_manager *m, const struct lk_owner_options *given,
 	      struct lk_owner_options *o)
 {
 	int rc = check_struct(given, given->size, sizeof(*o));

@@ -6,7 +6,7 @@
 #include "core/manager.h"
 
 /* The caller's options, checked and copied (`given` is not NULL): 0 or the code to return. */
-int owner_options(const struct lk_manager *m, const struct lk_owner_options *given,
+int owner_options(struct lk_manager *m, const struct lk_owner_options *given,
 		  struct lk_owner_options *o);
 
 /* Memory for an owner, not open; NULL: there is none.  It goes back to the slab, `m->owners`. */

@@ -148,8 +148,8 @@ pools_shut(struct lk_manager *m)
 /* ---------------------------------------------------------------------- opening */
 
 static int
-read_options(const struct lk_manager *m, const struct lk_pool_options *given,
-	     struct lk_pool_options *o, struct lk_owner_options *owner)
+read_options(struct lk_manager *m, const struct lk_pool_options *given, struct lk_pool_options *o,
+	     struct lk_owner_options *owner)
 {
 	int rc = 0;
 

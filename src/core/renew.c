@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an owner asks of its leases. */
+#include "core/alarm.h"
 #include "core/leases.h"
 #include "core/release.h"
 
@@ -17,13 +18,13 @@ check_held(struct lk_owner *w, const struct hold *s)
 	const struct lease *l;
 
 	if (!is_leased(s))
-		return 0;
+		return alarm_is_due(m) ? LK_E_SUSPECT : 0;
 	l = hold_extra(s)->lease;
 	switch (term_state(&l->term, (enum lk_lease_state)l->state, env_boottime(&m->env),
 			   m->suspect_pct)) {
 	case LK_LEASE_NONE:
 	case LK_LEASE_HELD:
-		return 0;
+		return alarm_is_due(m) ? LK_E_SUSPECT : 0;
 	case LK_LEASE_SUSPECT:
 		return LK_E_SUSPECT;
 	case LK_LEASE_LOST:
@@ -142,6 +143,12 @@ lk_lossname(enum lk_loss loss)
 		return "max_hold";
 	case LK_LOSS_COVER:
 		return "cover";
+	case LK_LOSS_SESSION:
+		return "session";
+	case LK_LOSS_UNREACHABLE:
+		return "unreachable";
+	case LK_LOSS_BROKEN:
+		return "broken";
 	}
 	return "?";
 }

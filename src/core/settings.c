@@ -100,8 +100,11 @@ put_url(struct layer *l, const char *url)
 		return 0;
 	l->to.in_url = true;
 	if (strchr(url, ':') == NULL)
-		return complain(&l->to, LK_E_INVAL, "'%.64s' is no URL: nothing before a colon",
-				url);
+		return complain(
+			&l->to, LK_E_INVAL,
+			"'%.64s' is no URL: it begins with no word and colon, as memory: or "
+			"file:/run/app do",
+			url);
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0) {
 		l->has_store = true;
 		url = strchr(url, '?');

@@ -103,6 +103,9 @@ enum { ABOVE_SHIFT = 17, ABOVE_BITS = 7, ABOVE_UNKNOWN = (1 << ABOVE_BITS) - 1 }
 #define EXTRA_PACED     (UINT32_C(1) << 24) /* `escalate_in` says when it is looked at again */
 #define EXTRA_BARRED    (UINT32_C(1) << 25) /* on_escalate said no */
 #define EXTRA_ESCALATED (UINT32_C(1) << 26) /* of one that is implied: not by a grant (ES6) */
+/* … that the grant was lost was told.  (core/alarm.h) */
+#define EXTRA_TOLD (UINT32_C(1) << 21)
+
 /* … the grant has units of a semaphore.  (core/semaphore.h) */
 #define EXTRA_UNITS (UINT32_C(1) << 23)
 

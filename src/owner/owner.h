@@ -146,6 +146,12 @@ struct lk_owner {
 	struct cds_list_head notices; /* … and what they were told */
 	bool wants_notices;
 
+	/* In a manager with a store, under that latch and its own.  (core/alarm.h) */
+	bool listens;
+	uint32_t heard_in;              /* of the manager's rounds, the last that came to it */
+	struct cds_list_head listening; /* of those who listen */
+	uint64_t doubt_ns;              /* the deadline that it was told comes nearer; 0: none */
+
 	bool has_left; /* grants that were given back by their tokens: under the latch (core/token.h) */
 
 	/* Of a pool, under its latch.  (core/pool.h) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who in other processes is in the way, in words. */
+/* Who in other processes is in the way: in words, and for who asks whether anybody is. */
 #include <stdio.h>
 
 #include "remote/ask_inside.h"
@@ -76,4 +76,80 @@ remote_who(struct remote *m, const struct lk_resource *r, lk_mode want, uint32_t
 	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
 	(void)m->store->ops->read(m->store, &record, 1, tell, &w, remote_patience(m));
 	desk_leave(m, d);
+}
+
+struct look {
+	struct desk *d;
+	lk_mode held;
+	lk_mode want;
+	int rc;
+};
+
+static bool
+conflict(lk_mode a, uint8_t b)
+{
+	return (mode_conflicts(a) & MODE_BIT(b)) != 0;
+}
+
+/* A holder in the way; and if it waits for more, for which we are in its way, neither could ever have it. */
+static int
+bars_as_holder(const struct look *l, const struct record_holder *h)
+{
+	const struct record_waiter *q;
+
+	if (record_id_is(&h->who, &l->d->me) || !conflict(l->want, h->mode))
+		return 0;
+	q = record_waiter_of(&l->d->old, &h->who);
+	return q != NULL && conflict(l->held, q->want) ? LK_E_CONVERSION_DEADLOCK : LK_E_BUSY;
+}
+
+/* One who waits is passed by who holds what he waits for. */
+static bool
+bars_as_waiter(const struct look *l, const struct record_waiter *q)
+{
+	return !record_id_is(&q->who, &l->d->me) && conflict(l->want, q->want) &&
+	       !conflict(l->held, q->want);
+}
+
+static int
+look(void *arg, struct lk_store_record *r, size_t n)
+{
+	struct look *l = arg;
+	struct record *old = &l->d->old;
+	enum record_fault fault;
+
+	(void)n;
+	l->rc = 0;
+	if (r->old_len == 0)
+		return 0;
+	fault = frozen_decode(old, r->old, r->old_len, l->d->name + 1, l->d->name_len - 1);
+	if (fault != RECORD_FINE) {
+		l->rc = record_fault_code(fault);
+		return 0;
+	}
+	for (uint32_t i = 0; i < old->n_waiters && l->rc == 0; i++)
+		l->rc = bars_as_waiter(l, &old->waiter[i]) ? LK_E_BUSY : 0;
+	for (uint32_t i = 0; i < old->n_holders && l->rc != LK_E_CONVERSION_DEADLOCK; i++) {
+		const int rc = bars_as_holder(l, &old->holder[i]);
+
+		l->rc = rc != 0 ? rc : l->rc;
+	}
+	return 0;
+}
+
+int
+remote_bars(struct remote *m, const struct lk_resource *r, lk_mode held, lk_mode want)
+{
+	struct desk *d = desk_take(m);
+	struct look l = { .d = d, .held = held, .want = want };
+	struct lk_store_record record;
+	int rc;
+
+	if (d == NULL)
+		return LK_E_NOMEM;
+	desk_name(d, r);
+	record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
+	rc = m->store->ops->read(m->store, &record, 1, look, &l, remote_patience(m));
+	desk_leave(m, d);
+	return rc != 0 ? rc : l.rc;
 }

@@ -77,7 +77,7 @@ look_later(struct cover *c)
 {
 	const uint64_t most = c->of->p.patience_ns;
 
-	cover_look_in(c, bound_sooner(c, c->delay_ns));
+	cover_look_in(c, bound_sooner(c, remote_about(c->of, c->delay_ns)));
 	c->delay_ns = c->delay_ns * 2 < most ? c->delay_ns * 2 : most;
 }
 

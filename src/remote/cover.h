@@ -46,6 +46,7 @@
 #ifndef LK_REMOTE_COVER_H
 #define LK_REMOTE_COVER_H
 
+#include <latchkey/lease.h>
 #include <latchkey/store.h>
 #include <latchkey/value.h>
 
@@ -126,6 +127,12 @@ struct cover_shown {
 	struct answer_line line;
 };
 
+/* Why a cover was lost, and when that was found, on the clock of env_boottime(). */
+struct remote_loss {
+	enum lk_loss why;
+	uint64_t at_ns;
+};
+
 struct cover {
 	struct cds_list_head node; /* in its chain of the table */
 	struct remote *of;
@@ -162,6 +169,7 @@ struct cover {
 	uint64_t fence_begin; /* … the latest when it rose */
 	uint64_t dozes_since;
 	struct cover_value value;
+	struct remote_loss loss; /* the latest; under the latch */
 	/* For knots.h, under the latch: */
 	struct cds_list_head
 		waits;      /* in the list of covers that wait for others, as long as it … */

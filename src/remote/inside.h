@@ -134,6 +134,20 @@ remote_tally(struct remote *m)
 	return (struct line_tally){ &m->counted[0], &m->counted[1], &m->counted[2] };
 }
 
+/* So long, or up to a quarter less, by lot: so that many processes do not go on asking a store all at one moment. */
+LK_HOT uint64_t
+remote_about(const struct remote *m, uint64_t ns)
+{
+	return ns - env_random(m->p.env) % (ns / 4 + 1);
+}
+
+/* So long after it was renewed a session is over for us: what clocks may differ by, and a guard, is off. */
+LK_HOT uint64_t
+remote_lifetime(const struct remote *m)
+{
+	return m->p.ttl_ns - m->p.ttl_ns / 50;
+}
+
 /* Until when the store has time to answer. */
 uint64_t remote_patience(struct remote *m);
 
@@ -142,6 +156,9 @@ void remote_hear(struct remote *m, const void *record, size_t len);
 
 /* It is lost.  In the word at once. */
 void remote_loses(struct remote *m, struct cover *c);
+
+/* The manager is to tell who wants to know.  (loss.c) */
+void remote_ring(struct remote *m);
 
 /* Another session, if there is none. */
 void remote_begin_anew(struct remote *m);

@@ -309,7 +309,8 @@ look_at_all(struct remote *m, bool trim)
 static uint64_t
 next_poll(const struct remote *m, uint64_t now)
 {
-	return now + (m->p.poll_ns < POLL_MOST_NS ? m->p.poll_ns : (uint64_t)POLL_MOST_NS);
+	return now +
+	       remote_about(m, m->p.poll_ns < POLL_MOST_NS ? m->p.poll_ns : (uint64_t)POLL_MOST_NS);
 }
 
 static void
@@ -403,10 +404,11 @@ hint(void *arg, const void *bytes, size_t len)
 
 /* With the latch. */
 static void
-lose(struct cover *c)
+lose(struct cover *c, enum lk_loss why, uint64_t now)
 {
 	if (!c->is_busy && (c->state == COVER_NONE || c->state == COVER_LOST))
 		return;
+	c->loss = (struct remote_loss){ why, now };
 	c->is_lost =
 		true; /* of one that is busy, who works on it looks what there is to lose (CO1, CO6) */
 	value_forget(c);
@@ -418,14 +420,17 @@ void
 remote_loses(struct remote *m, struct cover *c)
 {
 	latch_lock(&m->latch);
-	lose(c);
+	lose(c, LK_LOSS_BROKEN, env_boottime(m->p.env));
 	latch_unlock(&m->latch);
+	remote_ring(m);
 }
 
 /* The session is over: all covers are lost, in the word at once.  With the latch. */
 static void
-end_session(struct remote *m)
+end_session(struct remote *m, enum lk_loss why)
 {
+	const uint64_t now = env_boottime(m->p.env);
+
 	if (!m->has_session)
 		return;
 	m->era++;
@@ -433,8 +438,10 @@ end_session(struct remote *m)
 	for (uint32_t i = 0; i < CHAINS; i++) {
 		struct cds_list_head *node;
 
-		cds_list_for_each(node, &m->chain[i]) lose(container_of(node, struct cover, node));
+		cds_list_for_each(node, &m->chain[i])
+			lose(container_of(node, struct cover, node), why, now);
 	}
+	remote_ring(m);
 	timer_set(m->p.timers, &m->beat, 0);
 }
 
@@ -462,7 +469,7 @@ remote_is_over(struct remote *m)
 	latch_lock(&m->latch);
 	is_over = is_late(m); /* or it was renewed meanwhile */
 	if (is_over)
-		end_session(m);
+		end_session(m, LK_LOSS_UNREACHABLE);
 	latch_unlock(&m->latch);
 	return is_over;
 }
@@ -487,12 +494,11 @@ remote_patience(struct remote *m)
 	return env_now(m->p.env) + ns;
 }
 
-/* It was renewed by what was sent at that moment.  What clocks may differ by, and a guard, is off.  With the latch. */
+/* It was renewed by what was sent at that moment.  With the latch. */
 static void
 set_deadline(struct remote *m, uint64_t sent_ns)
 {
-	shim_store(&m->deadline_ns,
-		   remote_is_mortal(m) ? sent_ns + m->p.ttl_ns - m->p.ttl_ns / 50 : SHIM_NEVER,
+	shim_store(&m->deadline_ns, remote_is_mortal(m) ? sent_ns + remote_lifetime(m) : SHIM_NEVER,
 		   SHIM_RELEASE);
 }
 
@@ -550,6 +556,7 @@ begin_session(struct remote *m, char why[REMOTE_WHY])
 	m->has_session = true;
 	set_deadline(m, sent_ns);
 	latch_unlock(&m->latch);
+	remote_ring(m);
 	return 0;
 }
 
@@ -577,7 +584,7 @@ take_news(struct remote *m, int rc, uint32_t era, uint64_t sent_ns)
 {
 	latch_lock(&m->latch);
 	if (m->era == era && (rc == LK_E_LOST || is_late(m)))
-		end_session(m);
+		end_session(m, rc == LK_E_LOST ? LK_LOSS_SESSION : LK_LOSS_UNREACHABLE);
 	else if (m->era == era && m->has_session && rc == 0)
 		set_deadline(m, sent_ns);
 	latch_unlock(&m->latch);

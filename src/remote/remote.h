@@ -51,7 +51,10 @@ struct remote_parts {
 	char words[REMOTE_SETTINGS]; /* … and what it stands for */
 	struct waiter_face face;     /* of the phantoms */
 	struct breaker *breaker;     /* the store is behind it; NULL: it is not */
-	char who[REMOTE_WHO];        /* for others to see */
+	struct timers *alarm_timers;
+	struct timer *alarm;    /* is set when something is lost, or a session begins, … */
+	const a32 *n_listeners; /* … if anybody wants to know */
+	char who[REMOTE_WHO];   /* for others to see */
 };
 
 /* `store` is open, and is closed with it; if this fails, it stays open, and `why` may say more. */
@@ -81,6 +84,20 @@ bool remote_is_mortal(const struct remote *m);
  */
 bool remote_is_over(struct remote *m);
 
+/*
+ * When nothing will have been heard of the store for so many hundredths of the session's time, and when the session is over;
+ * SHIM_NEVER: it does not end by itself, or is over.  When to look again, of one that is in doubt.
+ */
+uint64_t remote_suspect_at(struct remote *m, uint32_t suspect_pct);
+uint64_t remote_suspect_again(struct remote *m, uint32_t suspect_pct, uint64_t now);
+uint64_t remote_deadline(struct remote *m);
+
+/* Was nothing heard of it for so long? */
+bool remote_is_suspect(struct remote *m, uint32_t suspect_pct);
+
+/* Why `r`, which is held, or a name above it was lost, and when. */
+struct remote_loss remote_loss(struct remote *m, const struct lk_resource *r);
+
 /* It stands in the line here; and stays awake for a moment, if it is for another process that it waits.  (wait/vigil.h) */
 void remote_stay_awake(struct remote *m, const struct waiter *q, uint64_t deadline_ns);
 
@@ -95,6 +112,15 @@ int remote_word(struct remote *m, const struct lk_resource *r);
 /* Who in other processes is in the way of `want`, in words; "" if nobody is, or nobody knows. */
 void remote_who(struct remote *m, const struct lk_resource *r, lk_mode want, uint32_t units,
 		char *buf, size_t cap);
+
+/*
+ * Would another process be in the way of an owner here who has `r` in `held` and wants `want`, by what the record says now?
+ * 0; LK_E_BUSY; LK_E_CONVERSION_DEADLOCK: it holds it, and waits for more, for us; or why the store gave no answer.
+ */
+int remote_bars(struct remote *m, const struct lk_resource *r, lk_mode held, lk_mode want);
+
+/* What this process has of it, by its word; LK_NL: nothing. */
+lk_mode remote_cover(struct remote *m, const struct lk_resource *r);
 
 /* Is the store not asked just now, as it failed too often? */
 bool remote_is_barred(struct remote *m);

@@ -84,7 +84,12 @@ store_open(const struct lk_store_open *o, struct lk_store **out)
 		o->report[0] = '\0';
 	rc = registry_get(o->scheme, &scheme);
 	if (rc == LK_E_UNSUPPORTED)
-		return complain(o, rc, "%s: there is no store of that scheme", o->scheme);
+		return complain(o, rc,
+				"%s: there is no store of that scheme: none is registered, and "
+				"liblatchkey-%s.so cannot be loaded",
+				o->scheme, o->scheme);
+	if (rc == LK_E_NOMEM)
+		return complain(o, rc, "%s: out of memory", o->scheme);
 	if (rc != 0)
 		return complain(o, rc, "%s: the library for that scheme does not fit", o->scheme);
 	rc = open_with(o, scheme, out);

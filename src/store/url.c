@@ -107,7 +107,7 @@ take_apart(struct store_url *u, char *text)
 	char *next;
 
 	if (rest == NULL || !store_scheme_is_one(text, strlen(text)))
-		return "it does not begin with a scheme, as \"file:\" is one";
+		return "it does not begin with a scheme in small letters, as \"file:\" is one";
 	next = cut(rest, '?');
 	if (!undo_escapes(rest))
 		return "% is not followed by two hexadecimal digits of a byte that is not 0";

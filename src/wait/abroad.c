@@ -83,6 +83,25 @@ abroad_lost_all(struct lk_resource *r, lk_mode cover)
 		change_word(r, word_add(abroad_phantom(cover)), WORD_FREEZE);
 }
 
+bool
+abroad_bars_alone(struct lot *l, const struct waiter *q, lk_mode cover)
+{
+	struct lot_bucket *b = lot_bucket_of(l, q->r);
+	const lk_mode phantom = abroad_phantom(cover);
+	enum line_outcome outcome = LINE_BUSY;
+	mode_set ahead;
+	uint64_t w;
+
+	latch_lock(&b->latch);
+	w = shim_load(&q->r->word, SHIM_ACQUIRE);
+	if ((w & WORD_FREEZE) == 0 && phantom != LK_NL && word_holders(w, phantom) != 0) {
+		(void)line_place(b, q, &ahead);
+		outcome = line_judge(l, b, q, w - word_add(phantom), ahead);
+	}
+	latch_unlock(&b->latch);
+	return outcome == LINE_GRANTED;
+}
+
 /* Of a word that has only what is held here. */
 static lk_mode
 supremum_of(uint64_t w)

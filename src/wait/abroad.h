@@ -75,6 +75,9 @@ void abroad_lost_all(struct lk_resource *r, lk_mode cover);
 /* Of a name that was lost: who holds it, and waits for more of it, would wait for himself to give it back.  (AB4) */
 void abroad_ends_losers(struct lot *l, struct lk_resource *r);
 
+/* Is nobody in the way of `q`, who holds the name, but the phantom of `cover`?  Nothing is changed. */
+bool abroad_bars_alone(struct lot *l, const struct waiter *q, lk_mode cover);
+
 /* Of a name that was lost: does anybody still hold it? */
 bool abroad_is_held(const struct lk_resource *r);
 

@@ -279,6 +279,38 @@ Test(abroad, conversions)
 	stage_close(&s);
 }
 
+/* Asked, not tried: what the other process has, and waits for, counts as what others here have. */
+Test(abroad, whether_a_conversion_would_wait)
+{
+	struct stage s;
+	struct asker a;
+	lk_grant g, h, near;
+
+	stage_open(&s);
+	g = get(s.w[0][0], "d/n", LK_S);
+	ok(lk_can_convert(s.w[0][0], g, LK_X));
+	cr_expect_eq(holds(s.w[0][0], "d/n"), LK_S);
+	near = get(s.w[0][1], "d/n", LK_S);
+	is(lk_can_convert(s.w[0][0], g, LK_X), LK_E_BUSY);
+	ok(lk_can_convert(s.w[0][0], g, LK_U));
+	give(s.w[0][1], near);
+	h = get(s.w[1][0], "d/n", LK_S);
+	is(lk_can_convert(s.w[0][0], g, LK_X), LK_E_BUSY);
+	ok(lk_can_convert(s.w[0][0], g, LK_U));
+	ask_convert(s.m[1], &a, s.w[1][0], h, LK_X); /* which waits for us */
+	wait_until(lk_can_convert(s.w[0][0], g, LK_X) == LK_E_CONVERSION_DEADLOCK);
+	ok(lk_owner_cancel(s.w[1][0]));
+	is(answer(&a), LK_E_CANCELED);
+	give(s.w[1][0], h);
+	ask(s.m[1], &a, s.w[1][0], "d/n", LK_X); /* who holds goes before who waits for him */
+	wait_until(lk_can_convert(s.w[0][0], g, LK_X) == 0);
+	ok(lk_upgrade(s.w[0][0], g, NULL));
+	ok(lk_can_convert(s.w[0][0], g, LK_S));
+	give(s.w[0][0], g);
+	granted(&a);
+	stage_close(&s);
+}
+
 Test(abroad, of_two_upgraders_one_is_refused)
 {
 	struct stage s;

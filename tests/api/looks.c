@@ -94,3 +94,29 @@ Test(looks, who_waits_reads, .timeout = 60)
 	ok(lk_close(b));
 	ok(lk_close(a));
 }
+
+/* Many processes do not look all at one moment; none looks later than it says. */
+Test(looks, come_by_lot_but_in_time)
+{
+	const uint64_t most = 100000000;
+	struct test_world world;
+	struct lk_manager *m;
+	uint64_t first = 0;
+	unsigned others = 0;
+
+	test_world_init(&world);
+	world.manual = true;
+	m = open_with("test:lot?manual=1&ttl_ns=1000s&poll_max_ns=100ms", NULL, &world);
+	ok(lk_serve(m, &first));
+	for (int i = 0; i < 32; i++) {
+		uint64_t next;
+
+		ok(lk_serve(m, &next));
+		cr_assert(next <= most && next >= most / 4 * 3, "in %llu ns",
+			  (unsigned long long)next);
+		others += next != first;
+		test_world_advance(&world, next);
+	}
+	cr_expect_gt(others, 16);
+	ok(lk_close(m));
+}

@@ -163,6 +163,46 @@ Test(notice, a_thread_that_waits_tells_too)
 	loop_close(&l);
 }
 
+/* Who is told that he blocks a more important one may end his own wait: nothing is taken from him. */
+struct humble {
+	struct lk_owner *w;
+	int32_t priority;
+};
+
+static void
+give_way(void *arg, const struct lk_notice *n)
+{
+	const struct humble *h = arg;
+
+	if (n->priority > h->priority)
+		ok(lk_owner_cancel(h->w));
+}
+
+Test(notice, a_holder_of_low_priority_may_give_way)
+{
+	struct lk_owner_options o = LK_OWNER_OPTIONS_INIT;
+	struct humble h = { NULL, -5 };
+	struct loop l;
+	struct asker a;
+
+	loop_open(&l, "memory:?deadlock_delay_ns=off", 3);
+	o.flags = LK_NOTIFY_BLOCKING;
+	o.on_notice = give_way;
+	o.notice_arg = &h;
+	o.priority = h.priority;
+	ok(lk_owner_open(l.m, &o, &h.w));
+	(void)take(h.w, "a", LK_X);
+	(void)take(l.w[0], "b", LK_X);
+	ask(l.m, &a, h.w, "b", LK_X);
+	ok(submit(&l, 1, "a", LK_X));
+	is(answer(&a), LK_E_CANCELED);
+	cr_expect_eq(holds(h.w, "a"), LK_X);
+	ok(lk_owner_close(h.w));
+	(void)next_done(&l, 0);
+	ok(lk_release_all(l.w[1]));
+	loop_close(&l);
+}
+
 Test(notice, a_hold_that_changed_its_mode_is_told_anew)
 {
 	struct told t = { 0 };

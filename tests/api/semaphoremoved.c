@@ -2,28 +2,7 @@
 /* Units of grants that go to other owners, other names, or back; and where there are none. */
 #include <latchkey/test_store.h>
 
-#include "semaphore.h"
-
-enum { OWNERS = 4 };
-
-struct stage {
-	struct lk_manager *m;
-	struct lk_owner *w[OWNERS];
-};
-
-static void
-stage_open(struct stage *s, const char *url)
-{
-	memset(s, 0, sizeof(*s));
-	s->m = open_manager(url);
-	open_owners(s->m, s->w, OWNERS);
-}
-
-static void
-stage_close(struct stage *s)
-{
-	close_all(s->m, s->w, OWNERS);
-}
+#include "semaphore_stage.h"
 
 /* With the grant; the sum of units in use is what it was. */
 Test(semaphoremoved, goes_with_a_grant_to_another_owner)

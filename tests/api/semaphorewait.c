@@ -2,37 +2,7 @@
 /* Waiting for units: rings of owners, leases that end, requests without a thread, many threads. */
 #include "async.h"
 #include "lease_stage.h"
-#include "semaphore.h"
-
-enum { OWNERS = 5 };
-
-struct stage {
-	struct lk_manager *m;
-	struct lk_owner *w[OWNERS];
-	struct asker a[OWNERS];
-	struct lk_options o[OWNERS];
-};
-
-static void
-stage_open(struct stage *s, const char *url)
-{
-	memset(s, 0, sizeof(*s));
-	s->m = open_manager(url);
-	open_owners(s->m, s->w, OWNERS);
-}
-
-static void
-stage_close(struct stage *s)
-{
-	close_all(s->m, s->w, OWNERS);
-}
-
-static void
-ask_units(struct stage *s, int i, const char *name, uint32_t units, uint32_t permits)
-{
-	s->o[i] = want(units, permits);
-	ask_with(s->m, &s->a[i], s->w[i], name, LK_IX, &s->o[i]);
-}
+#include "semaphore_stage.h"
 
 /* Some time goes by in which those who wait look for rings. */
 static void

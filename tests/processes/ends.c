@@ -1,35 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Processes that end, fork, or become another program while they hold locks; and those that want other settings. */
-#include "processes.h"
+#include "pair.h"
 
 #include <sys/wait.h>
-
-struct pair {
-	struct ground ground;
-	struct puppet a;
-	struct puppet b;
-};
-
-static void
-pair_begin(struct pair *p)
-{
-	ground_make(&p->ground, "");
-	puppet_start(&p->a, p->ground.url);
-	puppet_start(&p->b, p->ground.url);
-}
-
-static void
-pair_end(struct pair *p)
-{
-	if (p->a.pid != 0)
-		puppet_end(&p->a);
-	if (p->b.pid != 0)
-		puppet_end(&p->b);
-	ground_remove(&p->ground);
-}
-
-/* All these waits are shorter than any time to live. */
-#define WAIT "20000"
 
 Test(ends, who_waits_for_one_that_is_killed_gets_it_and_is_told, .timeout = 60)
 {

@@ -1,36 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a process leaves to others: grants that belong to a token, and values of names. */
-#include "processes.h"
+#include "pair.h"
 
 #include <sys/wait.h>
 
-#define WAIT "20000"
 #define HOUR "3600000"
-
-struct pair {
-	struct ground ground;
-	struct puppet a;
-	struct puppet b;
-	char token[LK_TOKEN_MAX];
-};
-
-static void
-pair_begin(struct pair *p)
-{
-	ground_make(&p->ground, "");
-	puppet_start(&p->a, p->ground.url);
-	puppet_start(&p->b, p->ground.url);
-}
-
-static void
-pair_end(struct pair *p)
-{
-	if (p->a.pid != 0)
-		puppet_end(&p->a);
-	if (p->b.pid != 0)
-		puppet_end(&p->b);
-	ground_remove(&p->ground);
-}
 
 /* The first has a token. */
 static void
