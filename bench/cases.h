@@ -99,7 +99,15 @@ struct bench_goal {
 	enum bench_figure figure;
 	bool at_least; /* else at most */
 	double limit;
+	const char *mine; /* which of Latchkey's contestants: "latchkey_…"; NULL: the plain one */
 };
+
+/* Whose figure it is about. */
+static inline const char *
+goal_mine(const struct bench_goal *g)
+{
+	return g->mine != NULL ? g->mine : "latchkey";
+}
 
 extern const struct bench_goal bench_goals[]; /* ends with a NULL what */
 

@@ -325,7 +325,8 @@ put_goal(FILE *f, const struct bench_goal *g, struct verdict v)
 	fprintf(f, "  {");
 	put_text(f, "what", g->what);
 	put_text(f, "group", case_find(g->ours)->group);
-	fprintf(f, "\"ours\": {\"case\": \"%s\", \"contestant\": \"latchkey\"},\n   ", g->ours);
+	fprintf(f, "\"ours\": {\"case\": \"%s\", \"contestant\": \"%s\"},\n   ", g->ours,
+		goal_mine(g));
 	if (g->theirs != NULL)
 		fprintf(f, "\"theirs\": {\"case\": \"%s\", \"contestant\": \"%s\"}, ", g->theirs,
 			g->contestant);

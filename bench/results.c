@@ -335,7 +335,7 @@ scaling_here(const struct bench_goal *g, const struct results *rs)
 	const struct bench_case *theirs = g->theirs != NULL ? case_find(g->theirs) : NULL;
 	const struct result *two, *one;
 
-	if (theirs == NULL || strcmp(g->contestant, OURS) != 0 ||
+	if (theirs == NULL || strcmp(g->contestant, goal_mine(g)) != 0 ||
 	    ours->n_lanes != 2 * theirs->n_lanes)
 		return (struct spread){ 0 };
 	two = results_find(rs, case_find("shared-hot/S/2-threads"), OWN_LINE);
@@ -367,7 +367,7 @@ add_floor(struct verdict *v, const struct bench_goal *g, const struct result *th
 struct verdict
 goal_judge(const struct bench_goal *g, const struct results *rs)
 {
-	const struct result *ours = results_find(rs, case_find(g->ours), OURS);
+	const struct result *ours = results_find(rs, case_find(g->ours), goal_mine(g));
 	const struct result *theirs = NULL;
 	struct verdict v = { 0 };
 

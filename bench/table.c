@@ -174,7 +174,7 @@ goal_line(const struct bench_goal *g, struct verdict v)
 	const char *unit = g->theirs != NULL ? "x" : is_time ? "us" : "";
 	const char *other = g->theirs != NULL ? g->contestant : "";
 
-	if (g->theirs != NULL && strcmp(other, "latchkey") == 0)
+	if (g->theirs != NULL && strcmp(other, goal_mine(g)) == 0)
 		other = "itself";
 	printf("  ");
 	put_column(g->what, 52);
