@@ -231,7 +231,7 @@ Test(together, gives_one_back_and_gets_the_next, .timeout = 200)
 	cr_assert_eq(holders(m, "n0.0"), 0u);
 	cr_assert_eq(holders(m, name), 1u);
 	test_world_advance(&world, 2000000); /* a nap of the service, and more (J4) */
-	wait_until(holders(m, name) == 0);   /* nor does it wait for a question that does not come */
+	wait_until(holders(m, name) == 0); /* nor does it wait for a question that does not come */
 	ok(lk_owner_close(w));
 	ok(lk_close(m));
 }
