@@ -2,7 +2,8 @@
 /*
  * Acquire: from a name or a handle to a grant.
  *
- *   by name    index_glimpse -> one compare-and-swap -> is it still that name? -> grant_write
+ *   by name    guess_glimpse, or
+ *              index_glimpse -> one compare-and-swap -> is it still that name? -> grant_write
  *   by handle                   one compare-and-swap                            -> grant_write
  *   on a path  the leaf is pinned -> counts on its ancestors -> as by handle       (H6)
  *
@@ -14,6 +15,7 @@
 #include "core/condition.h"
 #include "core/escalate.h"
 #include "core/events.h"
+#include "index/guess.h"
 #include "core/implied.h"
 #include "core/late.h"
 #include "core/many.h"
@@ -503,6 +505,15 @@ acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, 
 	return acquire_slowly(w, bytes, tail, mode, flags, out);
 }
 
+/* The same, of an owner that came back to names so often that it is to have a table of guesses. */
+static LK_NOINLINE int
+acquire_to_guess(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t flags,
+		 lk_grant *out)
+{
+	guess_begin(&w->cache, &w->manager->env);
+	return acquire_far(w, bytes, tail, mode, flags, out);
+}
+
 /* A name that does not fit into an entry. */
 static LK_NOINLINE int
 acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, uint32_t flags,
@@ -537,6 +548,7 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 	const struct bucket *b;
 	struct glimpse g;
 	struct key k;
+	uint32_t place;
 	int rc;
 
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
@@ -544,11 +556,18 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 		return many_acquire(w, bytes, tail, mode, flags, out);
 	if (cache_expects_miss(&w->cache))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
-	key_set(&k, bytes, tail, w->manager->index.seed);
-	b = index_locate(&w->manager->index, k.hash);
-	if (unlikely(!index_glimpse_near(b, &k, &g)))
-		return bucket_next(b) != NULL ? acquire_far(w, bytes, tail, mode, flags, out)
-					      : acquire_missed(w, bytes, tail, mode, flags, out);
+	key_read(&k, bytes, tail);
+	place = guess_place(&k);
+	if (!guess_glimpse(&w->cache, &k, place, &g)) {
+		key_hash(&k, w->manager->index.seed);
+		b = index_locate(&w->manager->index, k.hash);
+		if (unlikely(!index_glimpse_near(b, &k, &g)))
+			return bucket_next(b) != NULL
+				       ? acquire_far(w, bytes, tail, mode, flags, out)
+				       : acquire_missed(w, bytes, tail, mode, flags, out);
+		if (unlikely(!guess_note(&w->cache, place, g.r)))
+			return acquire_to_guess(w, bytes, tail, mode, flags, out);
+	}
 	if (unlikely(resource_parent(g.r) != NULL))
 		return below_acquire_named(w, g.r, g.ident, bytes, asked_make(tail, mode, flags),
 					   out);

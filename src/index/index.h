@@ -89,6 +89,9 @@ struct index_cache {
 	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
 	uint32_t misses;       /* insertions since a name was last found: expect another */
 	uint32_t orphaned;     /* entries retired that had a parent */
+	uint32_t found;        /* names found in their buckets: guess_note() */
+	uint32_t *guess;       /* index/guess.h; NULL: no table */
+	uintptr_t guess_base;  /* … lines from here */
 	uint64_t last_uses;    /* *uses at the last insertion */
 	const a64 *uses;       /* the user's grants; NULL: does not count them */
 	a64 created;

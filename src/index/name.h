@@ -150,13 +150,25 @@ name_set_tail(struct name *n, const void *bytes, uint32_t tail, uint64_t seed)
 		(void)name_set(n, bytes, tail, 0, seed);
 }
 
-/* Of 1 to NAME_INLINE bytes, or of the 8 of a number. */
+/* Of 1 to NAME_INLINE bytes, or of the 8 of a number: all but the hash. */
 LK_HOT void
-key_set(struct key *k, const void *bytes, uint32_t tail, uint64_t seed)
+key_read(struct key *k, const void *bytes, uint32_t tail)
 {
 	name_read(k->word, bytes, tail & NAME_LEN_MASK);
 	k->tail = tail;
-	k->hash = name_hash(k->word, tail, seed);
+}
+
+LK_HOT void
+key_hash(struct key *k, uint64_t seed)
+{
+	k->hash = name_hash(k->word, k->tail, seed);
+}
+
+LK_HOT void
+key_set(struct key *k, const void *bytes, uint32_t tail, uint64_t seed)
+{
+	key_read(k, bytes, tail);
+	key_hash(k, seed);
 }
 
 /* The same name for those who want to keep it in memory. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an owner's memory: made once, opened and closed many times.  (O1, O4) */
 #include "owner/owner.h"
+#include "index/guess.h"
 
 /* What a closed owner's calls are told. */
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
@@ -83,6 +84,7 @@ owner_end(struct lk_owner *w)
 {
 	shim_store(&w->state, (uint32_t)OWNER_FREE, SHIM_RELEASE);
 	w->gate = &closed_gate;
+	guess_end(&w->cache, w->holds.env);
 	if (unlikely(w->holds.n_table != 0 ||
 		     shim_load(&w->holds.n_slots, SHIM_RELAXED) > SLOTS_INLINE))
 		holds_shrink(&w->holds);

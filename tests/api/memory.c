@@ -278,6 +278,15 @@ Test(memory, what_gives_back_never_asks_for_any)
 
 /* ---------------------------------------------------------------------- warm calls */
 
+static void
+take_and_release(struct lk_owner *w, const char *name)
+{
+	lk_grant g;
+
+	ok(lk_acquire(w, name, LK_X, NULL, &g));
+	ok(lk_release(w, g));
+}
+
 struct warm {
 	struct lk_manager *m;
 	struct lk_owner *w;
@@ -350,8 +359,10 @@ Test(memory, a_try_asks_nothing_of_the_system)
 	ok(lk_resource_open(m, "taken", &r));
 	take(w[1], "taken", LK_X);
 	ok(lk_acquire_id(w[1], 7, LK_X, NULL, NULL));
-	ok(lk_try_acquire(w[0], "free", LK_X, &g));
-	ok(lk_release(w[0], g));
+	for (int i = 0; i < 1000; i++) { /* until it has its table of guesses */
+		ok(lk_try_acquire(w[0], "free", LK_X, &g));
+		ok(lk_release(w[0], g));
+	}
 	asked = test_world_calls(&world);
 	allocated = atomic_load(&heap.calls);
 	for (int i = 0; i < 100000; i++) {
@@ -366,6 +377,35 @@ Test(memory, a_try_asks_nothing_of_the_system)
 	cr_expect_eq(stats_of(m).busy, 300000);
 	lk_resource_close(r);
 	close_all(m, w, 2);
+}
+
+/* An owner that comes back to names remembers where they were, until it is closed. */
+Test(memory, what_is_guessed_goes_back_with_its_owner)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	struct lk_owner *w;
+	uint64_t before;
+
+	test_heap_init(&heap);
+	m = open_with(NULL, &heap, NULL);
+	ok(lk_owner_open(m, NULL, &w));
+	for (int i = 0; i < 200; i++)
+		take_and_release(w, "a");
+	before = atomic_load(&heap.bytes);
+	for (int i = 0; i < 200; i++)
+		take_and_release(w, "a");
+	cr_expect_gt(atomic_load(&heap.bytes), before);
+	ok(lk_owner_close(w));
+	cr_expect_eq(atomic_load(&heap.bytes), before);
+	ok(lk_owner_open(m, NULL, &w));
+	test_heap_fail(&heap, 1, true); /* it can do without */
+	for (int i = 0; i < 2000; i++)
+		take_and_release(w, "a");
+	cr_expect_eq(atomic_load(&heap.bytes), before);
+	test_heap_fail(&heap, 0, false);
+	close_all(m, &w, 1);
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
 }
 
 Test(memory, warm_owners_take_no_memory)

@@ -240,3 +240,32 @@ Test(names, of_two_managers_do_not_meet)
 	for (int i = 0; i < 2; i++)
 		close_all(m[i], &w[i], 1);
 }
+
+/* Where an owner found a name before is another name's place by now; and that one has a new place. */
+Test(names, an_owner_that_came_back_to_a_name_is_not_mistaken_about_it)
+{
+	struct lk_manager *m = open_manager("memory:?max_idle=1&index_buckets=1");
+	struct lk_owner *w[2];
+	char other[16];
+	lk_grant g;
+
+	open_owners(m, w, 2);
+	for (int i = 0; i < 1000; i++) {
+		ok(lk_acquire(w[0], "a", LK_X, NULL, &g));
+		ok(lk_release(w[0], g));
+	}
+	for (int i = 0; i < 100; i++) {
+		snprintf(other, sizeof(other), "b%d", i);
+		ok(lk_acquire(w[1], other, LK_X, NULL, i < 50 ? NULL : &g));
+		if (i >= 50)
+			ok(lk_release(w[1], g));
+	}
+	ok(lk_acquire(w[1], "a", LK_X, NULL, NULL));
+	is(lk_try_acquire(w[0], "a", LK_X, NULL), LK_E_BUSY);
+	is(lk_try_acquire(w[0], "b7", LK_S, NULL), LK_E_BUSY);
+	ok(lk_release_all(w[1]));
+	ok(lk_acquire(w[0], "a", LK_X, NULL, NULL));
+	is(lk_try_acquire(w[1], "a", LK_S, NULL), LK_E_BUSY);
+	ok(lk_release_all(w[0]));
+	close_all(m, w, 2);
+}

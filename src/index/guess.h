@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guesses: where an owner has found names lately.  From the bytes of a name it reaches the entry at once: neither the
+ * hash nor the bucket is on the way, which are more than half of what a lock by name waits for.
+ *
+ * A table of entries, by some bits of the name: the owner's own, and only who comes back to names has one.  Nobody else
+ * writes there, and nothing is taken out when it is not so any more.  An entry is told by the number of its line, from
+ * GUESS_SPAN / 2 before one of them on: so the table is half as large, and stays in the nearest cache.
+ *
+ * GS1  what a guess gives is a glimpse: word, ident and name are read, in that order, of what is an entry (S1), though
+ *      perhaps of another name by now, and whoever makes a hold compares afterwards (R3).  Who came from the bucket may
+ *      have been stopped on the way for as long as a guess is old.
+ * GS2  a guess that is wrong proves nothing: the bucket is looked at.
+ * GS3  who is not within the span is not guessed; number 0 is nobody.
+ * GS4  an owner gives its table back when it is closed, and goes on without one if there is no memory.
+ */
+#ifndef LK_INDEX_GUESS_H
+#define LK_INDEX_GUESS_H
+
+#include "index/index.h"
+
+/* So many entries have room, and so often a name was found before there is a table; a tester makes both small. */
+#ifndef LK_GUESS_BITS
+#define LK_GUESS_BITS  12
+#define LK_GUESS_AFTER 256
+#endif
+
+enum { GUESS_BYTES = sizeof(uint32_t) << LK_GUESS_BITS };
+
+#define GUESS_SPAN ((uintptr_t)LK_LINE << 32) /* of memory that has numbers for its lines */
+
+/*
+ * Where the name's entry would be.  Names that differ in a few digits are to have places of their own; the hash, which
+ * would be better at that, comes later.
+ */
+LK_HOT uint32_t
+guess_place(const struct key *k)
+{
+	const uint64_t rest = k->word[1] ^ (k->word[2] << 32 | k->word[2] >> 32);
+	const uint64_t x =
+		k->word[0] * UINT64_C(0x9e3779b97f4a7c15) + rest * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	return (uint32_t)(x >> (64 - LK_GUESS_BITS));
+}
+
+/* False: look into the bucket.  (GS1, GS2) */
+LK_HOT bool
+guess_glimpse(const struct index_cache *c, const struct key *k, uint32_t place, struct glimpse *g)
+{
+	uint32_t line;
+
+	if (unlikely(c->guess == NULL))
+		return false;
+	line = c->guess[place];
+	if (unlikely(line == 0))
+		return false;
+	g->r = (struct lk_resource *)(c->guess_base + (uintptr_t)line * LK_LINE);
+	g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
+	g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
+	return likely(key_matches(k, g->r, g->ident));
+}
+
+/* It was found in its bucket.  False: it is time for a table, which guess_begin() makes. */
+LK_HOT bool
+guess_note(struct index_cache *c, uint32_t place, struct lk_resource *r)
+{
+	uintptr_t line;
+
+	if (unlikely(c->guess == NULL)) {
+		c->guess_base = (uintptr_t)r - GUESS_SPAN / 2;
+		return ++c->found <= LK_GUESS_AFTER;
+	}
+	line = ((uintptr_t)r - c->guess_base) / LK_LINE;
+	c->guess[place] = line <= UINT32_MAX ? (uint32_t)line : 0; /* (GS3) */
+	return true;
+}
+
+void guess_begin(struct index_cache *c, struct env *env);
+
+/* The owner closes.  (GS4) */
+void guess_end(struct index_cache *c, struct env *env);
+
+#endif /* LK_INDEX_GUESS_H */
