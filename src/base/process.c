@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry of managers, thread exit, fork.  (F1, F2) */
+/* The registry of managers, thread exit, fork.  (F1-F3) */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +27,16 @@ static struct {
 	bool has_key;
 	uint64_t serials;
 	uint64_t highest;
+	a64 left; /* members that have left */
 	struct cds_list_head members;
 } registry = { .once = PTHREAD_ONCE_INIT,
 	       .lock = PTHREAD_MUTEX_INITIALIZER,
 	       .members = CDS_LIST_HEAD_INIT(registry.members) };
 
 static __thread struct seats mine __attribute__((tls_model("initial-exec")));
+
+__thread struct spare process_spare;
+static __thread uint64_t spare_looked_at; /* registry.left, when its member was looked for */
 
 static struct member *
 find_member(uint64_t serial)
@@ -62,10 +66,24 @@ leave_seat(const struct seat *s)
 }
 
 static void
+return_spare(void)
+{
+	struct member *m;
+
+	pthread_mutex_lock(&registry.lock);
+	m = process_spare.owner != NULL ? find_member(process_spare.serial) : NULL;
+	if (m != NULL)
+		m->spare_returns(m, process_spare.owner); /* (F3) */
+	pthread_mutex_unlock(&registry.lock);
+	process_spare = (struct spare){ 0 };
+}
+
+static void
 thread_ends(void *arg)
 {
 	struct seats *s = arg;
 
+	return_spare();
 	for (uint32_t i = 0; i < s->n; i++)
 		leave_seat(&s->seat[i]);
 	free(s->seat);
@@ -100,6 +118,7 @@ after_fork_child(void)
 	}
 	CDS_INIT_LIST_HEAD(&registry.members);
 	mine.n = 0;
+	process_spare = (struct spare){ 0 };
 	pthread_mutex_unlock(&registry.lock);
 }
 
@@ -137,6 +156,7 @@ process_leave(struct member *me)
 {
 	pthread_mutex_lock(&registry.lock);
 	cds_list_del(&me->node);
+	(void)shim_add(&registry.left, (uint64_t)1, SHIM_RELAXED);
 	pthread_mutex_unlock(&registry.lock);
 }
 
@@ -218,4 +238,31 @@ process_forget_owner(const struct member *me, const void *owner)
 
 	if (s != NULL && s->owner == owner)
 		*s = mine.seat[--mine.n];
+}
+
+/* Its member has left, and its memory is gone with it. */
+static bool
+spare_is_lost(void)
+{
+	const uint64_t left = shim_load(&registry.left, SHIM_RELAXED);
+	bool is_lost;
+
+	if (left == spare_looked_at)
+		return false;
+	pthread_mutex_lock(&registry.lock);
+	is_lost = find_member(process_spare.serial) == NULL;
+	pthread_mutex_unlock(&registry.lock);
+	spare_looked_at = left;
+	return is_lost;
+}
+
+bool
+process_keep_another(const struct member *me, void *owner)
+{
+	if (process_spare.owner != NULL && !spare_is_lost())
+		return false;
+	if (pthread_setspecific(registry.key, &mine) != 0)
+		return false;
+	process_spare = (struct spare){ me->serial, owner };
+	return true;
 }

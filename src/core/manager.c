@@ -112,6 +112,7 @@ build(struct lk_manager *m, const struct settings *s, const struct lk_config *cf
 	shim_init(&m->stamps, (uint64_t)STAMP_BLOCK);
 	m->member.forked = (uint32_t)LK_E_FORKED;
 	m->member.thread_ends = owner_thread_ends;
+	m->member.spare_returns = owner_spare_returns;
 	if (init_parts(m, s) == 0)
 		return 0;
 	tracer_fini(&m->tracer);

@@ -11,8 +11,11 @@
 LK_HOT struct lk_owner *
 get_memory(struct lk_manager *m)
 {
-	struct lk_owner *w = slab_get(&m->owners);
+	struct lk_owner *w = process_take_spare(&m->member);
 
+	if (likely(w != NULL))
+		return w;
+	w = slab_get(&m->owners);
 	if (w != NULL && unlikely(w->manager == NULL)) { /* new memory (S3) */
 		const uint64_t number = shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED);
 
@@ -159,12 +162,13 @@ lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct
 static void
 end_owner(struct lk_owner *w)
 {
-	struct slab *home = &w->manager->owners;
+	struct lk_manager *m = w->manager;
 
 	release_everything(w, false);
 	owner_end(w);
 	owner_leave(w);
-	slab_put(home, w);
+	if (unlikely(!process_keep_spare(&m->member, w)))
+		slab_put(&m->owners, w);
 }
 
 bool
@@ -251,6 +255,12 @@ owner_thread_ends(struct member *me, void *owner)
 		return;
 	release_quietly(owner, true); /* the registry's lock is held (N1) */
 	end_any_owner(owner);
+}
+
+void
+owner_spare_returns(struct member *me, void *owner)
+{
+	slab_put(&container_of(me, struct lk_manager, member)->owners, owner);
 }
 
 int

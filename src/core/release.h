@@ -55,4 +55,7 @@ void release_quietly(struct lk_owner *w, bool died);
 /* A thread with an owner of its own ends. */
 void owner_thread_ends(struct member *me, void *owner);
 
+/* A thread ends that would have opened its next owner in this memory.  (F3) */
+void owner_spare_returns(struct member *me, void *owner);
+
 #endif /* LK_CORE_RELEASE_H */

@@ -408,6 +408,42 @@ Test(memory, what_is_guessed_goes_back_with_its_owner)
 	cr_expect_eq(atomic_load(&heap.blocks), 0);
 }
 
+static void
+open_and_close(void *arg, unsigned index)
+{
+	struct lk_manager *m = arg;
+	struct lk_owner *w;
+
+	(void)index;
+	for (int i = 0; i < 2; i++) {
+		ok(lk_owner_open(m, NULL, &w));
+		ok(lk_owner_close(w));
+	}
+}
+
+/* A thread keeps the memory of the owner that it closed last, until it ends. */
+Test(memory, an_owner_is_opened_in_what_a_thread_that_ended_kept)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	uint64_t before;
+
+	test_heap_init(&heap);
+	m = open_with(NULL, &heap, NULL);
+	test_threads(4, open_and_close, m);
+	before = atomic_load(&heap.bytes);
+	for (int i = 0; i < 1000; i++)
+		test_threads(4, open_and_close, m);
+	cr_expect_eq(atomic_load(&heap.bytes), before);
+	open_and_close(m, 0);
+	ok(lk_close(m)); /* what this thread has kept goes with it */
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
+	m = open_with(NULL, &heap, NULL);
+	open_and_close(m, 0);
+	ok(lk_close(m));
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
+}
+
 Test(memory, warm_owners_take_no_memory)
 {
 	struct test_world world;

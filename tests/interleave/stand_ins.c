@@ -65,6 +65,16 @@ process_forget_owner(const struct member *me, const void *owner)
 		*my_seat() = NULL;
 }
 
+__thread struct spare process_spare; /* of no member: memory of owners goes from fiber to fiber */
+
+bool
+process_keep_another(const struct member *me, void *owner)
+{
+	(void)me;
+	(void)owner;
+	return false;
+}
+
 void
 stand_in_thread_ends(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and closing a stage, and taking turns on it. */
+#include "index/guess.h"
 #include "stage.h"
 
 void
@@ -16,6 +17,10 @@ stage_open_url(struct stage *s, const char *url)
 	test_world_init(&s->world);
 	s->m = open_with(url, NULL, &s->world);
 	open_owners(s->m, s->w, PAIR);
+	for (unsigned i = 0; i < PAIR * (LK_GUESS_AFTER + 2); i++) /* until it has its table */
+		ok(lk_release(s->w[i % PAIR], take(s->w[i % PAIR], "warm", LK_S)));
+	for (unsigned i = 0; i < PAIR; i++)
+		cr_assert_not_null(s->w[i]->cache.guess);
 }
 
 void

@@ -13,6 +13,8 @@ struct club {
 	struct member member;
 	_Atomic unsigned ended; /* threads that ended */
 	void *_Atomic owner;    /* of the last of them */
+	_Atomic unsigned returned;
+	void *_Atomic spare; /* … of the last of those with one */
 };
 
 static void
@@ -25,11 +27,21 @@ note_end(struct member *me, void *owner)
 }
 
 static void
+note_return(struct member *me, void *owner)
+{
+	struct club *c = container_of(me, struct club, member);
+
+	atomic_fetch_add(&c->returned, 1);
+	atomic_store(&c->spare, owner);
+}
+
+static void
 join(struct club *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->member.forked = FORKED;
 	c->member.thread_ends = note_end;
+	c->member.spare_returns = note_return;
 	cr_assert(process_join(&c->member));
 }
 
@@ -175,6 +187,98 @@ Test(process, a_thread_without_owners_is_of_no_concern)
 	process_leave(&c.member);
 }
 
+/* ---------------------------------------------------------------------- spares */
+
+/* (F3) */
+Test(process, a_spare_is_kept_for_its_member)
+{
+	struct club c[2];
+	int one, other;
+
+	join(&c[0]);
+	join(&c[1]);
+	cr_expect_null(process_take_spare(&c[0].member));
+	cr_expect(process_keep_spare(&c[0].member, &one));
+	cr_expect(!process_keep_spare(&c[0].member, &other), "there is one");
+	cr_expect(!process_keep_spare(&c[1].member, &other), "there is one, of another");
+	cr_expect_null(process_take_spare(&c[1].member));
+	cr_expect_eq(process_take_spare(&c[0].member), (void *)&one);
+	cr_expect_null(process_take_spare(&c[0].member), "once");
+	cr_expect(process_keep_spare(&c[0].member, &other));
+	cr_expect_eq(process_take_spare(&c[0].member), (void *)&other);
+	cr_expect(process_keep_spare(&c[1].member, &one));
+	cr_expect_null(process_take_spare(&c[0].member));
+	cr_expect(!process_keep_spare(&c[0].member, &other));
+	process_leave(&c[0].member);
+	cr_expect_eq(process_take_spare(&c[1].member), (void *)&one);
+	process_leave(&c[1].member);
+}
+
+Test(process, a_spare_of_a_member_that_has_left_makes_room)
+{
+	struct club c[3];
+	int one, other;
+
+	for (unsigned i = 0; i < 3; i++)
+		join(&c[i]);
+	cr_assert(process_keep_spare(&c[0].member, &one));
+	process_leave(&c[1].member);
+	cr_expect(!process_keep_spare(&c[2].member, &other));
+	process_leave(&c[0].member);
+	cr_expect(process_keep_spare(&c[2].member, &other));
+	cr_expect_eq(process_take_spare(&c[2].member), (void *)&other);
+	process_leave(&c[2].member);
+}
+
+static void
+have_spare(void *arg, unsigned index)
+{
+	struct club *c = arg;
+
+	(void)index;
+	cr_expect_null(process_take_spare(&c->member), "another thread's");
+	cr_expect(process_keep_spare(&c->member, arg));
+	cr_expect_eq(process_take_spare(&c->member), arg);
+	cr_expect(process_keep_spare(&c->member, arg));
+}
+
+static void
+have_had_spare(void *arg, unsigned index)
+{
+	struct club *c = arg;
+
+	have_spare(arg, index);
+	(void)process_take_spare(&c->member);
+}
+
+static void
+have_spare_of_one_that_leaves(void *arg, unsigned index)
+{
+	struct club *c = arg;
+
+	have_spare(arg, index);
+	process_leave(&c->member);
+}
+
+/* (F3) */
+Test(process, a_spare_returns_when_its_thread_ends)
+{
+	struct club c;
+
+	join(&c);
+	for (unsigned n = 1; n <= 20; n++) {
+		test_threads(1, have_spare, &c);
+		cr_expect_eq(atomic_load(&c.returned), n);
+		cr_expect_eq(atomic_load(&c.spare), (void *)&c);
+	}
+	test_threads(8, have_spare, &c);
+	cr_expect_eq(atomic_load(&c.returned), 28);
+	test_threads(1, have_had_spare, &c);
+	test_threads(1, have_spare_of_one_that_leaves, &c);
+	cr_expect_eq(atomic_load(&c.returned), 28);
+	cr_expect_eq(atomic_load(&c.ended), 0);
+}
+
 /* ------------------------------------------------------------------------ fork */
 
 static uint32_t
@@ -192,7 +296,7 @@ check_child(struct club *c, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (gate(&c[i]) != FORKED)
 			return 1;
-		if (process_owner(&c[i].member) != NULL)
+		if (process_owner(&c[i].member) != NULL || process_take_spare(&c[i].member) != NULL)
 			return 2;
 	}
 	memset(&later, 0, sizeof(later));
@@ -215,10 +319,12 @@ Test(process, a_fork_shuts_the_gates_in_the_child)
 	join_all(c);
 	for (unsigned i = 0; i < MEMBERS; i++)
 		cr_assert(process_set_owner(&c[i].member, &c[i]));
+	cr_assert(process_keep_spare(&c[3].member, &c[3]));
 	child = fork();
 	cr_assert_ge(child, 0);
 	if (child == 0)
 		_exit(check_child(c, MEMBERS));
+	cr_expect_eq(process_take_spare(&c[3].member), (void *)&c[3]);
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_expect(WIFEXITED(status));
 	cr_expect_eq(WEXITSTATUS(status), 0);
