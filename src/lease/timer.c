@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pairing heap of timers.  (J1-J4) */
+/* A pairing heap of timers.  (J1-J5) */
 #include "lease/timer.h"
 
 enum { NAP_NS = 1000000 };
@@ -176,11 +176,12 @@ timers_take(struct timers *ts, void (*fire)(struct timer *t, uint64_t now), uint
 uint64_t
 timers_run(struct timers *ts)
 {
-	uint64_t now = env_boottime(ts->env);
+	const uint64_t began = env_boottime(ts->env);
+	uint64_t now = began;
 	uint64_t due_ns;
 	struct timer *t;
 
-	while ((t = next_due(ts, now, &due_ns)) != NULL) {
+	while ((t = next_due(ts, began, &due_ns)) != NULL) { /* (J5) */
 		t->fire(t, now);
 		now = env_boottime(ts->env);
 	}

@@ -10,6 +10,8 @@
  *     something is set.
  * J4  if others take what is due soon, and do it themselves, he naps for NAP_NS before he sleeps for longer: who takes one now will set
  *     another one soon, and need not wake him then.  What is set lazily is late by his nap, at most, and only if he was in one.
+ * J5  one run is for what was due when it began: so it ends, and who serves hears that he is to stop, even if what comes again and
+ *     again takes longer than the time between.
  *
  * Source: pairing heaps, Fredman, Sedgewick, Sleator, Tarjan 1986.
  */
@@ -49,7 +51,7 @@ void timer_set_lazily(struct timers *ts, struct timer *t, uint64_t due_ns);
 /* False: it was not set, and perhaps is being fired (J2). */
 bool timer_unset(struct timers *ts, struct timer *t);
 
-/* Fire all that are due.  Returns when the next one is; SHIM_NEVER: there is none. */
+/* Fire all that are due by now.  Returns when the next one is, perhaps past by then (J5); SHIM_NEVER: there is none. */
 uint64_t timers_run(struct timers *ts);
 
 /* The same, for a thread that does nothing else: when it is to look again.  (J4) */

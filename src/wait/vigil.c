@@ -9,7 +9,8 @@ void
 vigil_init(struct vigil *v)
 {
 	shim_init(&v->is_kept, 0u);
-	v->in_vain = v->sleepers = 0;
+	WR(v->in_vain, 0);
+	WR(v->sleepers, 0);
 }
 
 /* For him; or others here have the name now (W9), who need the processor: it was not in vain. */
@@ -40,13 +41,13 @@ stay_awake(const struct env *e, const struct waiter *q, uint64_t deadline_ns)
 static void
 keep(struct vigil *v, const struct env *e, const struct waiter *q, uint64_t deadline_ns)
 {
-	if (v->sleepers > 0) {
-		v->sleepers--;
+	if (RD(v->sleepers) > 0) {
+		WR(v->sleepers, RD(v->sleepers) - 1);
 	} else if (stay_awake(e, q, deadline_ns)) {
-		v->in_vain = 0;
+		WR(v->in_vain, 0);
 	} else {
-		v->in_vain += v->in_vain < IN_VAIN_MOST;
-		v->sleepers = (1u << v->in_vain) - 1;
+		WR(v->in_vain, RD(v->in_vain) + (RD(v->in_vain) < IN_VAIN_MOST));
+		WR(v->sleepers, (1u << RD(v->in_vain)) - 1);
 	}
 }
 

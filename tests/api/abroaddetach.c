@@ -414,13 +414,16 @@ static void
 lease_ends(struct pair *p, uint64_t delay_ns)
 {
 	const struct lk_options o = { .size = sizeof(o), .lease_ns = 20000000 };
-	struct lk_grant_info info;
+	struct lk_grant_info info = { .size = sizeof(info) };
 	struct timespec t;
 	uint64_t now;
 	lk_grant g, h;
 
 	ok(lk_acquire(p->w[0][0], "a/b", LK_X, &o, &g));
-	info = grant_info(p->w[0][0], g);
+	while (lk_grant_info(p->w[0][0], g, &info) == LK_E_LOST) { /* before we looked: once more */
+		is(lk_release(p->w[0][0], g), LK_E_LOST);
+		ok(lk_acquire(p->w[0][0], "a/b", LK_X, &o, &g));
+	}
 	h = get(p->w[1][0], "a/b", LK_X);
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	now = (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;

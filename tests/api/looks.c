@@ -47,8 +47,9 @@ read_records(struct lk_store *s, struct lk_store_record *r, size_t n, lk_store_c
 }
 
 static struct lk_manager *
-open_watched(void)
+open_watched(const char *parameters)
 {
+	char url[64];
 	struct lk_store *s;
 
 	ok(lk_store_open("test:looks", NULL, &s));
@@ -60,7 +61,8 @@ open_watched(void)
 	watched.read = read_records;
 	ok(lk_store_register(&watched));
 	lk_store_close(s);
-	return open_with("watched:looks?as=b", NULL, NULL);
+	snprintf(url, sizeof(url), "watched:looks?as=b%s", parameters);
+	return open_with(url, NULL, NULL);
 }
 
 static void *
@@ -81,7 +83,7 @@ lock_and_unlock(void *arg)
 Test(looks, who_waits_reads, .timeout = 60)
 {
 	struct lk_manager *a = open_with("test:looks?as=a", NULL, NULL);
-	struct lk_manager *b = open_watched();
+	struct lk_manager *b = open_watched("");
 	pthread_t thread;
 	lk_grant g;
 
@@ -119,4 +121,19 @@ Test(looks, come_by_lot_but_in_time)
 	}
 	cr_expect_gt(others, 16);
 	ok(lk_close(m));
+}
+
+/* A look at a slow store may take longer than the time between two.  (J5) */
+Test(looks, do_not_keep_a_manager_from_closing, .timeout = 60)
+{
+	const struct lk_test_faults slow = { .size = sizeof(slow), .delay_ns = 3000000 };
+	struct lk_manager *m = open_watched("&poll_max_ns=1ms");
+	struct lk_owner *w;
+
+	open_owners(m, &w, 1);
+	ok(lk_acquire(w, "x", LK_X, NULL, NULL));
+	ok(lk_test_store_faults("looks", "b", &slow));
+	ok(lk_release_all(w)); /* it is kept, and looked at */
+	wait_until(atomic_load(&seen.reads) >= 3);
+	close_all(m, &w, 1);
 }

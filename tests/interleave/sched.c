@@ -10,7 +10,7 @@
 #include "base/rcu.h"
 #include "search.h"
 
-enum { OPTIONS_MAX = FIBERS_MAX * 3, IDLE_MAX = 20000 };
+enum { OPTIONS_MAX = FIBERS_MAX * 3, IDLE_MAX = 20000, YIELD_NS = 50000 };
 
 #define TENDED_MOST UINT64_C(60000000000)
 
@@ -126,14 +126,22 @@ count_in(enum fiber_state state)
 	return n;
 }
 
-/* Nobody else can run: whoever spins may look again. */
+/* Nobody else can run: whoever spins may look again.  Who yields meanwhile is awake for a time. */
 static unsigned
 resume_spinners(struct option *o)
 {
+	bool one_yields = false;
+
 	for (unsigned i = 0; i < world.n_fibers; i++) {
-		if (world.fiber[i].state == FIBER_PAUSED)
-			world.fiber[i].state = FIBER_READY;
+		struct fiber *f = &world.fiber[i];
+
+		if (f->state != FIBER_PAUSED)
+			continue;
+		one_yields |= f->yields;
+		f->state = FIBER_READY;
 	}
+	if (one_yields)
+		pass_time(world.now + YIELD_NS);
 	return add_ready(o, 0, NULL);
 }
 
@@ -446,7 +454,11 @@ shim_futex_wait(const a32 *word, uint32_t value, uint64_t deadline_ns)
 void
 shim_yield(void)
 {
+	if (!sched_in_fiber())
+		return;
+	world.current->yields = true;
 	model_pause();
+	world.current->yields = false;
 }
 
 void

@@ -46,6 +46,7 @@ struct fiber {
 	uint64_t deadline;
 	bool serves;       /* it has nothing to do but what timers ask for */
 	bool is_endless;   /* … and those never end: it ends when all others have ended */
+	bool yields;       /* it spins, and the clock goes on if all others sleep */
 	bool may_be_early; /* its sleep may end before everybody sleeps */
 	unsigned n_watched;
 	uintptr_t watched[WATCHED_MAX]; /* read since it last paused */

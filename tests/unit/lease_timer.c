@@ -177,6 +177,35 @@ Test(timer, that_is_lazy_wakes_who_sleeps_and_not_who_naps)
 	cr_expect_eq(s->alarm[0].fired, 1u);
 }
 
+/* What takes longer than the time until it is due again. */
+static void
+ring_slowly(struct timer *t, uint64_t now)
+{
+	struct alarm *a = container_of(t, struct alarm, timer);
+	struct scene *s = a->scene;
+
+	cr_assert_lt(a->fired, 10u, "it does nothing else any more");
+	a->fired++;
+	test_world_advance(&s->world, 20);
+	timer_set(&s->timers, t, now + 10);
+}
+
+/* He who serves looks each time whether he is to go on.  (J5) */
+Test(timer, that_is_due_again_before_it_is_done_leaves_its_server_free)
+{
+	struct scene *s = set_scene();
+
+	s->alarm[0].timer.fire = ring_slowly;
+	timer_set(&s->timers, &s->alarm[0].timer, 10);
+	set(s, 1, 25);
+	test_world_advance(&s->world, 10);
+	cr_expect_eq(timers_serve(&s->timers), 20u);
+	cr_expect_eq(s->alarm[0].fired, 1u);
+	cr_expect_eq(timers_serve(&s->timers), 40u);
+	cr_expect_eq(s->alarm[0].fired, 2u);
+	cr_expect_eq(s->alarm[1].fired, 1u);
+}
+
 /* Thousands, set, moved and unset at random. */
 Test(timer, keep_their_order)
 {
