@@ -396,29 +396,6 @@ acquire_glimpsed_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, u
 	return rc;
 }
 
-/* … of a name with ancestors.  False: it is to be looked for again. */
-static LK_NOINLINE bool
-acquire_path(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t flags,
-	     uint32_t few, lk_grant *out, int *rc)
-{
-	switch (below_acquire(w, g, mode, few, out)) {
-	case PLAIN_DONE:
-		owner_leave(w);
-		*rc = 0;
-		return true;
-	case PLAIN_DIED:
-		*rc = acquire_died(w, g->r, mode, out);
-		return true;
-	case PLAIN_NOT:
-	case PLAIN_BARRED:
-		break;
-	}
-	if (!glimpse_pin(g))
-		return false;
-	*rc = acquire_glimpsed_path(w, g->r, mode, flags, out);
-	return true;
-}
-
 /* The rest of a quick acquire of a name without ancestors, by an owner that is plain and was entered.  False: the long way is to be gone. */
 LK_HOT bool
 acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out,
@@ -434,17 +411,19 @@ acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, 
 	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
-/* The same of any name. */
+/* The same of a name with ancestors, if they are held: else below_climb() is to be gone on with. */
 LK_HOT bool
-acquire_found(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t flags, uint32_t few,
-	      lk_grant *out, int *rc)
+acquire_below_held(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
+		   lk_grant *out, int *rc)
 {
-	if (unlikely(resource_parent(g->r) != NULL)) {
-		const struct glimpse path = *g; /* or it could not stay in registers */
+	const enum plain plain = below_take(w, g, mode, few, out);
 
-		return acquire_path(w, &path, mode, flags, few, out, rc);
-	}
-	return acquire_flat(w, g, mode, few, out, rc);
+	*rc = 0;
+	if (likely(plain == PLAIN_DONE))
+		owner_leave(w);
+	else if (plain == PLAIN_DIED)
+		*rc = acquire_died(w, g->r, mode, out);
+	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
 LK_NOINLINE int
@@ -458,20 +437,6 @@ acquire_slowly(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mod
 		return LK_E_INVAL;
 	name_set_tail(&n, bytes, tail, w->manager->index.seed);
 	return acquire_with(w, &n, NULL, &q, out);
-}
-
-LK_NOINLINE int
-acquire_path_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
-		   uint64_t asked, lk_grant *out)
-{
-	const struct glimpse g = { r, ident, shim_load(&r->word, SHIM_ACQUIRE) };
-	const uint32_t flags = asked_flags(asked);
-	const lk_mode mode = asked_mode(asked);
-	int rc;
-
-	if (likely(acquire_path(w, &g, mode, flags, owner_few(w), out, &rc)))
-		return rc;
-	return acquire_slowly(w, bytes, asked_tail(asked), mode, flags, out);
 }
 
 /* … and when it found nothing, or did not look; the owner is plain and was entered. */
@@ -500,7 +465,9 @@ acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, 
 	name_set_tail(&n, bytes, tail, w->manager->index.seed);
 	if (!index_glimpse(&w->manager->index, &n, &g))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
-	if (likely(acquire_found(w, &g, mode, flags, owner_few(w), out, &rc)))
+	if (resource_parent(g.r) != NULL)
+		return below_acquire(w, g.r, g.ident, bytes, asked_make(tail, mode, flags), out);
+	if (likely(acquire_flat(w, &g, mode, owner_few(w), out, &rc)))
 		return rc;
 	return acquire_slowly(w, bytes, tail, mode, flags, out);
 }
@@ -530,9 +497,13 @@ acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, ui
 	if (!mode_valid(mode))
 		return LK_E_INVAL;
 	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0) &&
-	    likely(index_glimpse(&w->manager->index, &n, &g)) &&
-	    likely(acquire_found(w, &g, mode, flags, few, out, &rc)))
-		return rc;
+	    likely(index_glimpse(&w->manager->index, &n, &g))) {
+		if (resource_parent(g.r) != NULL)
+			return below_acquire(w, g.r, g.ident, bytes,
+					     asked_make(n.tail, mode, flags), out);
+		if (likely(acquire_flat(w, &g, mode, few, out, &rc)))
+			return rc;
+	}
 	return acquire_with(w, &n, NULL, &q, out);
 }
 
@@ -568,9 +539,14 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 		if (unlikely(!guess_note(&w->cache, place, g.r)))
 			return acquire_to_guess(w, bytes, tail, mode, flags, out);
 	}
-	if (unlikely(resource_parent(g.r) != NULL))
-		return below_acquire_named(w, g.r, g.ident, bytes, asked_make(tail, mode, flags),
+	if (resource_parent(g.r) != NULL) {
+		if (few == FEW_ALL)
+			return below_begin(w, g.r, g.ident, bytes, asked_make(tail, mode, flags),
 					   out);
+		if (likely(acquire_below_held(w, &g, mode, few, out, &rc)))
+			return rc;
+		return below_climb(w, g.r, g.ident, bytes, asked_make(tail, mode, flags), out);
+	}
 	if (likely(acquire_flat(w, &g, mode, few, out, &rc)))
 		return rc;
 	return acquire_slowly(w, bytes, tail, mode, flags, out);
@@ -661,6 +637,21 @@ acquire_on(struct lk_owner *w, struct lk_resource *r, lk_mode mode, const struct
 	return rc == 0 ? acquire_with(w, NULL, r, &q, out) : rc;
 }
 
+LK_NOINLINE int
+acquire_path(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+	     uint64_t asked, lk_grant *out)
+{
+	const struct glimpse g = { r, ident, 0 };
+	const uint32_t flags = asked_flags(asked);
+	const lk_mode mode = asked_mode(asked);
+
+	if (bytes == NULL)
+		return acquire_on(w, r, mode, NULL, out);
+	if (likely(glimpse_pin(&g)))
+		return acquire_glimpsed_path(w, r, mode, flags, out);
+	return acquire_slowly(w, bytes, asked_tail(asked), mode, flags, out);
+}
+
 /* The attempt was lost to somebody else's, if the word is open now. */
 static LK_COLD int
 acquire_on_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
@@ -711,27 +702,6 @@ acquire_on_barred(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint3
 	return 0;
 }
 
-/* The rest of an acquire by the handle of a name with ancestors; the owner was entered. */
-static LK_NOINLINE int
-acquire_on_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
-		lk_grant *out)
-{
-	const struct glimpse g = {
-		.r = r,
-		.ident = shim_load(&r->ident, SHIM_RELAXED),
-		.word = shim_load(&r->word, SHIM_RELAXED),
-	};
-	enum plain plain = below_acquire(w, &g, mode, few, out);
-
-	if (likely(plain == PLAIN_DONE)) {
-		owner_leave(w);
-		return 0;
-	}
-	if (plain == PLAIN_DIED)
-		return acquire_died(w, r, mode, out);
-	return acquire_on(w, r, mode, NULL, out);
-}
-
 /* What an acquire by handle comes to, of an owner that is plain and was entered, on a name without ancestors. */
 LK_HOT int
 acquire_on_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
@@ -760,7 +730,8 @@ acquire_on_beside(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_gr
 	if (unlikely(!owner_is_plain(w, few)))
 		return acquire_on(w, r, mode, NULL, out);
 	if (unlikely(resource_parent(r) != NULL))
-		return acquire_on_path(w, r, mode, few, out);
+		return below_acquire(w, r, shim_load(&r->ident, SHIM_RELAXED), NULL,
+				     asked_make(0, mode, 0), out);
 	return acquire_on_plain(w, r, mode, few, out);
 }
 

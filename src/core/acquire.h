@@ -47,7 +47,7 @@ int acquire_pinned(struct lk_owner *w, struct lk_resource *r, struct request *q,
 int acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r,
 		   struct request *q, lk_grant *out);
 
-/* What a quick acquire was asked for beside the bytes, in one register. */
+/* What a quick acquire was asked for beside the bytes, in one register; by handle the tail is 0. */
 LK_HOT uint64_t
 asked_make(uint32_t tail, lk_mode mode, uint32_t flags)
 {
@@ -75,12 +75,9 @@ asked_flags(uint64_t asked)
 
 _Static_assert(LK_X <= 7 && LK_NOWAIT < 1u << 29, "they have room beside each other");
 
-/*
- * The rest of a quick acquire of an entry with ancestors, which had the name's bytes under `ident`; the owner was
- * entered.
- */
-int acquire_path_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
-		       uint64_t asked, lk_grant *out);
+/* What below_acquire() leaves to do when the plain way is not to be gone: the same arguments. */
+int acquire_path(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		 uint64_t asked, lk_grant *out);
 
 /* The word counts a hold on `r`, and there is a death to tell of: the end of that acquire. */
 int acquire_died(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out);

@@ -2,29 +2,39 @@
 /*
  * The plain way of a lock below others, and of its release.  (R7, H6, H12)
  *
- * below_acquire() and below_release() are what a transaction does all the time.  They call nothing that they come
- * back from, so they need no frame; what they meet that is out of the ordinary is gone on with elsewhere.
+ * below_take() and below_release() are what a transaction does all the time.  They call nothing that they come
+ * back from, but for what is out of the ordinary.
  */
 #include "core/below.h"
 #include "core/ancestors.h"
 #include "core/release.h"
 
-enum { RUNGS = 4 }; /* so many ancestors are made at once */
+enum {
+	RUNGS = SLOTS_INLINE - 1
+}; /* so many ancestors are made at once: the slots beside that of the leaf */
 
-/* Ancestors that the owner does not hold, from the leaf up, and what it needs on them. */
-struct ladder {
-	lk_mode need;
-	uint32_t n;
-	uint32_t seated; /* bit i: missing[i] is counted in the owner's slot (C5) */
-	struct lk_resource *missing[RUNGS];
+#define HEAD_IN_IX (HEAD_INTENT | (uint64_t)LK_IX << 3)
+#define ONE_IX     (UINT64_C(1) << 32)
+
+const struct needs below_needs[8] = {
+	[LK_IS] = { HEAD_INTENT, 1 },    [LK_IX] = { HEAD_IN_IX, ONE_IX },
+	[LK_S] = { HEAD_INTENT, 1 },     [LK_SIX] = { HEAD_IN_IX, ONE_IX },
+	[LK_U] = { HEAD_IN_IX, ONE_IX }, [LK_X] = { HEAD_IN_IX, ONE_IX },
 };
 
+/* The hold in slot `above` - 1, one of the first. */
+LK_HOT struct hold *
+rung_at(struct holds *h, uint32_t above)
+{
+	return &h->first[above - 1];
+}
+
 /* Take back what was counted on the holds from slot `above` - 1 up, as far as `end`. */
-LK_HOT void
+static LK_NOINLINE void
 uncount_rungs(struct holds *h, uint32_t above, uint32_t end, lk_mode need)
 {
 	while (above != end) {
-		struct hold *s = &h->first[above - 1];
+		struct hold *s = rung_at(h, above);
 
 		above = head_above(shim_load(&s->head, SHIM_RELAXED));
 		hold_count_less(s, need, 1);
@@ -52,7 +62,7 @@ static bool
 count_rungs(struct holds *h, uint32_t above, lk_mode need)
 {
 	for (uint32_t at = above; at != 0;) {
-		struct hold *s = &h->first[at - 1];
+		struct hold *s = rung_at(h, at);
 		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 
 		if (unlikely(!count_rung(s, head, need))) {
@@ -65,294 +75,261 @@ count_rungs(struct holds *h, uint32_t above, lk_mode need)
 }
 
 /*
- * The ancestors from `above` up to one that is held, of which all that is above it is held too.  Its slot and one;
- * 0: the owner holds none of them; SLOT_NONE: not as simple as that.
+ * The ancestors from `r` up to one that is held, of which all that is above it is held too.  Its slot and one; 0: the
+ * owner holds none of them; SLOT_NONE: not as simple as that.  `missing`: the `*n` below that, from the leaf up.
  */
 LK_HOT uint32_t
-climb(const struct holds *h, uint32_t few, struct lk_resource *above, struct ladder *l)
+climb(const struct holds *h, uint32_t few, struct lk_resource *r,
+      struct lk_resource *missing[RUNGS], uint32_t *n)
 {
 	uint32_t room = few & FEW_ALL & (few - 1); /* the lowest is for the leaf */
 
-	l->n = l->seated = 0;
-	for (; above != NULL; above = resource_parent(above), room &= room - 1) {
-		uint32_t slot = hold_find_few(h, few, above);
+	for (*n = 0; r != NULL; r = resource_parent(r), room &= room - 1) {
+		uint32_t slot = hold_find_few(h, few, r);
 
 		if (slot != SLOT_NONE)
 			return slot + 1;
-		if (unlikely(room == 0) || unlikely(l->n == RUNGS))
+		if (unlikely(room == 0))
 			return SLOT_NONE;
-		l->missing[l->n++] = above;
+		missing[(*n)++] = r;
 	}
 	return 0;
 }
 
 LK_HOT bool
-is_seated(const struct ladder *l, uint32_t i)
+is_seated(uint32_t seated, uint32_t i)
 {
-	return (l->seated >> i & 1) != 0;
+	return (seated >> i & 1) != 0;
 }
 
 /* Holds in words that are written down nowhere go back: those of the ancestors from `from` up. */
 static LK_NOINLINE void
-put_back(struct lk_owner *w, const struct ladder *l, uint32_t from)
+put_back(struct lk_owner *w, struct lk_resource *const missing[], uint32_t from, uint32_t n,
+	 uint32_t seated, lk_mode need)
 {
-	for (uint32_t i = from; i < l->n; i++)
-		release_word(w, l->missing[i], l->need, LK_NL, is_seated(l, i));
+	for (uint32_t i = from; i < n; i++)
+		release_word(w, missing[i], need, LK_NL, is_seated(seated, i));
 }
 
-/* In its word, or in the owner's slot if it is spread. */
-LK_HOT bool
-take_rung(struct lk_owner *w, struct ladder *l, uint32_t i)
+/*
+ * An ancestor that was not to be had at once: by its word all the same, or in the owner's slot if it is spread; then `bit` is
+ * set.  An attempt that others spoilt was lost.
+ */
+static LK_NOINLINE bool
+take_among_others(struct lk_owner *w, struct lk_resource *r, lk_mode need, uint32_t bit,
+		  uint32_t *seated)
 {
-	struct lk_resource *r = l->missing[i];
-	uint32_t lost = 0;
+	uint32_t lost = (shim_load(&r->word, SHIM_RELAXED) & word_modes.open[need]) == 0;
 
-	if (likely(line_try_take(r, LK_NL, l->need, &lost))) {
+	if (likely(line_try_take(r, LK_NL, need, &lost))) {
 		if (unlikely(lost != 0))
-			seat_note_lost(w, r, l->need, lost);
+			seat_note_lost(w, r, need, lost);
 		return true;
 	}
-	if (!seat_try(w, r, LK_NL, l->need))
+	if (!seat_try(w, r, LK_NL, need))
 		return false;
-	l->seated |= UINT32_C(1) << i;
+	*seated |= bit;
 	return true;
 }
 
-/* From the root down. */
+/* From the root down.  False: none of them.  Else `*seated` has a bit for each that is counted in the owner's slot (C5). */
 LK_HOT bool
-take_missing(struct lk_owner *w, struct ladder *l)
+take_missing(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n, lk_mode need,
+	     uint32_t *seated)
 {
-	for (uint32_t i = l->n; i > 0; i--) {
-		if (unlikely(!take_rung(w, l, i - 1))) {
-			put_back(w, l, i);
+	uint32_t in_slots = 0;
+
+	for (uint32_t i = n; i > 0; i--) {
+		if (unlikely(!line_try_enter(missing[i - 1], need)) &&
+		    unlikely(!take_among_others(w, missing[i - 1], need, UINT32_C(1) << (i - 1),
+						&in_slots))) {
+			put_back(w, missing, i, n, in_slots, need);
 			return false;
 		}
 	}
+	*seated = in_slots;
 	return true;
 }
 
-/* A new hold that is there for what is below it; its slot and one. */
-LK_HOT uint32_t
-write_rung(struct holds *h, struct lk_resource *r, lk_mode need, uint64_t stamp, uint64_t seat,
-	   uint32_t above, uint32_t slot)
+/* A new hold that is there for what is below it. */
+LK_HOT void
+write_rung(struct hold *s, struct lk_resource *r, uint64_t one, uint64_t head)
 {
-	const uint64_t flags = HEAD_GONE | HEAD_INTENT | seat | (uint64_t)above << ABOVE_SHIFT;
-	struct hold *s = &h->first[slot];
-
 	shim_store(&s->resource, r, SHIM_RELEASE);
-	shim_store(&s->fence, intent_one(need), SHIM_RELEASE);
-	shim_store(&s->head, head_make(stamp, LK_NL, need, flags), SHIM_RELEASE);
-	return slot + 1;
+	shim_store(&s->fence, one, SHIM_RELEASE);
+	shim_store(&s->head, head, SHIM_RELEASE);
 }
 
 /* All of them, from the root down, the first below the hold in slot `above` - 1; the last's slot and one. */
 LK_HOT uint32_t
-write_rungs(struct lk_owner *w, const struct ladder *l, uint32_t above, uint32_t *few)
+write_rungs(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n, uint32_t seated,
+	    lk_mode need, uint32_t above, uint32_t *few)
 {
-	uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
+	const uint64_t flags = head_make(0, LK_NL, need, HEAD_GONE | HEAD_INTENT);
+	const uint64_t one = intent_one(need);
+	uint64_t drawn = shim_own(&w->drawn);
+	uint64_t stamp = w->stamp_base + drawn;
 
-	for (uint32_t i = l->n; i > 0; i--, *few &= *few - 1)
-		above = write_rung(&w->holds, l->missing[i - 1], l->need, w->stamp_base + drawn++,
-				   is_seated(l, i - 1) ? HEAD_SEAT : 0, above, few_first(*few));
-	shim_store(&w->count.intents, shim_load(&w->count.intents, SHIM_RELAXED) + l->n,
-		   SHIM_RELAXED);
-	shim_store(&w->drawn, drawn, SHIM_RELEASE); /* (O5) */
+	shim_store(&w->count.intents, shim_load(&w->count.intents, SHIM_RELAXED) + n, SHIM_RELAXED);
+	shim_store(&w->drawn, drawn + n, SHIM_RELEASE); /* (O5) */
+	for (uint32_t i = n; i > 0; i--, *few &= *few - 1, stamp++) {
+		const uint64_t seat = is_seated(seated, i - 1) ? HEAD_SEAT : 0;
+		const uint32_t slot = few_first(*few);
+
+		write_rung(&w->holds.first[slot], missing[i - 1], one,
+			   stamp << SLOT_BITS | flags | seat | (uint64_t)above << ABOVE_SHIFT);
+		above = slot + 1;
+	}
 	shim_store(&w->holds.few, *few, SHIM_RELAXED);
 	return above;
 }
 
+/* What is spread, in the owner's slot.  A death there is told on the long way. */
+static LK_NOINLINE bool
+take_leaf_spread(struct lk_owner *w, struct lk_resource *r, uint64_t ident, lk_mode mode)
+{
+	if (!seat_try(w, r, LK_NL, mode))
+		return false;
+	if (likely(shim_load(&r->ident, SHIM_RELAXED) == ident) && likely(!has_died(r))) /* (R7) */
+		return true;
+	release_word(w, r, mode, LK_NL, true);
+	return false;
+}
+
+/* The leaf, if it is what it was.  `*seat`: HEAD_SEAT, if it is in the owner's slot. */
 LK_HOT bool
-has_died(const struct lk_resource *r)
-{
-	return (shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0;
-}
-
-/* The leaf's slot, below the hold in slot `above` - 1. */
-LK_HOT enum plain
-write_leaf(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t seat, uint32_t above,
-	   uint32_t few, lk_grant *out)
-{
-	lk_grant g;
-
-	if (unlikely(has_died(r)) && seat == 0)
-		return PLAIN_DIED;
-	g = grant_write_few(w, r, mode, HEAD_PATH | seat | (uint64_t)above << ABOVE_SHIFT,
-			    few_first(few), few & (few - 1));
-	if (out != NULL)
-		*out = g;
-	return PLAIN_DONE;
-}
-
-/* The leaf, and is it what it was?  A death is told on the long way, if it is in a slot.  False: it is not taken.  `*seat`: HEAD_SEAT, if it is in the slot. */
-static bool
 take_leaf(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint64_t *seat)
 {
 	uint32_t lost = 0;
 
 	*seat = 0;
 	if (unlikely(!take_glimpsed(g, mode, &lost))) {
-		if (!seat_try(w, g->r, LK_NL, mode))
-			return false;
 		*seat = HEAD_SEAT;
+		return take_leaf_spread(w, g->r, g->ident, mode);
 	}
-	if (likely(glimpse_confirmed(g)) && likely(*seat == 0 || !has_died(g->r))) { /* (R7) */
-		if (unlikely(lost != 0))
-			seat_note_lost(w, g->r, mode, lost);
-		return true;
+	if (unlikely(!glimpse_confirmed(g))) { /* (R7) */
+		release_word(w, g->r, mode, LK_NL, false);
+		return false;
 	}
-	release_word(w, g->r, mode, LK_NL, *seat != 0);
-	return false;
+	if (unlikely(lost != 0))
+		seat_note_lost(w, g->r, mode, lost);
+	return true;
 }
 
 /* Any number of ancestors is held, from none, as with the first lock of an owner, to all. */
-static LK_NOINLINE enum plain
-acquire_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
-		   lk_grant *out)
+LK_HOT enum plain
+take_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
+		lk_grant *out)
 {
+	struct lk_resource *missing[RUNGS];
+	const lk_mode need = mode_intent(mode);
 	struct holds *h = &w->holds;
-	struct ladder l;
+	uint32_t seated;
 	uint32_t above;
+	uint32_t n;
 	uint64_t seat;
 
-	l.need = mode_intent(mode);
 	if (unlikely((g->word & word_modes.open[mode] & ~WORD_SPREAD) !=
 		     0) || /* rather than to give all of it back */
 	    unlikely(hold_find_few(h, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
-	above = climb(h, few, resource_parent(g->r), &l);
-	if (unlikely(above == SLOT_NONE) ||
-	    unlikely(shim_load(&w->drawn_end, SHIM_RELAXED) - shim_load(&w->drawn, SHIM_RELAXED) <=
-		     l.n) ||
-	    unlikely(!count_rungs(h, above, l.need)))
+	above = climb(h, few, resource_parent(g->r), missing, &n);
+	if (unlikely(above == SLOT_NONE) || unlikely(!owner_has_stamps(w, n + 1)) ||
+	    (above != 0 && unlikely(!count_rungs(h, above, need))))
 		return PLAIN_NOT;
-	if (likely(take_missing(w, &l))) {
+	if (likely(take_missing(w, missing, n, need, &seated))) {
 		if (likely(take_leaf(w, g, mode, &seat))) {
-			above = write_rungs(w, &l, above, &few);
-			h->rung = above - 1;
+			above = write_rungs(w, missing, n, seated, need, above, &few);
+			h->rung = above;
 			return write_leaf(w, g->r, mode, seat, above, few, out);
 		}
-		put_back(w, &l, 0);
+		put_back(w, missing, 0, n, seated, need);
 	}
-	uncount_rungs(h, above, 0, l.need);
+	uncount_rungs(h, above, 0, need);
 	return PLAIN_NOT;
 }
 
-/* The leaf could not be had (`taken` LK_NL), or was another name's by then. */
-static LK_NOINLINE enum plain
-give_up(struct lk_owner *w, struct lk_resource *r, lk_mode taken, lk_mode need)
+/* … and the end of the call. */
+LK_HOT int
+climb_and_leave(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+		uint64_t asked, uint32_t few, lk_grant *out)
 {
-	uncount_rungs(&w->holds, w->holds.rung + 1, 0, need);
-	if (taken != LK_NL)
-		release_word(w, r, taken, LK_NL, false);
-	return PLAIN_NOT;
-}
-
-/* Is `r` in the slot that the last leaf was below? */
-LK_HOT bool
-is_rung(const struct holds *h, uint32_t few, const struct lk_resource *r)
-{
-	return (few >> h->rung & 1) == 0 &&
-	       shim_load(&h->first[h->rung].resource, SHIM_RELAXED) == r;
-}
-
-/* Does nobody hold the leaf, nor have it pinned, as for an implied hold?  So not this owner either. */
-LK_HOT bool
-is_untouched(const struct glimpse *g)
-{
-	return word_blank(g->word) && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
-}
-
-/*
- * One count more on the holds from the rung up, if each is there for what is below it, in the mode `need`.  None of
- * their entries is looked at, as others write there all the time.  False: nothing was counted.
- */
-LK_HOT bool
-count_chain(struct holds *h, lk_mode need)
-{
-	const uint64_t like = HEAD_INTENT | (uint64_t)need << 3;
-	const uint32_t above = h->rung + 1;
-	uint32_t at = above;
-
-	do {
-		struct hold *s = &h->first[at - 1];
-		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
-
-		if (unlikely((head & (HEAD_INTENT | HEAD_MODE_MASK << 3)) != like) ||
-		    unlikely(head_above(head) == ABOVE_UNKNOWN)) {
-			uncount_rungs(h, above, at, need);
-			return false;
-		}
-		shim_store(&s->fence, shim_load(&s->fence, SHIM_RELAXED) + intent_one(need),
-			   SHIM_RELEASE);
-		at = head_above(head);
-	} while (at != 0);
-	return true;
-}
-
-/* Is `g` a leaf that nobody holds, below the rung, and was that counted, with all above it? */
-LK_HOT bool
-count_above(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few)
-{
-	struct holds *h = &w->holds;
-
-	return likely(is_rung(h, few, resource_parent(g->r))) && likely(is_untouched(g)) &&
-	       likely(count_chain(h, mode_intent(mode)));
-}
-
-/* All ancestors are held for what is below them, in the mode that this one needs; or some are not. */
-LK_NOINLINE enum plain
-below_acquire(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
-	      lk_grant *out)
-{
-	uint32_t lost = 0; /* nobody is there: it will not be many */
-
-	if (!count_above(w, g, mode, few))
-		return acquire_with_rungs(w, g, mode, few, out);
-	if (unlikely(!take_glimpsed(g, mode, &lost)))
-		return give_up(w, g->r, LK_NL, mode_intent(mode));
-	if (unlikely(!glimpse_confirmed(g))) /* (R3) */
-		return give_up(w, g->r, mode, mode_intent(mode));
-	return write_leaf(w, g->r, mode, 0, w->holds.rung + 1, few, out);
-}
-
-/* As give_up(), and from the beginning. */
-static LK_NOINLINE int
-begin_again(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
-	    uint64_t asked, lk_grant *out)
-{
-	(void)give_up(w, r, LK_NL, mode_intent(asked_mode(asked)));
-	return acquire_path_named(w, r, ident, bytes, asked, out);
-}
-
-static LK_NOINLINE int
-begin_again_elsewhere(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
-		      uint64_t asked, lk_grant *out)
-{
+	const struct glimpse g = { r, ident, shim_load(&r->word, SHIM_ACQUIRE) };
 	const lk_mode mode = asked_mode(asked);
+	const enum plain plain = take_with_rungs(w, &g, mode, few, out);
 
-	(void)give_up(w, r, mode, mode_intent(mode));
-	return acquire_path_named(w, r, ident, bytes, asked, out);
+	if (unlikely(plain == PLAIN_DIED))
+		return acquire_died(w, r, mode, out);
+	if (unlikely(plain != PLAIN_DONE))
+		return acquire_path(w, r, ident, bytes, asked, out);
+	owner_leave(w);
+	return 0;
 }
 
 LK_NOINLINE int
-below_acquire_named(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
-		    uint64_t asked, lk_grant *out)
+below_begin(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+	    uint64_t asked, lk_grant *out)
+{
+	return climb_and_leave(w, r, ident, bytes, asked, FEW_ALL, out);
+}
+
+LK_NOINLINE int
+below_climb(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+	    uint64_t asked, lk_grant *out)
+{
+	return climb_and_leave(w, r, ident, bytes, asked, owner_few(w), out);
+}
+
+LK_NOINLINE bool
+below_is_held(const struct lk_owner *w, const struct lk_resource *r, uint64_t word, lk_mode mode)
+{
+	return (word & word_modes.open[mode]) != 0 ||
+	       hold_find_few(&w->holds, owner_few(w), r) != SLOT_NONE;
+}
+
+LK_NOINLINE void
+uncount_chain(struct holds *h, lk_mode mode)
+{
+	const struct needs *need = &below_needs[mode];
+	struct hold *s = step_at(h, step_of(h->rung));
+	uint64_t head;
+
+	do {
+		shim_store(&s->fence, shim_load(&s->fence, SHIM_RELAXED) - need->one, SHIM_RELEASE);
+		s = step_at(h, step_up(shim_load(&s->head, SHIM_RELAXED)));
+		head = shim_load(&s->head, SHIM_RELAXED);
+	} while (is_step(head, need));
+}
+
+LK_NOINLINE void
+below_give_up(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_mode taken)
+{
+	uncount_rungs(&w->holds, w->holds.rung, 0, mode_intent(mode));
+	if (taken != LK_NL)
+		release_word(w, r, taken, LK_NL, false);
+}
+
+LK_NOINLINE int
+below_acquire(struct lk_owner *w, struct lk_resource *r, uint64_t ident, const void *bytes,
+	      uint64_t asked, lk_grant *out)
 {
 	const struct glimpse g = { r, ident, shim_load(&r->word, SHIM_ACQUIRE) };
-	const uint32_t few = shim_own(&w->holds.few);
+	const uint32_t few = owner_few(w);
 	const lk_mode mode = asked_mode(asked);
-	uint32_t lost = 0;
 
-	if (unlikely(!count_above(w, &g, mode, few)))
-		return acquire_path_named(w, r, ident, bytes, asked, out);
-	if (unlikely(!take_glimpsed(&g, mode, &lost)))
-		return begin_again(w, r, ident, bytes, asked, out);
-	if (unlikely(!glimpse_confirmed(&g))) /* (R3) */
-		return begin_again_elsewhere(w, r, ident, bytes, asked, out);
-	if (unlikely(write_leaf(w, r, mode, 0, w->holds.rung + 1, few, out) != PLAIN_DONE))
+	if (few == FEW_ALL)
+		return below_begin(w, r, ident, bytes, asked, out);
+	switch (below_take(w, &g, mode, few, out)) {
+	case PLAIN_DONE:
+		owner_leave(w);
+		return 0;
+	case PLAIN_DIED:
 		return acquire_died(w, r, mode, out);
-	owner_leave(w);
-	return 0;
+	case PLAIN_NOT:
+	case PLAIN_BARRED:
+		break;
+	}
+	return below_climb(w, r, ident, bytes, asked, out);
 }
 
 /* Whatever counts there are, one less on each from slot `above` - 1 up.  `r`: somebody waits for it, its word `was` so; or NULL. */
@@ -371,14 +348,19 @@ release_rungs(struct lk_owner *w, struct lk_resource *r, uint64_t was, uint32_t 
 	return unlikely((was & WORD_FREEZE) != 0) ? LK_E_LOST : 0; /* (W9) */
 }
 
-/* Is `g` the one grant of a hold on a path, without notes, in a slot within reach? */
+/*
+ * Is `g` the one grant of a hold on a path, counted in its word, without notes, in a slot within reach, as all above it?
+ * `beside`: what may be otherwise.
+ */
 LK_HOT bool
-grant_is_below(lk_grant g, uint64_t head, uint32_t few)
+grant_is_below(lk_grant g, uint64_t head, uint32_t few, uint64_t beside)
 {
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PARENTS;
+	const uint64_t odd =
+		HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PARENTS | HEAD_SEAT | HEAD_FAR;
+	const uint64_t stamp = ~(uint64_t)(SLOT_MAX - 1);
 
-	return ((head ^ g) >> SLOT_BITS | (head & odd) | (few & HOLDS_TABLED)) == 0 &&
-	       head_above(head) != ABOVE_UNKNOWN;
+	return likely(((head ^ g) & (stamp | (odd & ~beside))) == 0) &&
+	       likely((few & HOLDS_TABLED) == 0);
 }
 
 /* The end of a hold without an extra, in one of the first slots; false: somebody waits, and is to be told. */
@@ -402,7 +384,7 @@ end_rungs(struct lk_owner *w, uint32_t above, lk_mode need)
 	uint32_t few = owner_few(w);
 
 	do {
-		struct hold *s = &w->holds.first[above - 1];
+		struct hold *s = rung_at(&w->holds, above);
 		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
 		uint64_t was;
 
@@ -418,30 +400,53 @@ end_rungs(struct lk_owner *w, uint32_t above, lk_mode need)
 	return 0;
 }
 
-LK_NOINLINE int
-below_release(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uint32_t few)
+/* One count less on each hold from `step` up; the end of the call. */
+LK_HOT int
+leave_rungs(struct lk_owner *w, size_t step, lk_mode mode)
 {
-	const lk_mode need = mode_intent(head_mode(head));
-	const uint64_t one = intent_one(need);
-	uint32_t above = head_above(head);
+	const uint64_t one = below_needs[mode].one;
+	const uint64_t rest = -one; /* of IS: any count; of IX: those in IX */
+
+	do {
+		struct hold *s = step_at(&w->holds, step);
+		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+		const uint64_t counts = shim_load(&s->fence, SHIM_RELAXED) - one;
+
+		if (unlikely((head & HEAD_INTENT) == 0) || (counts & rest) == 0)
+			return end_rungs(w, (uint32_t)(step / sizeof(*s)), mode_intent(mode));
+		shim_store(&s->fence, counts, SHIM_RELEASE); /* the mode stays */
+		step = step_up(head);
+	} while (step != 0);
+	owner_leave(w);
+	return 0;
+}
+
+/* … of a leaf that is counted in the owner's slot; or what is not as simple. */
+static LK_NOINLINE int
+release_otherwise(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uint32_t few)
+{
 	uint64_t was;
 
-	if (unlikely(!grant_is_below(g, head, few)) || unlikely(owner_enter(w) != 0))
+	if (!grant_is_below(g, head, few, HEAD_SEAT) || unlikely(owner_enter(w) != 0))
 		return release_any(w, g);
 	shim_store(&w->holds.few, few | UINT32_C(1) << (g & (SLOTS_INLINE - 1)), SHIM_RELAXED);
 	if (unlikely(!end_few(w, s, head, &was)))
-		return release_rungs(w, hold_resource(s), was, above, need);
-	do {
-		uint64_t counts;
+		return release_rungs(w, hold_resource(s), was, head_above(head),
+				     mode_intent(head_mode(head)));
+	return leave_rungs(w, step_up(head), head_mode(head));
+}
 
-		s = &w->holds.first[above - 1];
-		head = shim_load(&s->head, SHIM_RELAXED);
-		counts = shim_load(&s->fence, SHIM_RELAXED) - one;
-		if (unlikely((head & HEAD_INTENT) == 0) || (counts & one * UINT32_MAX) == 0)
-			return end_rungs(w, above, need);
-		shim_store(&s->fence, counts, SHIM_RELEASE); /* the mode stays */
-		above = head_above(head);
-	} while (above != 0);
-	owner_leave(w);
-	return 0;
+LK_NOINLINE int
+below_release(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uint32_t few)
+{
+	struct lk_resource *r = hold_resource(s);
+	uint64_t was;
+
+	if (unlikely(!grant_is_below(g, head, few, 0)) || unlikely(owner_enter(w) != 0))
+		return release_otherwise(w, g, s, head, few);
+	shim_store(&w->holds.few, few | UINT32_C(1) << (g & (SLOTS_INLINE - 1)), SHIM_RELAXED);
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	if (unlikely(!line_exit(r, head_effective(head), &was)))
+		return release_rungs(w, r, was, head_above(head), mode_intent(head_mode(head)));
+	return leave_rungs(w, step_up(head), head_mode(head));
 }

@@ -47,9 +47,12 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t f
 
 	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
-	if (unlikely(!take_glimpsed(g, mode, &lost)))
-		return (g->word & WORD_SPREAD) != 0 ? plain_seated(w, g, mode, few, out)
+	if (unlikely(!take_glimpsed(g, mode, &lost))) {
+		const struct glimpse spread = *g; /* or it could not stay in registers */
+
+		return (g->word & WORD_SPREAD) != 0 ? plain_seated(w, &spread, mode, few, out)
 						    : PLAIN_NOT;
+	}
 	if (unlikely(!glimpse_confirmed(g))) {
 		plain_undo(w, g->r, mode, false);
 		return PLAIN_NOT;

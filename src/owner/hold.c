@@ -26,7 +26,7 @@ holds_init(struct holds *h, struct env *env)
 	shim_init(&h->reentries, 0u);
 	holds_begin_anew(h);
 	h->released = 0;
-	h->rung = 0;
+	h->rung = 1;
 	h->n_table = 0;
 	h->n_far = 0;
 	h->table = NULL;

@@ -165,7 +165,7 @@ struct holds {
 	uint32_t free; /* the slot beyond those that was freed last, or SLOT_NONE */
 	a32 reentries; /* slots of further grants */
 	uint32_t
-		rung; /* one of the first slots: of the hold above a leaf of late, to be found at once */
+		rung; /* `above` of a leaf of late, in one of the first slots, to be found at once */
 	struct hold first[SLOTS_INLINE];
 	a32 n_more;        /* slots in use beyond the first eight */
 	a32 n_slots;       /* slots that exist */

@@ -315,6 +315,87 @@ Test(paths, by_handle_take_their_intents_too)
 	close_all(m, w, 2);
 }
 
+/* A transaction reads and writes rows of a table: each pair of modes, in either order of releases. */
+Test(paths, that_are_read_beside_others_that_are_written)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w;
+	lk_grant g[3];
+
+	open_owners(m, &w, 1);
+	for (int i = 0; i < 2; i++) { /* from the second time on the names are there */
+		for (lk_mode a = LK_IS; a <= LK_X; a++) {
+			for (lk_mode b = LK_IS; b <= LK_X; b++) {
+				const bool writes[2] = { a != LK_IS && a != LK_S,
+							 b != LK_IS && b != LK_S };
+				const lk_mode both = writes[0] || writes[1] ? LK_IX : LK_IS;
+
+				g[0] = take(w, "db/t/1", a);
+				g[1] = take(w, "db/t/2", b);
+				g[2] = take(w, "db/t/3", LK_S);
+				cr_expect_eq(holds(w, "db/t"), both);
+				ok(lk_release(w, g[2]));
+				cr_expect_eq(holds(w, "db/t"), both);
+				cr_expect_eq(holds(w, "db"), both);
+				ok(lk_release(w, g[i]));
+				cr_expect_eq(holds(w, "db/t"), writes[1 - i] ? LK_IX : LK_IS);
+				cr_expect_eq(holds(w, "db"), writes[1 - i] ? LK_IX : LK_IS);
+				ok(lk_release(w, g[1 - i]));
+				cr_expect_eq(stats_of(m).holds, 0);
+			}
+		}
+	}
+	close_all(m, &w, 1);
+}
+
+/* Above what is there for leaves alone is a grant: a further leaf is counted once at each level, and not at all if it was refused. */
+Test(paths, are_counted_once_whatever_is_above)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[2];
+	lk_grant db;
+	lk_grant g[4];
+
+	open_owners(m, w, 2);
+	for (int i = 0; i < 3; i++) {
+		db = take(w[0], "db", LK_IS);
+		g[0] = take(w[0], "db/t/1", LK_S);
+		g[1] = take(w[0], "db/t/2", LK_S);
+		g[2] = take(w[0], "db/t/3", LK_S);
+		g[3] = take(w[1], "db/t/4", LK_IX);
+		is(lk_try_acquire(w[0], "db/t/4", LK_S, NULL), LK_E_BUSY);
+		ok(lk_release(w[1], g[3]));
+		for (int k = 0; k < 3; k++) {
+			cr_expect_eq(holds(w[0], "db/t"), LK_IS);
+			ok(lk_release(w[0], g[k]));
+		}
+		cr_expect_eq(stats_of(m).holds, 1);
+		ok(lk_release(w[0], db));
+		cr_expect_eq(stats_of(m).holds, 0);
+	}
+	close_all(m, w, 2);
+}
+
+/* As many levels as an owner has slots at hand, and one more. */
+Test(paths, of_many_levels_are_held_from_the_root)
+{
+	static const char *const leaf[] = { "a/b/c/d/e/f/g/1", "a/b/c/d/e/f/g/h/1" };
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w;
+
+	open_owners(m, &w, 1);
+	for (int i = 0; i < 6; i++) {
+		const lk_grant g = take(w, leaf[i % 2], LK_X);
+
+		cr_expect_eq(stats_of(m).holds, i % 2 == 0 ? 8 : 9);
+		cr_expect_eq(holds(w, "a"), LK_IX);
+		cr_expect_eq(holds(w, "a/b/c/d/e/f/g"), LK_IX);
+		ok(lk_release(w, g));
+		cr_expect_eq(stats_of(m).holds, 0);
+	}
+	close_all(m, &w, 1);
+}
+
 Test(paths, keep_their_ancestors_in_the_index_while_a_handle_is_open)
 {
 	struct lk_manager *m = open_manager("memory:?max_idle=1&index_buckets=1");
