@@ -2,6 +2,24 @@
 /* The chain of lines of one bucket, under its latch (B1, B2, B4). */
 #include "index/bucket.h"
 
+bool
+bucket_has_somewhere(const struct bucket *b, struct key k)
+{
+	for (; b != NULL; b = bucket_next(b)) {
+		const uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
+
+		for (uint64_t like = tags_like(tags, tag_of(k.hash)); like != 0; like &= like - 1) {
+			const unsigned slot = tops_first(like);
+			const struct lk_resource *r = shim_load(&b->slot[slot], SHIM_RELAXED);
+
+			if (tags_entry(tags, slot) &&
+			    key_matches(&k, r, shim_load(&r->ident, SHIM_RELAXED)))
+				return true;
+		}
+	}
+	return false;
+}
+
 unsigned
 bucket_used_far(const struct bucket *b)
 {

@@ -201,6 +201,17 @@ place_set_note(struct place p, uint32_t note)
 	WR(p.line->notes, others | note << (NOTE_BITS * p.slot));
 }
 
+/* The same in the first line, of one that takes the place of another: the next eviction begins behind it. */
+LK_HOT void
+bucket_note_replaced(struct bucket *b, unsigned slot, uint32_t note)
+{
+	const uint32_t gone = (uint32_t)NOTE_MASK << (NOTE_BITS * slot) | (uint32_t)HAND_MASK
+										  << HAND_SHIFT;
+
+	WR(b->notes, (RD(b->notes) & ~gone) | note << (NOTE_BITS * slot) |
+			     (uint32_t)(slot + 1) << HAND_SHIFT);
+}
+
 /* Is there an entry (not a link, not nothing) in slot i, going by `tags`? */
 LK_HOT bool
 tags_entry(uint64_t tags, unsigned i)
@@ -231,24 +242,16 @@ bucket_find(const struct bucket *b, const struct name *n)
 	return NULL;
 }
 
-/* Has the short name an entry? */
+/* Has the short name an entry?  As bucket_find(). */
+bool bucket_has_somewhere(const struct bucket *b, struct key k);
+
+/* The same, the first line's tags being `tags`: most say that it has none. */
 LK_HOT bool
-bucket_has(const struct bucket *b, const struct key *k)
+bucket_has(const struct bucket *b, uint64_t tags, const struct key *k)
 {
-	for (; unlikely(b != NULL); b = bucket_next(b)) {
-		uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
-		uint64_t like = tags_like(tags, tag_of(k->hash));
-
-		for (; unlikely(like != 0); like &= like - 1) {
-			unsigned slot = tops_first(like);
-			const struct lk_resource *r = shim_load(&b->slot[slot], SHIM_RELAXED);
-
-			if (tags_entry(tags, slot) &&
-			    key_matches(k, r, shim_load(&r->ident, SHIM_RELAXED)))
-				return true;
-		}
-	}
-	return false;
+	if (likely(tags_like(tags, tag_of(k->hash)) == 0) && likely(!tags_linked(tags)))
+		return false;
+	return bucket_has_somewhere(b, *k); /* a copy, or it could not stay in registers */
 }
 
 unsigned bucket_used_far(const struct bucket *b);

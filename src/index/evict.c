@@ -25,6 +25,24 @@ evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r)
 		slab_put(&x->entries, r);
 }
 
+struct lk_resource *
+evict_further(struct index *x, struct index_cache *c, struct bucket *b, struct place *place)
+{
+	for (struct bucket *line = bucket_next(b); line != NULL; line = bucket_next(line)) {
+		uint64_t entries = tags_entries(shim_load(&line->tags, SHIM_RELAXED));
+
+		for (; entries != 0; entries &= entries - 1) {
+			struct lk_resource *r;
+
+			*place = (struct place){ line, tops_first(entries) };
+			r = retire(x, c, b, *place);
+			if (r != NULL)
+				return r;
+		}
+	}
+	return NULL;
+}
+
 /* Retire all idle entries of a latched bucket but `allowed`, the oldest of the first line first. */
 static unsigned
 evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t allowed)
@@ -38,10 +56,12 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 
 		while (entries != 0 && done < surplus) {
 			const unsigned slot = next_at_hand(entries, bucket_hand(b));
-			struct lk_resource *r = retire(x, c, b, (struct place){ line, slot });
+			const struct place place = { line, slot };
+			struct lk_resource *r = retire(x, c, b, place);
 
 			entries &= ~(UINT64_C(0x80) << (8 * slot));
 			if (r != NULL) {
+				place_clear(place);
 				PROBE1(evict, r);
 				evict_keep_spare(x, c, r);
 				done++;

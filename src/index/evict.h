@@ -22,6 +22,10 @@ enum {
 /* Look into two further buckets, without waiting for them.  No latch held. */
 void evict_nearby_slow(struct index *x, struct index_cache *c);
 
+/* An idle entry of the further lines of a latched bucket makes way, as retire() has it; NULL: there is none. */
+struct lk_resource *evict_further(struct index *x, struct index_cache *c, struct bucket *b,
+				  struct place *place);
+
 /* Retire all idle entries of one bucket. */
 void evict_bucket(struct index *x, struct index_cache *c, uint32_t number);
 
@@ -35,8 +39,8 @@ void evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len);
 bool has_seated(const struct index *x, const struct lk_resource *r);
 
 /*
- * Retire the entry in `place`: it is nobody's then, without a name, and the place is empty.  NULL: it
- * is not idle, or has come back to life.  (I4)
+ * Retire the entry in `place`: it is nobody's then, and without a name; but it stands there until the caller puts another there, or
+ * clears the place.  NULL: it is not idle, or has come back to life.  (I4)
  */
 LK_HOT struct lk_resource *
 retire(struct index *x, struct index_cache *c, struct bucket *b, struct place place)
@@ -73,7 +77,6 @@ retire(struct index *x, struct index_cache *c, struct bucket *b, struct place pl
 		resource_unpin(parent); /* (R6): its own bucket's latch is for its own end only */
 		c->orphaned++;
 	}
-	place_clear(place);
 	tally(&c->evicted);
 	return r;
 }
@@ -112,7 +115,7 @@ cache_looked(struct index_cache *c, bool found)
 		c->look_skip = LOOK_SKIP;
 }
 
-/* The oldest idle entry of the first line makes way; the hand goes round. */
+/* The oldest idle entry of the first line makes way. */
 LK_HOT struct lk_resource *
 retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
 	      struct place *place)
@@ -124,7 +127,6 @@ retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t
 		struct lk_resource *r;
 
 		*place = (struct place){ b, slot };
-		bucket_set_hand(b, slot + 1);
 		r = retire(x, c, b, *place);
 		if (likely(r != NULL))
 			return r;
@@ -142,9 +144,12 @@ LK_HOT bool
 cache_reuses(struct index_cache *c)
 {
 	uint64_t uses = c->uses != NULL ? shim_load(c->uses, SHIM_RELAXED) : c->last_uses + 2;
-	uint64_t found = uses - c->last_uses - (uses != c->last_uses);
+	uint64_t found = uses - c->last_uses;
 
 	c->last_uses = uses;
+	if (likely(found <= 1) && likely(c->reuse < REUSE_SPAN))
+		return false; /* and there is nothing to forget */
+	found -= found != 0;
 	c->reuse += (uint32_t)(found < 16 ? found : 16) * REUSE_SPAN - c->reuse / REUSE_SPAN;
 	return c->reuse >= REUSE_ENOUGH;
 }
@@ -167,16 +172,16 @@ cache_finds_void(const struct index_cache *c)
 }
 
 /*
- * Before an insertion into a latched bucket: if it has as many entries as it should, an idle one makes
- * way: it is returned without a name, its place, emptied, in `*place`.  NULL: none did; `*crowded`:
- * because the entries are wanted, so the index should grow.
+ * Before an insertion into a latched bucket, its first line's tags being `tags`: if it has as many entries as it should, an idle one
+ * of that line makes way, or if there is none, and `further`, of another: it is returned without a name.  In `*place`, where it stands, the
+ * caller puts it again, and has the hand go on; or clears it.  NULL: none made way; `*crowded`: because the entries are
+ * wanted, so the index should grow.
  */
 LK_HOT struct lk_resource *
-evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
-		 bool *crowded)
+evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint64_t tags,
+		 bool further, struct place *place, bool *crowded)
 {
 	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
-	uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
 	unsigned used = bucket_used(b, tags);
 	bool reuses = cache_reuses(c);
 	struct lk_resource *r;
@@ -184,9 +189,12 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, struc
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
 	if (used < CROWDED && used < allowed)
 		return NULL;
-	if ((used < CROWDED || !(allowed == UINT32_MAX || (allowed >= CROWDED && reuses))) &&
+	if ((used < CROWDED || !(allowed == UINT32_MAX ||
+				 (shim_load(&x->idle_next, SHIM_RELAXED) >= CROWDED && reuses))) &&
 	    used != 0 && likely(cache_looks(c))) {
 		r = retire_oldest(x, c, b, tags, place);
+		if (further && unlikely(r == NULL) && tags_linked(tags))
+			r = evict_further(x, c, b, place);
 		cache_looked(c, r != NULL);
 		if (likely(r != NULL))
 			return r;

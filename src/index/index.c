@@ -34,10 +34,13 @@ add_segment(struct index *x, unsigned k)
 static void
 allow_idle(struct index *x, uint32_t n)
 {
-	uint64_t allowed = RD(x->max_idle) / n;
+	const uint64_t allowed = RD(x->max_idle) / n;
+	const uint64_t next = RD(x->max_idle) / (n + UINT64_C(1));
 
+	/* wishes, not a protocol */
 	shim_store(&x->idle_allowed, allowed < UINT32_MAX ? (uint32_t)allowed : UINT32_MAX,
-		   SHIM_RELAXED); /* a wish, not a protocol */
+		   SHIM_RELAXED);
+	shim_store(&x->idle_next, next < UINT32_MAX ? (uint32_t)next : UINT32_MAX, SHIM_RELAXED);
 }
 
 static void
@@ -105,6 +108,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 		return false;
 	shim_init(&x->shape, (uint64_t)0);
 	shim_init(&x->idle_allowed, 0u);
+	shim_init(&x->idle_next, 0u);
 	set_shape(x, n - 1, n);
 	for (uint32_t b = 0; b < n; b++) {
 		make_bucket(index_bucket(x, b));
@@ -213,13 +217,18 @@ static bool
 find_place(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
 	   struct lk_resource **r, bool *crowded)
 {
-	*r = evict_for_insert(x, c, b, place, crowded);
-	if (likely(*r != NULL))
+	*r = evict_for_insert(x, c, b, shim_load(&b->tags, SHIM_RELAXED), true, place, crowded);
+	if (*r != NULL && likely(place->line == b)) {
+		bucket_set_hand(b, place->slot + 1);
 		return true;
+	}
+	if (*r != NULL)
+		place_clear(*place); /* a name that is new belongs in front */
 	*place = bucket_empty(b, &x->lines);
 	if (unlikely(place->line == NULL))
 		return false;
-	*r = spare_entry(x, c);
+	if (*r == NULL)
+		*r = spare_entry(x, c);
 	return *r != NULL;
 }
 
@@ -239,8 +248,10 @@ add_name(struct index *x, struct index_cache *c, struct bucket *b, const struct 
 		*out = r;
 		return first == LK_NL ? INDEX_PINNED : INDEX_HELD;
 	}
-	if (r != NULL)
+	if (r != NULL) {
+		place_clear(place);
 		evict_keep_spare(x, c, r);
+	}
 	bucket_trim(b, &x->lines);
 	return INDEX_NOMEM;
 }

@@ -32,7 +32,8 @@
  *     reader or a latch taker with an old shape may still be on its way to it.
  * I7  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
  *     idle entries it grows only for users who come back to names: who uses each name once does better
- *     with a small index that stays in the nearest cache.
+ *     with a small index that stays in the nearest cache; and only as far as each bucket may still be
+ *     crowded by them, so that as many are kept as may be.
  *
  * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
  */
@@ -64,6 +65,7 @@ struct index {
 	unsigned first_bits; /* log2 of the buckets that the first segment has room for */
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
+	a32 idle_next;                     /* … if there were one bucket more */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
 	uint32_t first_n;                  /* buckets that it began with */
 	struct latch grow;                 /* one split or merge at a time */

@@ -37,19 +37,24 @@ void path_ancestor(const struct index *x, const struct name *n, uint32_t len,
 enum index_outcome path_enter(struct index *x, struct index_cache *c, const struct name *n,
 			      bool patient, struct lk_resource **out);
 
-/* Is there no separator in the words of a short name? */
+/*
+ * Is there no separator in the words of a short name?  With `same` a byte that is 0 sets the top of one; so may one that is above
+ * 0x80, as those of names in ASCII are not: a first look at all words leaves that out.
+ */
 LK_HOT bool
 path_words_are_flat(const struct index *x, const uint64_t word[NAME_WORDS])
 {
 	const uint64_t each = UINT64_C(0x0101010101010101);
-	uint64_t found = 0;
+	const uint64_t separators = x->separator * each;
+	const uint64_t same[] = { word[0] ^ separators, word[1] ^ separators,
+				  word[2] ^ separators };
+	const uint64_t maybe = (same[0] - each) | (same[1] - each) | (same[2] - each);
 
-	for (uint32_t i = 0; i < NAME_WORDS; i++) {
-		uint64_t same = word[i] ^ x->separator * each; /* a byte that is 0 … */
-
-		found |= (same - each) & ~same & each << 7; /* … sets the top of one */
-	}
-	return found == 0;
+	if (likely((maybe & each << 7) == 0))
+		return true;
+	return ((((same[0] - each) & ~same[0]) | ((same[1] - each) & ~same[1]) |
+		 ((same[2] - each) & ~same[2])) &
+		each << 7) == 0;
 }
 
 /* Is it known at once that there is none?  And may its entry be made with a hold in it? */

@@ -16,12 +16,13 @@ bool index_store_long(struct index *x, struct lk_resource *r, const struct name 
 LK_HOT void
 store_words(struct lk_resource *r, const uint64_t word[NAME_WORDS])
 {
-	for (uint32_t i = 0; i < NAME_WORDS; i++)
-		shim_store(&r->name[i], word[i], SHIM_RELEASE);
+	shim_store(&r->name[0], word[0], SHIM_RELEASE); /* not in a loop: they stay in registers */
+	shim_store(&r->name[1], word[1], SHIM_RELEASE);
+	shim_store(&r->name[2], word[2], SHIM_RELEASE);
 }
 
 /*
- * Make `r`, whose name was just stored, an entry in `place`, with the bucket's latch; `first` is in its word.  That is
+ * Make `r`, whose name was just stored, an entry in `place`, of which the line has its note, with the bucket's latch; `first` is in its word.  That is
  * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
  * make a hold on an entry that is then taken back.  It comes before the slot: new memory is zeros,
  * which a reader that found it would take for an idle word.
@@ -30,10 +31,9 @@ LK_HOT void
 entry_publish(const struct bucket *b, struct place place, struct lk_resource *r, uint32_t tail,
 	      uint64_t hash, struct lk_resource *parent, uint64_t first)
 {
-	uint64_t ident =
-		(shim_load(&r->ident, SHIM_RELAXED) & ~IDENT_TAIL_MASK) + IDENT_STEP + tail;
+	/* What it had ends in 0, as it has no name. */
+	const uint64_t ident = shim_load(&r->ident, SHIM_RELAXED) + IDENT_STEP + tail;
 
-	place_set_note(place, note_of(hash, bucket_window(b)));
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
 	shim_store(&r->parent, parent, SHIM_RELEASE);
 	if (unlikely(parent != NULL))
@@ -54,6 +54,7 @@ make_entry(struct index *x, const struct bucket *b, struct place place, struct l
 		return false;
 	if (first == LK_NL)
 		resource_pin(r);
+	place_set_note(place, note_of(n->hash, bucket_window(b)));
 	entry_publish(b, place, r, n->tail, n->hash, n->parent,
 		      unlikely(x->is_frozen) ? WORD_FREEZE : word_modes.add[first]);
 	return true;
@@ -77,15 +78,18 @@ index_replace(struct index *x, struct index_cache *c, const struct key *k, lk_mo
 	struct bucket *b = index_bucket(x, shape_bucket(shape, k->hash));
 	struct lk_resource *r = NULL;
 	struct place place = { NULL, 0 };
+	uint64_t tags;
 	bool crowded;
 
 	if (unlikely(!latch_try(&b->latch)))
 		return NULL;
+	tags = shim_load(&b->tags, SHIM_RELAXED);
 	if (likely(shim_load(&x->shape, SHIM_ACQUIRE) == shape) && /* (I1) */
-	    likely(!bucket_has(b, k)))                             /* (I2) */
-		r = evict_for_insert(x, c, b, &place, &crowded);
+	    likely(!bucket_has(b, tags, k)))                       /* (I2) */
+		r = evict_for_insert(x, c, b, tags, false, &place, &crowded);
 	if (likely(r != NULL)) {
 		store_words(r, k->word);
+		bucket_note_replaced(b, place.slot, note_of(k->hash, bucket_window(b)));
 		entry_publish(b, place, r, k->tail, k->hash, NULL, word_modes.add[first]);
 		tally(&c->created);
 	}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The index: how many names stay while they idle, and which makes way for a new one.  (I5, I7) */
+#include "harness.h"
+
+#include "index/replace.h"
+#include "wait/line.h"
+
+enum { SEED = 11 };
+
+static struct test_heap heap;
+static struct env env;
+static struct index idx;
+static struct index_cache cache;
+static a64 uses; /* grants of the user of `cache` */
+static int home;
+
+static void
+start(uint64_t buckets, uint64_t max_idle)
+{
+	test_heap_init(&heap);
+	env_init(&env, &heap.allocator, NULL);
+	memset(&idx, 0, sizeof(idx));
+	memset(&cache, 0, sizeof(cache));
+	cache.uses = &uses;
+	cr_assert(index_init(&idx, &env, &home, SEED, max_idle, buckets, 1000));
+}
+
+static void
+finish(void)
+{
+	index_fini(&idx);
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
+}
+
+/* A number is a name that needs no bytes of its own. */
+static struct name
+number_name(const uint64_t *number)
+{
+	struct name n;
+
+	name_set_id(&n, number, SEED);
+	return n;
+}
+
+/* In X, of a name that is new. */
+static enum index_outcome
+enter(const struct name *n, struct lk_resource **r)
+{
+	return index_enter(&idx, &cache, n, LK_X, true, r);
+}
+
+static uint64_t
+inside(void)
+{
+	return shim_load(&cache.created, SHIM_RELAXED) - shim_load(&cache.evicted, SHIM_RELAXED);
+}
+
+static void
+drop(struct lk_resource *r, lk_mode m)
+{
+	cr_assert(line_exit(r, m, &(uint64_t){ 0 }));
+}
+
+/* Who comes back to names has as many kept as may be: the index grows no further than that each bucket may be crowded.  (I7) */
+Test(idle, who_comes_back_has_all_of_max_idle)
+{
+	enum { MAX_IDLE = 256, NAMES = 600, ROUNDS = 200 };
+
+	start(8, MAX_IDLE);
+	for (uint64_t i = 0; i < (uint64_t)NAMES * ROUNDS; i++) {
+		const uint64_t number = (i * UINT64_C(0x9e3779b97f4a7c15) >> 32) % NAMES;
+		struct name n = number_name(&number);
+		struct glimpse g;
+
+		if (!index_glimpse(&idx, &n, &g)) {
+			struct lk_resource *r = NULL;
+
+			cr_assert_eq(enter(&n, &r), INDEX_HELD);
+			drop(r, LK_X);
+		}
+		tally(&uses);
+	}
+	cr_expect_eq((uint32_t)shim_load(&idx.shape, SHIM_RELAXED), MAX_IDLE / CROWDED);
+	cr_expect_le(inside(), MAX_IDLE, "%u", (unsigned)inside());
+	cr_expect_ge(inside(), MAX_IDLE * 9 / 10, "%u", (unsigned)inside());
+	finish();
+}
+
+/* What idles in the further lines of a bucket makes way, if nothing does in the first. */
+Test(idle, further_lines_make_way)
+{
+	enum { FULL = 2 * (BUCKET_SLOTS - 1) };
+	struct bucket *b;
+	uint64_t i;
+
+	start(1, 1);
+	latch_lock(&idx.grow); /* it does not */
+	b = index_bucket(&idx, 0);
+	for (i = 0; i < FULL; i++) {
+		struct name n = number_name(&i);
+
+		cr_assert_eq(enter(&n, &(struct lk_resource *){ NULL }), INDEX_HELD);
+	}
+	cr_assert_not_null(bucket_next(b));
+	for (unsigned slot = 0; slot < BUCKET_SLOTS - 1; slot++)
+		drop(place_entry((struct place){ bucket_next(b), slot }), LK_X);
+	for (; i < FULL + BUCKET_SLOTS - 1; i++) {
+		struct name n = number_name(&i);
+
+		cache.tour_skip = 100; /* and nobody else looks there */
+		cr_assert_eq(enter(&n, &(struct lk_resource *){ NULL }), INDEX_HELD);
+		cr_expect_eq(inside(), FULL);
+		cr_expect_not_null(index_pin(&idx, &n));
+	}
+	latch_unlock(&idx.grow);
+	finish();
+}
