@@ -100,6 +100,21 @@ put_back(struct lk_owner *w, const struct ladder *l, uint32_t from)
 		release_word(w, l->missing[i], l->need, LK_NL, is_seated(l, i));
 }
 
+LK_HOT bool
+is_below_spread(const struct lk_resource *r)
+{
+	const struct lk_resource *above = resource_parent(r);
+
+	return above != NULL && (shim_load(&above->word, SHIM_RELAXED) & WORD_SPREAD) != 0;
+}
+
+/* Is somebody else counted in the word, where we are in `mode`? */
+LK_HOT bool
+has_others(const struct lk_resource *r, lk_mode mode)
+{
+	return (word_without(shim_load(&r->word, SHIM_RELAXED), mode) & WORD_HOLDS) != 0;
+}
+
 /* In its word, or in the owner's slot if it is spread. */
 LK_HOT bool
 take_rung(struct lk_owner *w, struct ladder *l, uint32_t i)
@@ -110,6 +125,8 @@ take_rung(struct lk_owner *w, struct ladder *l, uint32_t i)
 	if (likely(line_try_take(r, LK_NL, l->need, &lost))) {
 		if (unlikely(lost != 0))
 			seat_note_lost(w, r, l->need, lost);
+		else if (is_below_spread(r) && unlikely(has_others(r, l->need)))
+			seat_note_met(w, r, l->need);
 		return true;
 	}
 	if (!seat_try(w, r, LK_NL, l->need))
@@ -159,12 +176,6 @@ write_rungs(struct lk_owner *w, const struct ladder *l, uint32_t above, uint32_t
 	shim_store(&w->drawn, drawn, SHIM_RELEASE); /* (O5) */
 	shim_store(&w->holds.few, *few, SHIM_RELAXED);
 	return above;
-}
-
-LK_HOT bool
-has_died(const struct lk_resource *r)
-{
-	return (shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0;
 }
 
 /* The leaf's slot, below the hold in slot `above` - 1. */
