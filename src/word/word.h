@@ -75,7 +75,7 @@
 #define WORD_S_MASK   (WORD_U - WORD_S_ONE)
 
 /* All that is held. */
-#define WORD_HOLDS    (WORD_WAITERS - 1)
+#define WORD_HOLDS (WORD_WAITERS - 1)
 
 /* The bits of a count from its limit up: one bit, unless a tester made the limit small. */
 #define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_AT(WORD_IS_BITS) - 1)))
