@@ -668,8 +668,8 @@ acquire_on_unseated(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_
 	return acquire_on(w, r, mode, NULL, out);
 }
 
-/* The grant of an owner that holds other names too: apart, so that the path of the only one is short. */
-static LK_NOINLINE int
+/* The rest of an acquire that is counted in the owner's slot. */
+LK_HOT int
 acquire_on_seated(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
 		  lk_grant *out)
 {
@@ -686,20 +686,34 @@ static LK_NOINLINE int
 acquire_on_barred(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few,
 		  lk_grant *out)
 {
-	lk_grant g;
-
 	if (unlikely(!seat_open(shim_load(&r->word, SHIM_ACQUIRE), mode)))
 		return acquire_on_lost(w, r, mode, out);
-	if (unlikely(!seat_enter(seat_of(w, r), &r->word, LK_NL, mode)) ||
-	    unlikely((shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0))
+	if (unlikely(!seat_enter(seat_near(w, r), &r->word, LK_NL, mode)) || unlikely(has_died(r)))
 		return acquire_on_unseated(w, r, mode, out);
-	if (unlikely(few != FEW_ALL))
-		return acquire_on_seated(w, r, mode, few, out);
-	g = grant_write_plain(w, r, mode, HEAD_SEAT, FEW_ALL);
-	if (out != NULL)
-		*out = g;
-	owner_leave(w);
-	return 0;
+	return acquire_on_seated(w, r, mode, few, out);
+}
+
+/* The word became another one meanwhile, or the slot is full, or there is a death to tell of. */
+static LK_COLD int
+acquire_on_changed(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	if (!seat_entered(w->near.seat, &r->word, mode) || has_died(r))
+		return acquire_on_unseated(w, r, mode, out);
+	return acquire_on_seated(w, r, mode, FEW_ALL, out);
+}
+
+/* … by an owner that holds nothing, and used the same slot last: it calls nothing that it comes back from. */
+static LK_NOINLINE int
+acquire_on_barred_first(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+{
+	const uint64_t seen = shim_load(&r->word, SHIM_ACQUIRE);
+
+	if (unlikely(!seat_open(seen, mode)) || unlikely(w->near.r != r))
+		return acquire_on_barred(w, r, mode, FEW_ALL, out);
+	if (unlikely(!seat_enter_unchanged(w->near.seat, &r->word, seen, mode)) ||
+	    unlikely(has_died(r)))
+		return acquire_on_changed(w, r, mode, out);
+	return acquire_on_seated(w, r, mode, FEW_ALL, out);
 }
 
 /* What an acquire by handle comes to, of an owner that is plain and was entered, on a name without ancestors. */
@@ -713,7 +727,8 @@ acquire_on_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32
 	case PLAIN_NOT:
 		return acquire_on(w, r, mode, NULL, out);
 	case PLAIN_BARRED:
-		return acquire_on_barred(w, r, mode, few, out);
+		return few == FEW_ALL ? acquire_on_barred_first(w, r, mode, out)
+				      : acquire_on_barred(w, r, mode, few, out);
 	case PLAIN_DONE:
 		break;
 	}

@@ -111,6 +111,13 @@ put_back(struct lk_owner *w, struct lk_resource *const missing[], uint32_t from,
 		release_word(w, missing[i], need, LK_NL, is_seated(seated, i));
 }
 
+/* Is somebody else counted in the word, where we are in `mode`? */
+LK_HOT bool
+has_others(const struct lk_resource *r, lk_mode mode)
+{
+	return (word_without(shim_load(&r->word, SHIM_RELAXED), mode) & WORD_HOLDS) != 0;
+}
+
 /*
  * An ancestor that was not to be had at once: by its word all the same, or in the owner's slot if it is spread; then `bit` is
  * set.  An attempt that others spoilt was lost.
@@ -140,9 +147,13 @@ take_missing(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n
 	uint32_t in_slots = 0;
 
 	for (uint32_t i = n; i > 0; i--) {
-		if (unlikely(!line_try_enter(missing[i - 1], need)) &&
-		    unlikely(!take_among_others(w, missing[i - 1], need, UINT32_C(1) << (i - 1),
-						&in_slots))) {
+		struct lk_resource *r = missing[i - 1];
+
+		if (likely(line_try_enter(r, need))) {
+			if (unlikely(is_seated(in_slots, i)) && unlikely(has_others(r, need)))
+				seat_note_met(w, r, need);
+		} else if (unlikely(!take_among_others(w, r, need, UINT32_C(1) << (i - 1),
+						       &in_slots))) {
 			put_back(w, missing, i, n, in_slots, need);
 			return false;
 		}

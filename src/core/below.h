@@ -91,12 +91,6 @@ void uncount_chain(struct holds *h, lk_mode mode);
 /* The counts from the rung up go back, and what was taken of the leaf (LK_NL: nothing), which may be another name's by now.  (R3) */
 void below_give_up(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_mode taken);
 
-LK_HOT bool
-has_died(const struct lk_resource *r)
-{
-	return (shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0;
-}
-
 /* The leaf's slot, below the hold in slot `above` - 1. */
 LK_HOT enum plain
 write_leaf(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t seat, uint32_t above,

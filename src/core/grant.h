@@ -38,7 +38,14 @@ grant_mint(struct lk_resource *r)
 	return fence;
 }
 
-/* The last writer's thread ended while it held: tell this holder, and nobody after. */
+/* Did the last writer's thread end while it held? */
+LK_HOT bool
+has_died(const struct lk_resource *r)
+{
+	return (shim_load(&r->pins, SHIM_RELAXED) & PINS_DIED) != 0;
+}
+
+/* If so: tell this holder, and nobody after. */
 void grant_tell_died(struct lk_owner *w, struct lk_resource *r, struct request *q);
 
 /* This holder was told, but will not get to see it: tell the next one. */
@@ -117,12 +124,11 @@ grant_is_plain(lk_grant g, uint64_t head)
 	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0;
 }
 
-/* The same of one in slot 0 that is counted in its word: a single look, as a grant has none of a head's flags there. */
+/* The same of one in slot 0: a single look, as a grant has none of a head's flags there. */
 LK_HOT bool
 grant_is_plain_first(lk_grant g, uint64_t head)
 {
-	const uint64_t odd =
-		HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL | HEAD_SEAT;
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL;
 	const uint64_t stamp = ~(uint64_t)(SLOT_MAX - 1);
 
 	return likely(((head ^ g) & (stamp | odd)) == 0) && likely(g != 0);

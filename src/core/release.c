@@ -337,7 +337,35 @@ end_plain_word(struct lk_owner *w, struct lk_resource *r, lk_mode held)
 	return 0;
 }
 
-/* What a plain hold counts, of which nothing is written down any more; and the end of the call. */
+/* … in the owner's slot. */
+LK_HOT int
+end_plain_seat(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+{
+	if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
+		return release_seat_to_waiters(w, r);
+	owner_leave(w);
+	return 0;
+}
+
+static LK_NOINLINE int
+end_plain_seat_elsewhere(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+{
+	return end_plain_seat(w, r, held);
+}
+
+/* … mostly the one that it used last, where nothing has to be looked up between two locked instructions. */
+LK_HOT int
+end_plain_near(struct lk_owner *w, struct lk_resource *r, lk_mode held)
+{
+	if (unlikely(w->near.r != r))
+		return end_plain_seat_elsewhere(w, r, held);
+	if (unlikely(!seat_leave(w->near.seat, &r->word, held, LK_NL)))
+		return release_seat_to_waiters(w, r);
+	owner_leave(w);
+	return 0;
+}
+
+/* … in the one or the other. */
 LK_HOT int
 end_plain_count(struct lk_owner *w, struct lk_resource *r, uint64_t head)
 {
@@ -345,10 +373,7 @@ end_plain_count(struct lk_owner *w, struct lk_resource *r, uint64_t head)
 
 	if (likely((head & HEAD_SEAT) == 0))
 		return end_plain_word(w, r, held);
-	if (unlikely(!seat_leave(seat_of(w, r), &r->word, held, LK_NL)))
-		return release_seat_to_waiters(w, r);
-	owner_leave(w);
-	return 0;
+	return end_plain_seat(w, r, held);
 }
 
 /*
@@ -537,8 +562,10 @@ lk_release(struct lk_owner *w, lk_grant g)
 	if (unlikely(!grant_is_plain_first(g, head)))
 		return release_other(w, g);
 	r = shim_own(&s->resource);
-	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
 	shim_store(&w->holds.few, shim_own(&w->holds.few) | 1, SHIM_RELAXED);
+	if (unlikely((head & HEAD_SEAT) != 0))
+		return end_plain_near(w, r, head_effective(head));
 	return end_plain_word(w, r, head_effective(head));
 }
 

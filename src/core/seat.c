@@ -23,12 +23,12 @@ heat_of(struct lk_owner *w, const struct lk_resource *r)
 
 _Static_assert(HEAT_CELLS == 8, "three bits of a hash select a cell");
 
-LK_COLD void
-seat_note_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t lost)
+/* So many attempts, or what is as good. */
+static void
+note(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t lost, uint64_t after)
 {
 	struct lk_manager *m = w->manager;
 	const uint64_t now = shim_load(&w->drawn, SHIM_RELAXED);
-	const uint64_t after = shim_load(&m->spread.after, SHIM_RELAXED);
 	struct heat *h = heat_of(w, r);
 
 	if (after == LK_OFF || word_modes.seat_mask[mode] == 0)
@@ -40,4 +40,20 @@ seat_note_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t
 		return;
 	h->lost = 0;
 	line_spread(&m->lot, r, mode);
+}
+
+LK_COLD void
+seat_note_lost(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t lost)
+{
+	note(w, r, mode, lost, shim_load(&w->manager->spread.after, SHIM_RELAXED));
+}
+
+LK_COLD void
+seat_note_met(struct lk_owner *w, struct lk_resource *r, lk_mode mode)
+{
+	const struct spread *s = &w->manager->spread;
+	const uint64_t after = shim_load(&s->after, SHIM_RELAXED);
+
+	if (shim_load(&s->n, SHIM_RELAXED) < SPREAD_EARLY)
+		note(w, r, mode, after, after);
 }

@@ -40,6 +40,12 @@ struct heat {
 	uint64_t lost;
 };
 
+/* Its slot of the entry that is spread and was used last, for who uses it again and again.  (C8) */
+struct near {
+	const struct lk_resource *r; /* NULL: none was */
+	a64 *seat;
+};
+
 /* A wait outside, for another owner: under the latch of the detector (deadlock/detector.h). */
 struct outside {
 	struct cds_list_head node; /* in the detector's list, if `is_listed` */
@@ -79,6 +85,7 @@ struct lk_owner {
 	a64 drawn_end;       /* where the block of stamps ends, or a grant is timed (V8) */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
+	struct near near;
 
 	/* Waiting. */
 	struct party party LK_ALIGNED; /* written by others */

@@ -28,7 +28,7 @@ spread_init(struct spread *s, struct env *env, uint64_t after)
 	shim_init(&s->after, after);
 	s->seats = seats_for(shim_cpus());
 	latch_init(&s->latch);
-	s->n = 0;
+	shim_init(&s->n, 0u);
 	s->array = NULL;
 }
 
@@ -41,7 +41,9 @@ array_bytes(const struct spread *s)
 void
 spread_fini(struct spread *s)
 {
-	for (uint32_t number = 1; number <= s->n; number++)
+	const uint32_t n = shim_load(&s->n, SHIM_RELAXED);
+
+	for (uint32_t number = 1; number <= n; number++)
 		env_free(s->env, spread_array(s, number), array_bytes(s));
 	env_free(s->env, s->array, SPREAD_MAX * sizeof(aptr));
 }
@@ -50,9 +52,10 @@ spread_fini(struct spread *s)
 static uint32_t
 add_array(struct spread *s)
 {
+	const uint32_t n = shim_load(&s->n, SHIM_RELAXED);
 	void *p;
 
-	if (s->n == SPREAD_MAX)
+	if (n == SPREAD_MAX)
 		return 0;
 	if (s->array == NULL)
 		s->array = env_zalloc(s->env, SPREAD_MAX * sizeof(aptr), LK_LINE);
@@ -61,8 +64,9 @@ add_array(struct spread *s)
 	p = env_zalloc(s->env, array_bytes(s), LK_LINE);
 	if (p == NULL)
 		return 0;
-	shim_store(&s->array[s->n], p, SHIM_RELEASE);
-	return ++s->n;
+	shim_store(&s->array[n], p, SHIM_RELEASE);
+	shim_store(&s->n, n + 1, SHIM_RELAXED);
+	return n + 1;
 }
 
 uint32_t

@@ -32,6 +32,7 @@
  *     slots, summed after DEAD is set, are 0.
  * C7  an array belongs to its entry until the manager closes, whatever names that has, and is never
  *     zeroed: one who comes late may still have something to subtract.
+ * C8  so the address of an owner's slot of an entry never changes, and the owner may keep it, whatever becomes of the name.
  *
  * The ideas are those of brlocks, of Linux's percpu_rw_semaphore, and of BRAVO (Dice and Kogan, 2019).
  */
@@ -43,6 +44,9 @@
 #include "word/word.h"
 
 enum { SPREAD_MAX = 1024, SEATS_MAX = 128, STRONG_MAX = 8, FOLDS_MAX = 10 };
+
+/* So many names are spread early at most (core/seat.h): the others are for those that collide. */
+enum { SPREAD_EARLY = SPREAD_MAX / 2 };
 
 struct seat {
 	a64 count;
@@ -60,7 +64,7 @@ struct spread {
 	a64 after; /* attempts lost before a name is spread; LK_OFF: never.  It may change at any time */
 	uint32_t seats; /* in an array; a power of 2 */
 	struct latch latch;
-	uint32_t n;  /* under the latch */
+	a32 n;       /* how many there are; changes under the latch */
 	aptr *array; /* SPREAD_MAX; under the latch until it is there */
 };
 
@@ -125,6 +129,27 @@ seat_enter(a64 *seat, const a64 *word, lk_mode from, lk_mode to)
 
 	return likely(seat_open(shim_load(word, SHIM_SEQ_CST), to)) &&
 	       likely((before & word_modes.guard[to]) == 0);
+}
+
+/*
+ * The same of who begins, having `seen` the word open: it is in if nothing has changed since, which is all there is to look at.
+ * False: seat_entered() says.
+ */
+LK_HOT bool
+seat_enter_unchanged(a64 *seat, const a64 *word, uint64_t seen, lk_mode to)
+{
+	uint64_t before = shim_add(seat, word_modes.add[to], SHIM_SEQ_CST);
+
+	return likely(shim_load(word, SHIM_SEQ_CST) == seen) &&
+	       likely((before & word_modes.guard[to]) == 0);
+}
+
+/* Was it in all the same?  False: seat_leave() is next. */
+LK_HOT bool
+seat_entered(const a64 *seat, const a64 *word, lk_mode to)
+{
+	return seat_open(shim_load(word, SHIM_SEQ_CST), to) &&
+	       (word_without(shim_load(seat, SHIM_RELAXED), to) & word_modes.guard[to]) == 0;
 }
 
 /* The opposite, or a weakening.  False: somebody waits, and the line is to be looked after.  (C2) */

@@ -74,6 +74,9 @@
 #define WORD_IX_MASK  (WORD_S_ONE - WORD_IX_ONE)
 #define WORD_S_MASK   (WORD_U - WORD_S_ONE)
 
+/* All that is held. */
+#define WORD_HOLDS (WORD_WAITERS - 1)
+
 /* The bits of a count from its limit up: one bit, unless a tester made the limit small. */
 #define WORD_IS_GUARD (WORD_IS_MASK & ~(WORD_IS_ONE * (WORD_AT(WORD_IS_BITS) - 1)))
 #define WORD_IX_GUARD (WORD_IX_MASK & ~(WORD_IX_ONE * (WORD_AT(WORD_IX_BITS) - 1)))

@@ -85,7 +85,7 @@ entry_of(uint32_t number)
 static uint32_t
 array_at(uintptr_t at)
 {
-	for (uint32_t number = 1; number <= play.m->spread.n; number++) {
+	for (uint32_t number = 1; number <= play.m->spread.n.v; number++) {
 		const struct spread_array *a = array_of(number);
 		uintptr_t first = (uintptr_t)&a->seat[0];
 
@@ -146,7 +146,8 @@ slot_written(const char *by, uint32_t number, uintptr_t at, uint64_t was, uint64
 	const struct lk_resource *r = entry_of(number);
 
 	check_slot(is);
-	*d = (struct doubt){ strcmp(by, "seat_enter") == 0 ? at : 0, is - was };
+	*d = (struct doubt){ strncmp(by, "seat_enter", strlen("seat_enter")) == 0 ? at : 0,
+			     is - was };
 	if (r == NULL)
 		fail("a slot is used of an array that no entry has");
 	check_together(r);
@@ -158,7 +159,7 @@ slot_written(const char *by, uint32_t number, uintptr_t at, uint64_t was, uint64
 static void
 line_opened(uintptr_t at)
 {
-	for (uint32_t number = 1; number <= play.m->spread.n; number++) {
+	for (uint32_t number = 1; number <= play.m->spread.n.v; number++) {
 		const struct lk_resource *r = entry_of(number);
 
 		if (r != NULL && (uintptr_t)&check_lot_bucket(r)->latch.word == at)
@@ -171,7 +172,7 @@ check_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 {
 	uint32_t number;
 
-	if (play.m == NULL || play.m->spread.n == 0)
+	if (play.m == NULL || play.m->spread.n.v == 0)
 		return;
 	number = array_at(at);
 	if (number != 0) {
@@ -181,7 +182,7 @@ check_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 	world.doubt[world.current - world.fiber].seat = 0;
 	if (is == LATCH_FREE)
 		line_opened(at);
-	for (number = 1; number <= play.m->spread.n; number++) {
+	for (number = 1; number <= play.m->spread.n.v; number++) {
 		const struct lk_resource *r = entry_of(number);
 
 		if (r != NULL && (uintptr_t)&r->word == at)

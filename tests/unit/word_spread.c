@@ -180,6 +180,37 @@ Test(spread, who_enters_in_vain_has_added)
 	}
 }
 
+/* What has not changed is open; what has is looked at.  (C1) */
+Test(spread, who_saw_the_word_before_enters_while_it_is_open)
+{
+	static const struct {
+		uint64_t seen, is;
+		bool at_once, after_all;
+	} row[] = {
+		{ readers, readers, true, true },
+		{ readers | WORD_S_ONE, readers, false,
+		  true }, /* who was let in by the line has left */
+		{ readers, readers | WORD_IS_ONE, false, true },
+		{ readers, intents, false, false },
+		{ readers, 0, false, false },
+		{ readers, readers | WORD_WAITERS | WORD_CLOSED, false, false },
+		{ readers, readers | WORD_DEAD, false, false },
+	};
+
+	for (size_t i = 0; i < countof(row); i++) {
+		a64 seat;
+		a64 word;
+
+		shim_init(&seat, (uint64_t)WORD_IS_ONE);
+		shim_init(&word, row[i].is);
+		cr_expect_eq(seat_enter_unchanged(&seat, &word, row[i].seen, LK_S), row[i].at_once,
+			     "word %zu", i);
+		cr_expect_eq(seat_entered(&seat, &word, LK_S), row[i].after_all, "word %zu", i);
+		cr_expect_eq(count_in(&seat), WORD_IS_ONE + WORD_S_ONE, "it is added");
+		cr_expect_eq(count_in(&word), row[i].is);
+	}
+}
+
 /* Who leaves sees to those who wait, whatever else the word says.  (C2) */
 Test(spread, who_leaves_hears_of_waiters)
 {
@@ -207,6 +238,9 @@ expect_full(uint64_t family, lk_mode m, uint64_t counts, bool full)
 		     lk_modename(m), (unsigned long long)counts);
 	cr_expect(seat_leave(&seat, &word, m, LK_NL), "giving up minds no limit");
 	cr_expect_eq(count_in(&seat), counts);
+	cr_expect_eq(seat_enter_unchanged(&seat, &word, family, m), !full);
+	cr_expect_eq(seat_entered(&seat, &word, m), !full);
+	cr_expect(seat_leave(&seat, &word, m, LK_NL));
 }
 
 /* … and who is in may weaken, at any limit.  (W7) */
