@@ -68,13 +68,16 @@ const struct name_block *resource_block(const struct lk_resource *r, uint64_t id
 
 bool resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct name *n);
 
-/* Without a branch for each word: nearly always they are all the same. */
+/*
+ * Without a branch for each word: nearly always they are all the same.  Who refuses by what was glimpsed changes nothing that would order its
+ * second look at the ident after these loads.  (R2)
+ */
 LK_HOT bool
 resource_has_words(const struct lk_resource *r, const uint64_t word[NAME_WORDS])
 {
-	return ((shim_load(&r->name[0], SHIM_RELAXED) ^ word[0]) |
-		(shim_load(&r->name[1], SHIM_RELAXED) ^ word[1]) |
-		(shim_load(&r->name[2], SHIM_RELAXED) ^ word[2])) == 0;
+	return ((shim_load(&r->name[0], SHIM_ACQUIRE) ^ word[0]) |
+		(shim_load(&r->name[1], SHIM_ACQUIRE) ^ word[1]) |
+		(shim_load(&r->name[2], SHIM_ACQUIRE) ^ word[2])) == 0;
 }
 
 /* Does the entry bear this name under `ident`?  True may be out of date: R3. */
