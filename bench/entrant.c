@@ -20,16 +20,15 @@
 
 #define CHUNK_ALONE  1024u /* pairs between two looks at the clock: nobody in the way */
 #define CHUNK_SHARED 64u /* … threads that exclude each other: none shall be left alone for long */
-#define CHUNK_CONVOY \
-	4u /* … and outnumber processors: few, as who is late makes them after the end */
-#define CHUNK_OPEN  16u /* … that come by a timetable */
-#define CHUNK_STORE 8u  /* … of which each asks a store */
-#define WARM_PART   4   /* a warm-up is this part of a sample … */
-#define WARM_LEAST  2   /* … or this part of one that is not stretched, if that is more */
-#define N_GAPS      4096
-#define N_PILOTS    3 /* samples that find out what a contestant can bear */
-#define LEAST_NICE  (-20)
-#define N_SPINS     1000 /* looks at the other threads before the processor is offered */
+#define CHUNK_CONVOY 4u /* … and outnumber processors: those who are late make them after the end */
+#define CHUNK_OPEN   16u /* … that come by a timetable */
+#define CHUNK_STORE  8u  /* … of which each asks a store */
+#define WARM_PART    4   /* a warm-up is this part of a sample … */
+#define WARM_LEAST   2   /* … or this part of one that is not stretched, if that is more */
+#define N_GAPS       4096
+#define N_PILOTS     3 /* samples that find out what a contestant can bear */
+#define LEAST_NICE   (-20)
+#define N_SPINS      1000 /* looks at the other threads before the processor is offered */
 #define STOLEN_PART \
 	0.1 /* of a sample, in which a processor was not there: then it says nothing … */
 #define LATE_PART 0.5 /* … or after which it came back too late by so much */
