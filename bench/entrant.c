@@ -20,6 +20,7 @@
 
 #define CHUNK_ALONE  1024u /* pairs between two looks at the clock: nobody in the way */
 #define CHUNK_SHARED 64u /* … threads that exclude each other: none shall be left alone for long */
+#define CHUNK_CONVOY 4u /* … and outnumber processors: those who are late make them after the end */
 #define CHUNK_OPEN   16u /* … that come by a timetable */
 #define CHUNK_STORE  8u  /* … of which each asks a store */
 #define WARM_PART    4   /* a warm-up is this part of a sample … */
@@ -363,8 +364,10 @@ chunk_of(const struct entrant *e)
 {
 	const struct bench_case *b = e->bench_case;
 
-	if (b->n_lanes > e->settings->n_cpus || b->loop == LOOP_SEARCH)
+	if (b->loop == LOOP_SEARCH)
 		return 1;
+	if (b->n_lanes > e->settings->n_cpus)
+		return CHUNK_CONVOY;
 	if (b->loop == LOOP_OPEN)
 		return CHUNK_OPEN;
 	if (b->realm == REALM_FILE || b->realm == REALM_SQLITE || b->realm == REALM_REDIS)

@@ -26,6 +26,7 @@
 #include "core/report.h"
 #include "core/retry.h"
 #include "core/semaphore.h"
+#include "core/spell.h"
 #include "index/path.h"
 
 static int
@@ -83,6 +84,7 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		    NULL || /* the ancestors come first, and only a pin keeps them */
 	    unlikely(w->pending_names != 0)) /* (U3) */
 		return glimpse_pin(g) ? GLIMPSED_PINNED : GLIMPSED_NOT;
+	spell_mind(w, g->r, q->mode, q);
 	if (unlikely(!take_glimpsed(g, q->mode, &lost))) {
 		if ((q->flags & LK_NOWAIT) != 0 && q->report == NULL &&
 		    !word_admits(g->word, LK_NL, q->mode) &&
@@ -94,6 +96,7 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 			if (!request_spin(w, g->r, LK_NL, q->mode, q))
 				return GLIMPSED_NOT;
 			tally(&w->count.contended);
+			spell_begin(w, g->r);
 		}
 	}
 	if (likely(glimpse_confirmed(g)))
@@ -223,7 +226,7 @@ acquire_untold(struct lk_owner *w, const struct name *n, struct lk_resource *r, 
 {
 	int rc = grant_reserve(w);
 
-	q->seated = q->spun = false;
+	q->seated = false;
 	if (likely(rc == 0))
 		rc = request_prepare(w, q);
 	if (likely(rc == 0)) {

@@ -3,6 +3,7 @@
 #include "core/grant.h"
 #include "core/pending.h"
 #include "core/semaphore.h"
+#include "core/spell.h"
 
 enum { STAMP_BITS = 64 - SLOT_BITS };
 
@@ -164,6 +165,8 @@ take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *
 		return 0; /* (K7) */
 	if (request_takes_units(q))
 		return semaphore_take(w, r, from, to, seated, q);
+	if (from == LK_NL)
+		spell_mind(w, r, to, q);
 	taken = line_try_take(r, from, to, &lost); /* not what is in a slot: that is SPREAD */
 	if (unlikely(lost != 0))
 		seat_note_lost(w, r, to, lost);
@@ -177,9 +180,14 @@ take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *
 		rc = request_at_once(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
 	} else {
 		tally(&w->count.contended);
-		if (request_spin(w, r, from, to, q))
+		if (request_spin(w, r, from, to, q)) {
+			if (from == LK_NL)
+				spell_begin(w, r);
 			return 0;
+		}
 		rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
+		if (rc == 0 && from == LK_NL)
+			spell_begin(w, r);
 	}
 	if (rc == 0)
 		*seated = false;

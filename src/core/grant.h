@@ -88,7 +88,7 @@ uint64_t grant_above(const struct lk_owner *w, const struct lk_resource *r);
 LK_HOT uint64_t
 grant_flags(const struct lk_owner *w, const struct lk_resource *r, const struct request *q)
 {
-	const uint64_t seat = (q->seated ? HEAD_SEAT : 0) | (q->spun ? HEAD_RIVAL : 0);
+	const uint64_t seat = q->seated ? HEAD_SEAT : 0;
 
 	if (likely(resource_parent(r) == NULL))
 		return seat;
@@ -119,7 +119,7 @@ grant_write(struct lk_owner *w, struct lk_resource *r, lk_mode mode, struct requ
 LK_HOT bool
 grant_is_plain(lk_grant g, uint64_t head)
 {
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL;
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
 
 	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0;
 }
@@ -128,7 +128,7 @@ grant_is_plain(lk_grant g, uint64_t head)
 LK_HOT bool
 grant_is_plain_first(lk_grant g, uint64_t head)
 {
-	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH | HEAD_RIVAL;
+	const uint64_t odd = HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH;
 	const uint64_t stamp = ~(uint64_t)(SLOT_MAX - 1);
 
 	return likely(((head ^ g) & (stamp | odd)) == 0) && likely(g != 0);

@@ -268,7 +268,7 @@ implied_become(struct lk_owner *w, struct hold *s, uint32_t cover)
 	struct extra *e = hold_extra(s);
 	const lk_mode mode = hold_effective(s);
 	const bool seated = hold_is(s, HEAD_SEAT);
-	const uint64_t head = shim_load(&s->head, SHIM_RELAXED) & ~(HEAD_SEAT | HEAD_RIVAL);
+	const uint64_t head = shim_load(&s->head, SHIM_RELAXED) & ~HEAD_SEAT;
 
 	e->cover = cover;
 	counts_onto_cover(w, r, e);

@@ -48,8 +48,6 @@ end_hold(struct lk_owner *w, struct hold *s, uint32_t slot)
 		resource_unpin(r);
 	else
 		release_word(w, r, head_effective(head), LK_NL, (head & HEAD_SEAT) != 0);
-	if (unlikely((head & HEAD_RIVAL) != 0))
-		wait_for_rival(r);
 }
 
 /* Take a re-entry out of its hold's chain, and free its slot. */

@@ -204,7 +204,6 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 	if (!wait_spin(&m->env, &w->spinner, &limits, r, &w->party.parker, held, want))
 		return false;
 	tally(&w->count.spun);
-	q->spun = true;
 	if (q->extra != NULL) /* it was not held so far */
 		sample_time(w, q);
 	return true;

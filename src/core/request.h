@@ -32,7 +32,6 @@ struct request {
 	struct extra *extra; /* what the grant will keep besides its slot, or NULL */
 	bool seated;         /* the hold that was made is counted in the owner's slot (C5) */
 	bool tentative;      /* a first attempt: nobody is told that somebody was in the way */
-	bool spun;           /* it was had by spinning */
 	bool above;          /* what is taken now is an ancestor of what was asked for */
 	bool casual;         /* at once or not at all, and nobody is told: nobody asked for it */
 	bool claims;         /* a cover keeps others out: past all who wait (ES7) */

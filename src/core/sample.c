@@ -2,6 +2,7 @@
 /* The grants that are timed: drawn by lot, begun and ended.  (V6, V7, V8) */
 #include "core/grant.h"
 #include "core/sample.h"
+#include "core/spell.h"
 
 /* Grants that this memory has made. */
 static uint64_t
@@ -41,9 +42,9 @@ sample_aim(struct lk_owner *w)
 {
 	const uint64_t drawn = shim_load(&w->drawn, SHIM_RELAXED);
 	const uint64_t left = is_due(w) ? 0 : w->sample_at - grants_made(w);
+	const uint64_t end = left < w->block_end - drawn ? drawn + left : w->block_end;
 
-	shim_store(&w->drawn_end, left < w->block_end - drawn ? drawn + left : w->block_end,
-		   SHIM_RELAXED); /* (V8) */
+	shim_store(&w->drawn_end, spell_bound(w, end), SHIM_RELAXED); /* (V8) */
 }
 
 void

@@ -11,7 +11,8 @@
  *     whose request was refused is that of the next grant.
  * V7  nothing fails for want of memory that a sample alone would take: then the next grant is timed.
  * V8  `drawn_end` is at most where the block of stamps ends, and at most where the grant to be timed would be if all
- *     stamps up to there went to grants.  (Some go to holds on ancestors: then it is looked at again.)
+ *     stamps up to there went to grants.  (Some go to holds on ancestors: then it is looked at again.)  And
+ *     at most where the spell under way ends (SP2).
  */
 #ifndef LK_CORE_SAMPLE_H
 #define LK_CORE_SAMPLE_H

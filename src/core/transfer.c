@@ -188,12 +188,11 @@ fence_of(const struct hold *s)
 static void
 write_hold(struct transfer *t, struct extra *e)
 {
-	const uint64_t rival = shim_load(&t->s->head, SHIM_RELAXED) & HEAD_RIVAL;
 	const uint64_t path =
 		resource_parent(t->leaf) != NULL ? HEAD_PATH | grant_above(t->to, t->leaf) : 0;
-	const uint64_t head = head_make(stamp_for(t->to), t->mode, t->mode,
-					rival | path | (t->parents ? HEAD_PARENTS : 0) |
-						(e != NULL ? HEAD_EXTRA : 0));
+	const uint64_t head =
+		head_make(stamp_for(t->to), t->mode, t->mode,
+			  path | (t->parents ? HEAD_PARENTS : 0) | (e != NULL ? HEAD_EXTRA : 0));
 
 	t->taken_slot = hold_add(&t->to->holds, t->leaf, fence_of(grant_hold(t->w, t->s)), head, e);
 	t->out = grant_of(head, t->taken_slot);

@@ -8,7 +8,7 @@
  *   slot of a re-entry  NULL-ish | head: stamp, REENTRY           | hold, newer    | extra
  *   free slot           stale    | head: 0                        | next free slot | NULL
  *
- *   head   63..24 stamp   23..17 above   16 RIVAL   15 SEAT   14 INTENT   13 FENCE   12 PARENTS   11 PATH
+ *   head   63..24 stamp   23..17 above   15 SEAT   14 INTENT   13 FENCE   12 PARENTS   11 PATH
  *          10 IMPLIED   9 COUNTED   8 EXTRA   7 GONE   6 REENTRY   5..3 effective mode   2..0 mode
  *
  * A hold on an ancestor may have no grant of its own, only counts of what is held below: it is GONE from
@@ -81,10 +81,8 @@ enum {
 #define HEAD_PARENTS (UINT64_C(1) << 12) /* a grant whose ancestors are held in its mode */
 #define HEAD_FENCE   (UINT64_C(1) << 13) /* the slot has the fence (H11) */
 #define HEAD_INTENT \
-	(UINT64_C(1) << 14)           /* GONE, and its `fence` counts what is below: intent_one() */
-#define HEAD_SEAT (UINT64_C(1) << 15) /* a hold that is counted in its owner's slot (C5) */
-#define HEAD_RIVAL \
-	(UINT64_C(1) << 16) /* it was had by spinning: somebody else may spin for it now */
+	(UINT64_C(1) << 14) /* GONE, and its `fence` counts what is below: intent_one() */
+#define HEAD_SEAT       (UINT64_C(1) << 15) /* a hold that is counted in its owner's slot (C5) */
 #define HEAD_MODE_MASK  UINT64_C(7)
 #define HEAD_MODES_MASK UINT64_C(0x3f)
 

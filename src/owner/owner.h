@@ -75,14 +75,25 @@ enum owner_state { OWNER_FREE, OWNER_KEEPING, OWNER_OPEN, OWNER_OF_THREAD, OWNER
 
 struct telling;
 
+/* A spell: grants in a row of what was had against others.  (core/spell.h) */
+struct spell {
+	const struct lk_resource *of; /* perhaps another name's by now; NULL: there is none */
+	uint64_t end;                 /* grants drawn when it is over */
+	uint64_t fence;               /* of `of` when it began */
+	uint64_t since_ns;            /* when that was; 0: it is not timed */
+	uint32_t length;              /* in grants; 0: there was none so far */
+	uint32_t n_begun;
+	uint32_t n_vain; /* that nobody ended */
+};
+
 struct lk_owner {
 	/* The line of a lock's path. */
 	const a32 *gate; /* the manager's, or one that says "closed" */
 	struct lk_manager *manager;
-	a32 inside;          /* (O2) */
-	uint32_t seat;       /* where its slot is in the arrays of what is spread */
-	a64 drawn;           /* stamps drawn, ever: its grants */
-	a64 drawn_end;       /* where the block of stamps ends, or a grant is timed (V8) */
+	a32 inside;    /* (O2) */
+	uint32_t seat; /* where its slot is in the arrays of what is spread */
+	a64 drawn;     /* stamps drawn, ever: its grants */
+	a64 drawn_end; /* where the block of stamps, or a spell, ends, or a grant is timed (V8) */
 	uint64_t stamp_base; /* stamp = stamp_base + drawn */
 	struct holds holds;
 	struct near near;
@@ -90,6 +101,7 @@ struct lk_owner {
 	/* Waiting. */
 	struct party party LK_ALIGNED; /* written by others */
 	struct spinner spinner LK_ALIGNED;
+	struct spell spell;
 	uint64_t deadline_ns; /* of the owner; SHIM_NEVER: none */
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;

@@ -2,7 +2,15 @@
 /* Spinning, and the loop of one who sleeps in a line. */
 #include "wait/wait.h"
 
-enum { SPIN_LEAST = 4, SPIN_MOST = 256, BACKOFF_MOST = 2, POLITE_MOST = 4, ROUNDS_PER_LOOK = 16 };
+/* Rounds: a look and a pause, some 30 to 50 ns. */
+enum {
+	SPIN_LEAST = 64, /* longer than another one's spell is (core/spell.h) */
+	SPIN_MOST = 512,
+	SPIN_PROBE = 16,
+	PAUSES_FOR_ALL = 2,
+	LOOKS_FOR_NEWS = 32,
+	ROUNDS_PER_LOOK = 16
+};
 
 /* May a newcomer go on trying?  Not past a closed line, nor on what is another entry by now. */
 static bool
@@ -18,6 +26,32 @@ pause_for(uint32_t rounds)
 		shim_pause();
 }
 
+/*
+ * Rounds to try: as it went lately.  But once in SPIN_PROBE attempts in vain it is tried for long, or nobody would ever learn that
+ * it is worth to try for a little longer than SPIN_LEAST.
+ */
+static uint32_t
+budget_of(const struct spinner *s)
+{
+	if (s->n_vain % SPIN_PROBE == SPIN_PROBE - 1)
+		return SPIN_MOST;
+	return s->budget < SPIN_LEAST ? SPIN_LEAST : s->budget;
+}
+
+static void
+note_taken(struct spinner *s, uint32_t budget)
+{
+	s->budget = budget < SPIN_MOST / 2 ? budget * 2 : SPIN_MOST;
+	s->n_vain = 0;
+}
+
+static void
+note_vain(struct spinner *s, uint32_t budget)
+{
+	s->budget = budget / 2; /* try less long the next time */
+	s->n_vain++;
+}
+
 bool
 wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limits,
 	  struct lk_resource *r, const struct parker *p, lk_mode held, lk_mode want)
@@ -25,8 +59,7 @@ wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limi
 	uint64_t first = shim_load(&r->word, SHIM_RELAXED);
 	bool timed = limits->spin_ns != 0;
 	uint64_t until = timed ? env_now(e) + limits->spin_ns : 0;
-	uint32_t budget = timed ? UINT32_MAX : s->budget < SPIN_LEAST ? SPIN_LEAST : s->budget;
-	uint32_t backoff = 1;
+	uint32_t budget = timed ? UINT32_MAX : budget_of(s);
 	uint32_t lost = 0;
 
 	for (uint32_t round = 0; round < budget; round++) {
@@ -35,23 +68,15 @@ wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limi
 		if (!spin_is_fair(w, first) || park_canceled(p))
 			return false;
 		if (word_admits(w, held, want) && line_try_take(r, held, want, &lost)) {
-			s->budget = budget < SPIN_MOST / 2 ? budget * 2 : SPIN_MOST;
+			note_taken(s, budget);
 			return true;
 		}
-		pause_for(backoff);
-		backoff = backoff < BACKOFF_MOST ? backoff * 2 : BACKOFF_MOST;
+		shim_pause();
 		if (timed && round % ROUNDS_PER_LOOK == 0 && env_now(e) >= until)
 			break;
 	}
-	s->budget = budget / 2; /* it was in vain: try less long the next time */
+	note_vain(s, budget);
 	return false;
-}
-
-void
-wait_for_rival(const struct lk_resource *r)
-{
-	for (int i = 0; i < POLITE_MOST && (shim_load(&r->word, SHIM_RELAXED) & WORD_X) == 0; i++)
-		shim_pause();
 }
 
 /*
@@ -128,7 +153,7 @@ spin_for_news(const struct waiter *q, const struct wait_limits *limits)
 {
 	if (!limits->many_cpus || limits->spin_ns == LK_OFF)
 		return;
-	for (int i = 0; i < SPIN_LEAST * 8; i++) {
+	for (int i = 0; i < LOOKS_FOR_NEWS; i++) {
 		if (waiter_state(q) != WAITER_WAITING || park_has_news(&q->party->parker))
 			return;
 		shim_pause();
@@ -197,7 +222,7 @@ spin_for_grant(const struct composite *c, const struct wait_limits *limits)
 {
 	if (!limits->many_cpus || limits->spin_ns == LK_OFF)
 		return;
-	for (int i = 0; i < SPIN_LEAST * 8; i++) {
+	for (int i = 0; i < LOOKS_FOR_NEWS; i++) {
 		if (composite_state(c) != WAITER_WAITING || park_has_news(&c->party->parker))
 			return;
 		shim_pause();
@@ -272,7 +297,7 @@ wait_spin_for_all(const struct env *e, struct spinner *s, const struct wait_limi
 			s->budget = budget < SPIN_MOST / 2 ? budget * 2 : SPIN_MOST;
 			return true;
 		}
-		pause_for(BACKOFF_MOST);
+		pause_for(PAUSES_FOR_ALL);
 		if (timed && round % ROUNDS_PER_LOOK == 0 && env_now(e) >= until)
 			break;
 	}

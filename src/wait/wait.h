@@ -8,6 +8,7 @@
 /* How one owner spins: learns from its own last waits, shares nothing. */
 struct spinner {
 	uint32_t budget; /* rounds to try next time */
+	uint32_t n_vain; /* attempts in a row that were in vain */
 };
 
 /* Who looks for rings of waiters: every now and then, in the thread of one of them. */
@@ -38,12 +39,6 @@ struct wait_limits {
  */
 bool wait_spin(const struct env *e, struct spinner *s, const struct wait_limits *limits,
 	       struct lk_resource *r, const struct parker *p, lk_mode held, lk_mode want);
-
-/*
- * After a release of what was had by spinning: somebody else may spin for it in turn, and is further away
- * from it than we are.  Wait a moment, so that it does not come back to us every time.
- */
-void wait_for_rival(const struct lk_resource *r);
 
 /*
  * Sleep in the line, which `q` has joined (`head`: as its head), until granted or not.  On return
