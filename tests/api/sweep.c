@@ -51,7 +51,7 @@ Test(sweep, removes_records_of_nothing)
 	ok(lk_sweep(p.m[0], &removed));
 	cr_expect_eq(records(s), 1);
 	all = removed; /* entries, and records; but for an entry that somebody looks at just then */
-	wait_until((ok(lk_sweep(p.m[0], &removed)), all += removed) >= 200);
+	wait_until(all >= 200 || (lk_sweep(p.m[0], &removed) == 0 && (all += removed) >= 200));
 	cr_expect_eq(all, 200);
 	ok(lk_sweep(p.m[0], &removed));
 	cr_expect_eq(removed, 0);
