@@ -37,11 +37,13 @@ serve(void *arg)
 	struct service *s = arg;
 	const struct env *e = s->timers.env;
 
-	while (shim_load(&s->state, SHIM_ACQUIRE) == SERVICE_RUNS) {
-		uint32_t seen = shim_load(&s->timers.news, SHIM_ACQUIRE); /* before the look (J3) */
-		uint64_t due_ns = timers_serve(&s->timers);
+	for (;;) {
+		/* Before the look (J3), and before it looks whether it is to stop: else it could sleep over either. */
+		const uint32_t seen = shim_load(&s->timers.news, SHIM_ACQUIRE);
 
-		env_wait(e, &s->timers.news, seen, wake_at(e, due_ns));
+		if (shim_load(&s->state, SHIM_ACQUIRE) != SERVICE_RUNS)
+			return;
+		env_wait(e, &s->timers.news, seen, wake_at(e, timers_serve(&s->timers)));
 	}
 }
 

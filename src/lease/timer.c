@@ -181,9 +181,9 @@ timers_run(struct timers *ts)
 	uint64_t due_ns;
 	struct timer *t;
 
-	while ((t = next_due(ts, began, &due_ns)) != NULL) { /* (J5) */
+	while ((t = next_due(ts, now < began ? now : began, &due_ns)) != NULL) { /* (J5) */
 		t->fire(t, now);
-		now = env_boottime(ts->env);
+		now = env_boottime(ts->env); /* which may have been set back */
 	}
 	return due_ns;
 }

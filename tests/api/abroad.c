@@ -296,8 +296,8 @@ Test(abroad, whether_a_conversion_would_wait)
 	give(s.w[0][1], near);
 	h = get(s.w[1][0], "d/n", LK_S);
 	is(lk_can_convert(s.w[0][0], g, LK_X), LK_E_BUSY);
-	ok(lk_can_convert(s.w[0][0], g, LK_U));
-	ask_convert(s.m[1], &a, s.w[1][0], h, LK_X); /* which waits for us */
+	wait_until(lk_can_convert(s.w[0][0], g, LK_U) == 0); /* or it is looked at just then */
+	ask_convert(s.m[1], &a, s.w[1][0], h, LK_X);         /* which waits for us */
 	wait_until(lk_can_convert(s.w[0][0], g, LK_X) == LK_E_CONVERSION_DEADLOCK);
 	ok(lk_owner_cancel(s.w[1][0]));
 	is(answer(&a), LK_E_CANCELED);

@@ -401,7 +401,7 @@ Test(breaker, does_without_memory)
 	struct rows r = { .n = 0 };
 
 	test_heap_init(&heap);
-	m = open_with("test:pair?as=a", &heap, NULL);
+	m = open_with("test:pair?as=a&manual=1", &heap, NULL);
 	open_owners(m, &w, 1);
 	cut_off("a", true);
 	is(lk_try_acquire(w, "n", LK_S, NULL), LK_E_STORE);

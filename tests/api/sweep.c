@@ -31,15 +31,6 @@ fence_of(struct lk_owner *w, const char *name)
 	return fence;
 }
 
-static size_t
-swept(struct lk_manager *m)
-{
-	size_t removed;
-
-	ok(lk_sweep(m, &removed));
-	return removed;
-}
-
 Test(sweep, removes_records_of_nothing)
 {
 	struct lk_store *s;
@@ -60,7 +51,7 @@ Test(sweep, removes_records_of_nothing)
 	ok(lk_sweep(p.m[0], &removed));
 	cr_expect_eq(records(s), 1);
 	all = removed; /* entries, and records; but for an entry that somebody looks at just then */
-	wait_until((all += swept(p.m[0])) >= 200);
+	wait_until(all >= 200 || (lk_sweep(p.m[0], &removed) == 0 && (all += removed) >= 200));
 	cr_expect_eq(all, 200);
 	ok(lk_sweep(p.m[0], &removed));
 	cr_expect_eq(removed, 0);

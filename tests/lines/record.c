@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A table of lines by address, and the sums over it. */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +93,22 @@ note_write(struct use *u)
 	u->both += u->last_read == operation;
 }
 
+static lines_watch *_Atomic watch;
+
+void
+lines_watch_by(lines_watch *by)
+{
+	atomic_store(&watch, by);
+}
+
 void *
 lines_note(uintptr_t at, enum lines_access access)
 {
+	lines_watch *const w = atomic_load_explicit(&watch, memory_order_relaxed);
 	struct use *u;
 
+	if (w != NULL)
+		w(at, access);
 	if (!is_on)
 		return (void *)at;
 	u = &line_of(at / LK_LINE)->by[turn];

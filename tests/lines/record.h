@@ -8,11 +8,17 @@
 
 #include <stdint.h>
 
+#include "base/atomic.h"
+
 /* Two whose operations are counted, and one who looks on. */
 enum { LINES_A, LINES_B, LINES_ONLOOKER, LINES_PARTIES };
 
 /* Forget everything, and note nothing until a turn begins. */
 void lines_clear(void);
+
+/* Is told of each access before it is made, by the thread that makes it, whether it is noted or not.  NULL: nobody is. */
+typedef void lines_watch(uintptr_t at, enum lines_access access);
+void lines_watch_by(lines_watch *watch);
 
 /* An operation of this party begins, and everything is noted until it ends. */
 void lines_begin(unsigned party);

@@ -206,6 +206,35 @@ Test(timer, that_is_due_again_before_it_is_done_leaves_its_server_free)
 	cr_expect_eq(s->alarm[1].fired, 1u);
 }
 
+/* The clock is set back while it is fired. */
+static void
+ring_and_set_back(struct timer *t, uint64_t now)
+{
+	struct alarm *a = container_of(t, struct alarm, timer);
+	struct scene *s = a->scene;
+
+	cr_assert_lt(a->fired, 10u, "it is fired until the clock is again what it was");
+	if (a->fired++ == 0)
+		atomic_store(&s->world.time_ns, 100);
+	else
+		cr_expect_lt(now, 1000u);
+	timer_set(&s->timers, t, atomic_load(&s->world.time_ns) + 10);
+}
+
+Test(timer, is_due_by_the_clock_that_there_is)
+{
+	struct scene *s = set_scene();
+
+	s->alarm[0].timer.fire = ring_and_set_back;
+	timer_set(&s->timers, &s->alarm[0].timer, 1000);
+	test_world_advance(&s->world, 1000);
+	cr_expect_eq(timers_serve(&s->timers), 110u);
+	cr_expect_eq(s->alarm[0].fired, 1u);
+	test_world_advance(&s->world, 10);
+	cr_expect_eq(timers_serve(&s->timers), 120u);
+	cr_expect_eq(s->alarm[0].fired, 2u);
+}
+
 /* Thousands, set, moved and unset at random. */
 Test(timer, keep_their_order)
 {
