@@ -388,7 +388,7 @@ Test(memory, what_is_guessed_goes_back_with_its_owner)
 	uint64_t before;
 
 	test_heap_init(&heap);
-	m = open_with(NULL, &heap, NULL);
+	m = open_with("memory:?sample_every=off", &heap, NULL);
 	ok(lk_owner_open(m, NULL, &w));
 	for (int i = 0; i < 200; i++)
 		take_and_release(w, "a");
@@ -429,7 +429,7 @@ Test(memory, an_owner_is_opened_in_what_a_thread_that_ended_kept)
 	uint64_t before;
 
 	test_heap_init(&heap);
-	m = open_with(NULL, &heap, NULL);
+	m = open_with("memory:?sample_every=off", &heap, NULL);
 	test_threads(4, open_and_close, m);
 	before = atomic_load(&heap.bytes);
 	for (int i = 0; i < 1000; i++)
