@@ -262,17 +262,24 @@ Test(lines, batches_of_own_names_share_no_line)
 	expect_lines(&s, batch_of_own, (struct lines){ 0, 0, 0 }, "batch of eight");
 }
 
+static void
+open_lock_close(struct stage *s, unsigned who)
+{
+	struct lk_owner *w;
+
+	ok(lk_owner_open(s->m, NULL, &w));
+	ok(lk_release(w, take(w, own_name[who], LK_X)));
+	ok(lk_owner_close(w));
+}
+
 /* Each party has the spare of a thread of its own. */
 static void
 owner_for_one(struct stage *s, unsigned who)
 {
 	static struct spare spare[PAIR];
-	struct lk_owner *w;
 
 	process_spare = spare[who];
-	ok(lk_owner_open(s->m, NULL, &w));
-	ok(lk_release(w, take(w, own_name[who], LK_X)));
-	ok(lk_owner_close(w));
+	open_lock_close(s, who);
 	spare[who] = process_spare;
 	process_spare = (struct spare){ 0 };
 }
@@ -285,16 +292,13 @@ Test(lines, owners_opened_for_one_lock_share_no_line)
 	expect_lines(&s, owner_for_one, (struct lines){ 0, 0, 0 }, "owner for one lock");
 }
 
+/* As if another thread had closed it: this one's spare is of another manager. */
 static void
-owner_without_a_spare(struct stage *s, unsigned who)
+owner_from_elsewhere(struct stage *s, unsigned who)
 {
-	struct lk_owner *w;
-
+	process_spare = (struct spare){ UINT64_MAX, s };
+	open_lock_close(s, who);
 	process_spare = (struct spare){ 0 };
-	ok(lk_owner_open(s->m, NULL, &w));
-	ok(lk_release(w, take(w, own_name[who], LK_X)));
-	process_spare = (struct spare){ UINT64_MAX, w };
-	ok(lk_owner_close(w));
 }
 
 /*
@@ -306,9 +310,8 @@ Test(lines, owners_closed_by_other_threads_share_a_free_list)
 	struct stage s;
 
 	stage_open(&s);
-	expect_lines(&s, owner_without_a_spare, (struct lines){ 6, 2, 0 },
+	expect_lines(&s, owner_from_elsewhere, (struct lines){ 6, 2, 0 },
 		     "owner for one lock, from elsewhere");
-	process_spare = (struct spare){ 0 };
 }
 
 /* Nobody comes back to a name: an idle entry becomes the new name's, whoever made it. */

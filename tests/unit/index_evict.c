@@ -1,34 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How keenly an index user looks for entries that idle.  (I5) */
-#include "harness.h"
+#include "index_stage.h"
 
-#include "index/evict.h"
 #include "wait/line.h"
 
-enum { SEED = 11, LOTS = 20000 };
-
-static struct test_heap heap;
-static struct env env;
-static struct index idx;
-static struct index_cache cache;
-static int home;
-
-static void
-start(uint64_t buckets, uint64_t max_idle)
-{
-	test_heap_init(&heap);
-	env_init(&env, &heap.allocator, NULL);
-	memset(&idx, 0, sizeof(idx));
-	memset(&cache, 0, sizeof(cache));
-	cr_assert(index_init(&idx, &env, &home, SEED, max_idle, buckets, 0));
-}
-
-static void
-finish(void)
-{
-	index_fini(&idx);
-	cr_expect_eq(atomic_load(&heap.blocks), 0);
-}
+enum { LOTS = 20000 };
 
 /* The entry of a number that has none yet, held. */
 static struct lk_resource *

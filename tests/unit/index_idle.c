@@ -1,46 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The index: how many names stay while they idle, and which makes way for a new one.  (I5, I7) */
-#include "harness.h"
+#include "index_stage.h"
 
-#include "index/replace.h"
 #include "wait/line.h"
-
-enum { SEED = 11 };
-
-static struct test_heap heap;
-static struct env env;
-static struct index idx;
-static struct index_cache cache;
-static a64 uses; /* grants of the user of `cache` */
-static int home;
-
-static void
-start(uint64_t buckets, uint64_t max_idle)
-{
-	test_heap_init(&heap);
-	env_init(&env, &heap.allocator, NULL);
-	memset(&idx, 0, sizeof(idx));
-	memset(&cache, 0, sizeof(cache));
-	cache.uses = &uses;
-	cr_assert(index_init(&idx, &env, &home, SEED, max_idle, buckets, 1000));
-}
-
-static void
-finish(void)
-{
-	index_fini(&idx);
-	cr_expect_eq(atomic_load(&heap.blocks), 0);
-}
-
-/* A number is a name that needs no bytes of its own. */
-static struct name
-number_name(const uint64_t *number)
-{
-	struct name n;
-
-	name_set_id(&n, number, SEED);
-	return n;
-}
 
 /* In X, of a name that is new. */
 static enum index_outcome

@@ -1,46 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The index: names in and out, growth, eviction, fences that outlive entries, and want of memory. */
-#include "harness.h"
+#include "index_stage.h"
 
 #include <stdlib.h>
 
-#include "index/replace.h"
 #include "wait/line.h"
 
-enum { SEED = 11, LOTS = 100000 };
-
-static struct test_heap heap;
-static struct env env;
-static struct index idx;
-static struct index_cache cache;
-static a64 uses; /* grants of the user of `cache` */
-static int home;
-
-/* An index of `buckets`, which allows `max_idle`. */
-static bool
-try_start(uint64_t buckets, uint64_t max_idle)
-{
-	memset(&idx, 0, sizeof(idx));
-	memset(&cache, 0, sizeof(cache));
-	cache.uses = &uses;
-	return index_init(&idx, &env, &home, SEED, max_idle, buckets, 1000);
-}
-
-static void
-start(uint64_t buckets, uint64_t max_idle)
-{
-	test_heap_init(&heap);
-	env_init(&env, &heap.allocator, NULL);
-	cr_assert(try_start(buckets, max_idle));
-}
-
-static void
-finish(void)
-{
-	index_fini(&idx);
-	cr_expect_eq(atomic_load(&heap.blocks), 0);
-	cr_expect_eq(shim_load(&env.bytes, SHIM_RELAXED), 0);
-}
+enum { LOTS = 100000 };
 
 static struct name
 bytes_name(const void *bytes, size_t len)
@@ -55,16 +21,6 @@ static struct name
 text_name(const char *text)
 {
 	return bytes_name(text, strlen(text));
-}
-
-/* A number is a name that needs no bytes of its own. */
-static struct name
-number_name(const uint64_t *number)
-{
-	struct name n;
-
-	name_set_id(&n, number, SEED);
-	return n;
 }
 
 static enum index_outcome
