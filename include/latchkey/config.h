@@ -124,6 +124,8 @@ enum lk_victim {
  *                Nanoseconds.  Default one second.
  * ttl_ns         … how long its session lives without a sign of life, in stores that do not see the end of a
  *                process.  Nanoseconds.  Default 30 seconds.
+ * heartbeat_ns   … how often it gives one.  Nanoseconds.  Default: a third of ttl_ns, and never seldomer; a tenth of that after
+ *                one that failed.
  * escalate_after locks that an owner may hold below one name before it is tried to hold that name in place of
  *                them: see escalate.h.  Default LK_OFF: any number.
  * require        the least that the store has to promise, or lk_open() fails: 1 to 4, as enum lk_level. In a URL its number,
@@ -165,6 +167,7 @@ enum lk_victim {
 	X(max_cover_ns, LK_OFF, 1000, INT64_MAX, 1)                 \
 	X(poll_max_ns, 1000000000, 1000000, 3600000000000, 0)       \
 	X(ttl_ns, 30000000000, 1000000000, INT64_MAX, 0)            \
+	X(heartbeat_ns, 0, 1000000, INT64_MAX, 0)                   \
 	X(escalate_after, LK_OFF, 16, 1u << 24, 1)                  \
 	X(require, LK_OFF, LK_LEVEL_ADVISORY, LK_LEVEL_GUARDED, 1)  \
 	X(sweep_ns, LK_OFF, 1000000, INT64_MAX, 1)                  \

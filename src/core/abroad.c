@@ -106,6 +106,15 @@ say_settings(const struct settings *s, struct remote_parts *parts)
 	parts->settings = hash_bytes(parts->words, sizeof(parts->words), RECORD_FORMAT);
 }
 
+/* Three in the life of a session at least, so that one may fail. */
+static uint64_t
+heartbeat_of(const struct settings *s)
+{
+	const uint64_t third = s->ttl_ns / 3;
+
+	return s->heartbeat_ns != 0 && s->heartbeat_ns < third ? s->heartbeat_ns : third;
+}
+
 static int
 begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, char why[REMOTE_WHY])
 {
@@ -124,6 +133,7 @@ begin(struct lk_manager *m, const struct settings *s, struct lk_store *store, ch
 		.patience_ns = s->poll_max_ns < PATIENCE_NS ? s->poll_max_ns : PATIENCE_NS,
 		.max_covers = s->max_idle,
 		.ttl_ns = s->ttl_ns,
+		.heartbeat_ns = heartbeat_of(s),
 		.is_manual = m->errands.is_manual,
 		.breaker = m->breaker,
 		.alarm_timers = &m->service.timers,

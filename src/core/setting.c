@@ -6,22 +6,22 @@
 #include "core/settings.h"
 
 /* What a value of the list looks like, by the setting's number; those that are not here are counts. */
-#define KIND_OF(number)                                                                            \
-	((number) == SETTING_separator   ? SETTING_BYTE                                            \
-	 : (number) == SETTING_victim    ? SETTING_VICTIM                                          \
-	 : (number) == SETTING_events    ? SETTING_KINDS                                           \
-	 : (number) == SETTING_log_level ? SETTING_LEVEL                                           \
-	 : (number) == SETTING_require   ? SETTING_PROMISE                                         \
-	 : (number) == SETTING_retry     ? SETTING_STRATEGY                                        \
-	 : (number) == SETTING_timeout_ns || (number) == SETTING_fair_after_ns ||                  \
-			 (number) == SETTING_spin_ns || (number) == SETTING_deadlock_delay_ns ||   \
-			 (number) == SETTING_lease_ns || (number) == SETTING_max_hold_ns ||        \
-			 (number) == SETTING_lock_delay_ns || (number) == SETTING_linger_ns ||     \
-			 (number) == SETTING_max_cover_ns || (number) == SETTING_poll_max_ns ||    \
-			 (number) == SETTING_ttl_ns || (number) == SETTING_sweep_ns ||             \
-			 (number) == SETTING_retry_first_ns || (number) == SETTING_retry_cap_ns || \
-			 (number) == SETTING_breaker_reset_ns                                      \
-		 ? SETTING_TIME                                                                    \
+#define KIND_OF(number)                                                                           \
+	((number) == SETTING_separator   ? SETTING_BYTE                                           \
+	 : (number) == SETTING_victim    ? SETTING_VICTIM                                         \
+	 : (number) == SETTING_events    ? SETTING_KINDS                                          \
+	 : (number) == SETTING_log_level ? SETTING_LEVEL                                          \
+	 : (number) == SETTING_require   ? SETTING_PROMISE                                        \
+	 : (number) == SETTING_retry     ? SETTING_STRATEGY                                       \
+	 : (number) == SETTING_timeout_ns || (number) == SETTING_fair_after_ns ||                 \
+			 (number) == SETTING_spin_ns || (number) == SETTING_deadlock_delay_ns ||  \
+			 (number) == SETTING_lease_ns || (number) == SETTING_max_hold_ns ||       \
+			 (number) == SETTING_lock_delay_ns || (number) == SETTING_linger_ns ||    \
+			 (number) == SETTING_max_cover_ns || (number) == SETTING_poll_max_ns ||   \
+			 (number) == SETTING_ttl_ns || (number) == SETTING_heartbeat_ns ||        \
+			 (number) == SETTING_sweep_ns || (number) == SETTING_retry_first_ns ||    \
+			 (number) == SETTING_retry_cap_ns || (number) == SETTING_breaker_reset_ns \
+		 ? SETTING_TIME                                                                   \
 		 : SETTING_COUNT)
 
 const struct setting_row setting_rows[SETTING_N] = {

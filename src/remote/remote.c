@@ -502,12 +502,12 @@ set_deadline(struct remote *m, uint64_t sent_ns)
 		   SHIM_RELEASE);
 }
 
-/* A third of the time that there is; sooner when the last one failed; and when all is over. */
+/* Sooner when the last one failed; and when all is over. */
 static uint64_t
 next_beat(const struct remote *m, int rc)
 {
 	const uint64_t now = env_boottime(m->p.env);
-	const uint64_t ns = rc == 0 ? m->p.ttl_ns / 3 : m->p.ttl_ns / 30;
+	const uint64_t ns = rc == 0 ? m->p.heartbeat_ns : m->p.heartbeat_ns / 10;
 	const uint64_t deadline_ns = shim_load(&m->deadline_ns, SHIM_RELAXED);
 
 	return now < deadline_ns && deadline_ns < now + ns ? deadline_ns : now + ns;

@@ -45,7 +45,8 @@ struct remote_parts {
 	uint64_t poll_ns;          /* between looks for what others wait for */
 	uint64_t patience_ns;      /* the longest between looks for what we wait for */
 	uint64_t max_covers;       /* beyond these, what nobody here has goes back */
-	uint64_t ttl_ns;           /* of the session */
+	uint64_t ttl_ns;           /* of the session, … */
+	uint64_t heartbeat_ns;     /* … and how often it is renewed */
 	bool is_manual; /* the timers are served when the program says so, and all that is due then */
 	uint64_t settings;           /* a number that must be the same in all processes, … */
 	char words[REMOTE_SETTINGS]; /* … and what it stands for */

@@ -146,6 +146,46 @@ Test(health, of_one_whose_clockwork_is_late)
 	ok(lk_close(m));
 }
 
+/* How long the session lives without another sign of life, so many seconds later. */
+static uint64_t
+left_after(struct test_world *world, struct lk_manager *m, uint64_t seconds)
+{
+	test_world_advance(world, seconds * SECOND);
+	ok(lk_serve(m, NULL));
+	return health_of(m).part[LK_HEALTH_PART_deadline].value;
+}
+
+static void
+beats(const char *parameter, uint64_t every)
+{
+	struct lk_config cfg = LK_CONFIG_INIT;
+	struct test_world world;
+	struct lk_manager *m;
+	uint64_t life;
+	char url[64];
+
+	test_world_init(&world);
+	world.manual = true;
+	cfg.environment = &world.environment;
+	snprintf(url, sizeof(url), "test:pair?manual=1&ttl_ns=30s%s", parameter);
+	ok(lk_open(url, &cfg, &m));
+	life = left_after(&world, m, 0);
+	cr_expect_gt(life, 29 * (uint64_t)SECOND);
+	for (int i = 0; i < 3; i++) {
+		cr_expect_eq(left_after(&world, m, every - 1), life - (every - 1) * SECOND);
+		cr_expect_eq(left_after(&world, m, 1), life);
+	}
+	ok(lk_close(m));
+}
+
+Test(health, of_a_session_that_is_renewed_as_often_as_it_is_said)
+{
+	beats("", 10);
+	beats("&heartbeat_ns=4s", 4);
+	beats("&heartbeat_ns=10001ms", 10); /* three in its life at least */
+	beats("&heartbeat_ns=9s", 9);
+}
+
 Test(health, of_one_where_somebody_waits_for_long)
 {
 	struct lk_config cfg = LK_CONFIG_INIT;
