@@ -54,6 +54,9 @@ enum { INDEX_ROOM_MAX = 11 };
 
 enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 
+/* Entries of a user's first run, and of those that come when it makes many: a page.  (S4) */
+enum { RUN_FIRST = 4, RUN_GROWTH = 4, RUN_MAX = SLAB_PAGE / sizeof(struct lk_resource) };
+
 struct index {
 	struct env *env;
 	uint64_t seed;
@@ -82,6 +85,10 @@ struct index {
 struct index_cache {
 	struct lk_resource *spare[CACHE_SIZE];
 	uint32_t n_spare;
+	uint32_t run;               /* entries in the run that it was given last, */
+	uint32_t n_run;             /* … of which so many are left, */
+	struct lk_resource *in_run; /* … from here on (S4) */
+
 	uint32_t tour_skip;    /* insertions until it goes on with its tour of all buckets */
 	uint32_t tour_backoff; /* how many to skip after a look in vain */
 	uint32_t cursor;       /* where on the tour it is */
