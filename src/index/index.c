@@ -115,6 +115,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 		shim_init(&index_bucket(x, b)->floor, floor);
 	}
 	x->made = n;
+	shim_init(&x->returning, 0u);
 	slab_init(&x->entries, env, home, sizeof(struct lk_resource),
 		  offsetof(struct lk_resource, name[1]));
 	slab_init(&x->lines, env, home, sizeof(struct bucket), offsetof(struct bucket, floor));
