@@ -50,6 +50,14 @@
 		.mode = LK_##m, .n_lanes = 2, .shared = true, .hist_modes = MODE_BIT(LK_##m) \
 	}
 
+/* … and one of them, that does under the lock what each of two does: it looks at what the lock guards. */
+#define ALONE_CASE(m)                                                                         \
+	{                                                                                     \
+		.name = "shared-hot/" #m "/1-thread", .group = "hot",                         \
+		.what = "one thread on such a lock in " #m ", nobody else there",             \
+		.by = BY_HANDLE, .mode = LK_##m, .n_lanes = 1, .shared = true, .guards = true \
+	}
+
 /* Threads that exclude each other. */
 #define HOT_CASE(ns)                                                                             \
 	{                                                                                        \
@@ -212,6 +220,8 @@ const struct bench_case bench_cases[] = {
 	SHARED_CASE(IS),
 	SHARED_CASE(IX),
 	SHARED_CASE(S),
+	ALONE_CASE(IS),
+	ALONE_CASE(S),
 	{
 		.name = "shared-hot-name/S/2-threads",
 		.group = "hot",

@@ -39,6 +39,7 @@ struct bench_case {
 	size_t n_names;        /* … of each thread */
 	unsigned n_tables;     /* … NAMES_PATHS */
 	bool shared;           /* all threads use the same names, or lock */
+	bool guards;           /* … which guards something, though there is one thread */
 	unsigned batch;        /* locks of a batch or transaction; 0: no such thing */
 	unsigned section_ns;   /* how long the lock is held */
 	unsigned n_x;          /* mixed loops: acquires in X out of N_MODES */

@@ -383,7 +383,8 @@ chunk_of(const struct entrant *e)
 static bool
 is_one_lock(const struct bench_case *b)
 {
-	return b->n_lanes > 1 && b->shared && (b->by == BY_HANDLE || b->n_names == 1);
+	return (b->n_lanes > 1 || b->guards) && b->shared &&
+	       (b->by == BY_HANDLE || b->n_names == 1);
 }
 
 static void

@@ -102,10 +102,10 @@ const struct bench_goal bench_goals[] = {
 	COST("… with the ancestors held, against one name", "path-in-transaction/S", "name/1000",
 	     "latchkey", 1.3),
 
-	FASTER("two threads that share a lock against one, S", "shared-hot/S/2-threads", "handle/S",
-	       "latchkey", 1.8),
+	FASTER("two threads that share a lock against one, S", "shared-hot/S/2-threads",
+	       "shared-hot/S/1-thread", "latchkey", 1.8),
 	FASTER("two threads that share a lock against one, IS", "shared-hot/IS/2-threads",
-	       "handle/IS", "latchkey", 1.8),
+	       "shared-hot/IS/1-thread", "latchkey", 1.8),
 	/* ten times fair_after_ns, and two slices of the scheduler */
 	AT_MOST("… an X now and then: its longest wait", "shared-hot/X-now-and-then/2-threads",
 		FIGURE_MAX, 10 * MS + 2 * 3 * MS),

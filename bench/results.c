@@ -339,7 +339,7 @@ scaling_here(const struct bench_goal *g, const struct results *rs)
 	    ours->n_lanes != 2 * theirs->n_lanes)
 		return (struct spread){ 0 };
 	two = results_find(rs, case_find("shared-hot/S/2-threads"), OWN_LINE);
-	one = results_find(rs, case_find("handle/S"), OWN_LINE);
+	one = results_find(rs, case_find("shared-hot/S/1-thread"), OWN_LINE);
 	if (two == NULL || one == NULL)
 		return (struct spread){ 0 };
 	return over_rounds(rs, two, one, FIGURE_THROUGHPUT);

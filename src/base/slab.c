@@ -62,22 +62,29 @@ add_chunk(struct slab *s)
 	return true;
 }
 
+/* Under the latch: the first object that was never handed out; NULL: no memory. */
+static void *
+first_fresh(struct slab *s)
+{
+	if (RD(s->fresh) == 0 && !add_chunk(s))
+		return NULL;
+	return object_at(s, RD(s->chunks), s->per_chunk - RD(s->fresh));
+}
+
 /* Under the latch. */
 static void *
 take(struct slab *s)
 {
 	void *p = RD(s->free);
-	uint32_t fresh;
 
 	if (p != NULL) {
 		WR(s->free, shim_load(link_of(s, p), SHIM_RELAXED));
 		return p;
 	}
-	if (RD(s->fresh) == 0 && !add_chunk(s))
-		return NULL;
-	fresh = RD(s->fresh);
-	WR(s->fresh, fresh - 1);
-	return object_at(s, RD(s->chunks), s->per_chunk - fresh);
+	p = first_fresh(s);
+	if (p != NULL)
+		WR(s->fresh, RD(s->fresh) - 1);
+	return p;
 }
 
 unsigned
@@ -101,6 +108,31 @@ slab_put_many(struct slab *s, void **objects, unsigned n)
 		WR(s->free, objects[i]);
 	}
 	latch_unlock(&s->latch);
+}
+
+/* Of `n` objects from `p` on, those that begin on its page. */
+static unsigned
+on_page(const struct slab *s, const void *p, unsigned n)
+{
+	const uint32_t left = SLAB_PAGE - (uint32_t)((uintptr_t)p & (SLAB_PAGE - 1));
+	const uint32_t most = (left + s->object - 1) / s->object;
+
+	return n < most ? n : most;
+}
+
+unsigned
+slab_get_run(struct slab *s, void **first, unsigned n)
+{
+	unsigned got = 0;
+
+	latch_lock(&s->latch);
+	*first = RD(s->free) == NULL ? first_fresh(s) : NULL;
+	if (*first != NULL) {
+		got = on_page(s, *first, n < RD(s->fresh) ? n : RD(s->fresh));
+		WR(s->fresh, RD(s->fresh) - got);
+	}
+	latch_unlock(&s->latch);
+	return got;
 }
 
 void

@@ -463,11 +463,15 @@ acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, 
 {
 	struct glimpse g;
 	struct name n;
+	struct key k;
 	int rc;
 
-	name_set_tail(&n, bytes, tail, w->manager->index.seed);
+	key_set(&k, bytes, tail, w->manager->index.seed);
+	name_of_key(&n, &k, bytes);
 	if (!index_glimpse(&w->manager->index, &n, &g))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
+	if (unlikely(!guess_note(&w->cache, guess_place(&k), g.r)))
+		guess_begin(&w->cache, &w->manager->env);
 	if (resource_parent(g.r) != NULL)
 		return below_acquire(w, g.r, g.ident, bytes, asked_make(tail, mode, flags), out);
 	if (likely(acquire_flat(w, &g, mode, owner_few(w), out, &rc)))

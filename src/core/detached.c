@@ -112,7 +112,7 @@ static void
 keeper_end(struct lk_manager *m, struct keeper *k)
 {
 	if (release_enter(k->w) == 0 && owner_shut(k->w))
-		slab_put(&m->owners, k->w);
+		owner_memory_put(m, k->w);
 	env_free(&m->env, k, sizeof(*k));
 }
 

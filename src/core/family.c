@@ -2,6 +2,7 @@
 /* Who is in a family, and whose its grants are.  (FA1-FA5) */
 #include "core/family.h"
 #include "core/leases.h"
+#include "core/owners.h"
 #include "core/pending.h"
 #include "core/release.h"
 
@@ -49,7 +50,7 @@ void
 family_end_child(struct lk_owner *w)
 {
 	struct lk_owner *head = call_holder(w);
-	struct slab *home = &w->manager->owners;
+	struct lk_manager *m = w->manager;
 
 	if (RD(head->is_due))
 		owner_catch_up(head);
@@ -61,7 +62,7 @@ family_end_child(struct lk_owner *w)
 	owner_end(w);
 	call_end(w);
 	shim_store(&w->head, NULL, SHIM_RELAXED);
-	slab_put(home, w);
+	owner_memory_put(m, w);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "core/events.h"
 #include "core/family.h"
 #include "core/notify.h"
+#include "core/owners.h"
 
 enum { TELL_AGAIN_NS = 10000000 };
 
@@ -448,7 +449,7 @@ lease_fires(struct timer *t, uint64_t now)
 	over = keeps_linger_ends(w);
 	latch_unlock(&w->latch);
 	if (over)
-		slab_put(&w->manager->owners, w);
+		owner_memory_put(w->manager, w);
 }
 
 void

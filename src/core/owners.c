@@ -67,6 +67,13 @@ owner_memory(struct lk_manager *m)
 	return get_memory(m);
 }
 
+void
+owner_memory_put(struct lk_manager *m, struct lk_owner *w)
+{
+	index_user_rests(&m->index, &w->cache);
+	slab_put(&m->owners, w);
+}
+
 /* What of its options is not for every owner. */
 static void
 take_options(struct lk_owner *w, const struct lk_owner_options *o)
@@ -168,7 +175,7 @@ end_owner(struct lk_owner *w)
 	owner_end(w);
 	owner_leave(w);
 	if (unlikely(!process_keep_spare(&m->member, w)))
-		slab_put(&m->owners, w);
+		owner_memory_put(m, w);
 }
 
 bool
@@ -260,7 +267,7 @@ owner_thread_ends(struct member *me, void *owner)
 void
 owner_spare_returns(struct member *me, void *owner)
 {
-	slab_put(&container_of(me, struct lk_manager, member)->owners, owner);
+	owner_memory_put(container_of(me, struct lk_manager, member), owner);
 }
 
 int

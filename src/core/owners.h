@@ -9,8 +9,11 @@
 int owner_options(struct lk_manager *m, const struct lk_owner_options *given,
 		  struct lk_owner_options *o);
 
-/* Memory for an owner, not open; NULL: there is none.  It goes back to the slab, `m->owners`. */
+/* Memory for an owner, not open; NULL: there is none. */
 struct lk_owner *owner_memory(struct lk_manager *m);
+
+/* It goes back, when it is not open any more: what it was in the index ends.  (I7) */
+void owner_memory_put(struct lk_manager *m, struct lk_owner *w);
 
 /* Open it. */
 void owner_open_as(struct lk_owner *w, enum owner_state state, const struct lk_owner_options *o);

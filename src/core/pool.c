@@ -200,7 +200,7 @@ drop_idle(struct lk_manager *m, struct lk_owner *w)
 	while (w != NULL) {
 		struct lk_owner *next = w->pooled;
 
-		slab_put(&m->owners, w);
+		owner_memory_put(m, w);
 		w = next;
 	}
 }

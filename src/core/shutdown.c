@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of all locking in a manager, by a deadline.  (O2, O3) */
 #include "core/leases.h"
+#include "core/owners.h"
 #include "core/pending.h"
 #include "core/pool.h"
 #include "core/release.h"
@@ -35,7 +36,7 @@ look_at_owner(struct lk_owner *w, void *arg)
 	l->holds += holds_n(&w->holds);
 	latch_unlock(&w->latch);
 	if (over)
-		slab_put(&w->manager->owners, w);
+		owner_memory_put(w->manager, w);
 }
 
 static struct leftovers

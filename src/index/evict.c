@@ -9,6 +9,24 @@ has_seated(const struct index *x, const struct lk_resource *r)
 	return spread_sum(x->spread, shim_load(&r->spread, SHIM_RELAXED)) != 0;
 }
 
+LK_COLD void
+evict_note_returning(struct index *x, struct index_cache *c, bool returns)
+{
+	if (c->uses == NULL || (c->is_returning != 0) == returns)
+		return;
+	c->is_returning = returns;
+	if (returns)
+		shim_add(&x->returning, 1u, SHIM_RELAXED);
+	else
+		shim_sub(&x->returning, 1u, SHIM_RELAXED);
+}
+
+void
+index_user_rests(struct index *x, struct index_cache *c)
+{
+	evict_note_returning(x, c, false);
+}
+
 void
 evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len)
 {

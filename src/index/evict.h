@@ -19,6 +19,9 @@ enum {
 	LOAD_ENOUGH = 2,
 };
 
+/* What a user is for the others has changed.  (I7) */
+void evict_note_returning(struct index *x, struct index_cache *c, bool returns);
+
 /* Look into two further buckets, without waiting for them.  No latch held. */
 void evict_nearby_slow(struct index *x, struct index_cache *c);
 
@@ -155,6 +158,20 @@ cache_reuses(struct index_cache *c)
 }
 
 /*
+ * … or somebody else, who is counted as such a user, or no more, when that is beyond doubt: nobody is to write there with
+ * every insertion.  Handles count nothing: their names are held.  (I7)
+ */
+LK_HOT bool
+cache_returns(struct index *x, struct index_cache *c)
+{
+	const bool returns = cache_reuses(c);
+
+	if (unlikely(c->is_returning != 0 ? c->reuse < REUSE_ENOUGH / 2 : returns))
+		evict_note_returning(x, c, returns);
+	return returns || shim_load(&x->returning, SHIM_RELAXED) > c->is_returning;
+}
+
+/*
  * Are buckets well filled, as far as this user's insertions have met them?  One crowded bucket among
  * many empty ones is no reason to grow, however often it is met.
  */
@@ -183,7 +200,7 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint6
 {
 	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
 	unsigned used = bucket_used(b, tags);
-	bool reuses = cache_reuses(c);
+	bool reuses = cache_returns(x, c);
 	struct lk_resource *r;
 
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;

@@ -60,7 +60,7 @@ guess_glimpse(const struct index_cache *c, const struct key *k, uint32_t place, 
 	return likely(key_matches(k, g->r, g->ident));
 }
 
-/* It was found in its bucket.  False: it is time for a table, which guess_begin() makes. */
+/* It was found in its bucket, in whichever line of it.  False: it is time for a table, which guess_begin() makes. */
 LK_HOT bool
 guess_note(struct index_cache *c, uint32_t place, struct lk_resource *r)
 {

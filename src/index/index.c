@@ -115,6 +115,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 		shim_init(&index_bucket(x, b)->floor, floor);
 	}
 	x->made = n;
+	shim_init(&x->returning, 0u);
 	slab_init(&x->entries, env, home, sizeof(struct lk_resource),
 		  offsetof(struct lk_resource, name[1]));
 	slab_init(&x->lines, env, home, sizeof(struct bucket), offsetof(struct bucket, floor));
@@ -203,13 +204,30 @@ index_store_long(struct index *x, struct lk_resource *r, const struct name *n)
 	return true;
 }
 
+/* A longer run each time; or, if there are entries to be used again, some of those. */
+static void
+get_entries(struct index *x, struct index_cache *c)
+{
+	const uint32_t n = c->run == 0 ? RUN_FIRST : c->run * RUN_GROWTH;
+
+	c->run = n < RUN_MAX ? n : RUN_MAX;
+	c->n_run = slab_get_run(&x->entries, (void **)&c->in_run, c->run);
+	if (c->n_run == 0)
+		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
+}
+
 /* An entry that nobody uses. */
 static struct lk_resource *
 spare_entry(struct index *x, struct index_cache *c)
 {
-	if (c->n_spare == 0)
-		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
-	return c->n_spare > 0 ? c->spare[--c->n_spare] : NULL;
+	if (c->n_spare == 0 && c->n_run == 0)
+		get_entries(x, c);
+	if (c->n_spare > 0)
+		return c->spare[--c->n_spare];
+	if (c->n_run == 0)
+		return NULL;
+	c->n_run--;
+	return c->in_run++;
 }
 
 /* A place and an entry for a name that has none: another's that idles, or new ones. */

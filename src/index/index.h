@@ -33,7 +33,9 @@
  * I7  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
  *     idle entries it grows only for users who come back to names: who uses each name once does better
  *     with a small index that stays in the nearest cache; and only as far as each bucket may still be
- *     crowded by them, so that as many are kept as may be.
+ *     crowded by them, so that as many are kept as may be.  While there is a user who comes back to names
+ *     it grows for all others too: else the first pass of a newcomer would throw out the names of who works
+ *     there, and have his entries, side by side with others of his (S4).
  *
  * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
  */
@@ -54,6 +56,9 @@ enum { INDEX_ROOM_MAX = 11 };
 
 enum { INDEX_SEGMENTS = 27, NAME_CLASSES = 7, CACHE_SIZE = 8, PATH_DEPTH_MAX = LK_NAME_MAX / 2 };
 
+/* Entries of a user's first run, and of those that come when it makes many: a page.  (S4) */
+enum { RUN_FIRST = 4, RUN_GROWTH = 4, RUN_MAX = SLAB_PAGE / sizeof(struct lk_resource) };
+
 struct index {
 	struct env *env;
 	uint64_t seed;
@@ -70,6 +75,7 @@ struct index {
 	uint32_t first_n;                  /* buckets that it began with */
 	struct latch grow;                 /* one split or merge at a time */
 	uint32_t made;                     /* under it: buckets that were ever made */
+	a32 returning;                     /* users who come back to names: cache_returns() */
 	struct slab entries;
 	struct slab lines;
 	struct slab blocks[NAME_CLASSES]; /* of long names, 64 … 4096 bytes */
@@ -82,12 +88,17 @@ struct index {
 struct index_cache {
 	struct lk_resource *spare[CACHE_SIZE];
 	uint32_t n_spare;
+	uint32_t run;               /* entries in the run that it was given last, */
+	uint32_t n_run;             /* … of which so many are left, */
+	struct lk_resource *in_run; /* … from here on (S4) */
+
 	uint32_t tour_skip;    /* insertions until it goes on with its tour of all buckets */
 	uint32_t tour_backoff; /* how many to skip after a look in vain */
 	uint32_t cursor;       /* where on the tour it is */
 	uint32_t vain_looks;   /* for an idle entry, in a row: cache_looks() */
 	uint32_t look_skip;    /* insertions that do not look for one */
 	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
+	uint32_t is_returning; /* 1: counted in the index's `returning` (I7) */
 	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
 	uint32_t misses;       /* insertions since a name was last found: expect another */
 	uint32_t orphaned;     /* entries retired that had a parent */
@@ -138,6 +149,9 @@ struct lk_resource *index_pin(struct index *x, const struct name *n);
 
 /* One bucket less, if it can and nobody else is changing the shape. */
 void index_try_shrink(struct index *x);
+
+/* A user inserts nothing for a while, or never again: it comes back to no names, for the others.  (I7) */
+void index_user_rests(struct index *x, struct index_cache *c);
 
 /* Retire every idle entry. */
 void index_sweep(struct index *x, struct index_cache *c);

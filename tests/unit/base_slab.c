@@ -126,7 +126,62 @@ SlabTest(many_at_once)
 	cr_assert_not_null(slab_get(&slab));
 }
 
+static uintptr_t
+page_of(const void *p)
+{
+	return (uintptr_t)p / SLAB_PAGE;
+}
+
+/* (S4) side by side, new, and none begins on another page; the next one is another's. */
+SlabTest(runs_stay_on_a_page)
+{
+	enum { RUN = 9 };
+	const char *end = NULL;
+	unsigned cut = 0; /* runs that a page ended */
+
+	for (unsigned i = 0; i < MANY; i++) {
+		void *run = NULL;
+		unsigned n = slab_get_run(&slab, &run, RUN);
+		const char *last = (const char *)run + (n - 1) * (size_t)SIZE;
+
+		cr_assert(n >= 1 && n <= RUN, "%u", n);
+		cr_assert_eq(page_of(run), page_of(last));
+		cr_assert(n == RUN || page_of(last + SIZE) != page_of(run) ||
+			  slab.fresh == 0); /* else it could have been longer */
+		cr_assert(is_all(run, n * (size_t)SIZE, 0));
+		cr_assert(end == NULL || page_of(run) / 16 != page_of(end) / 16 ||
+			  run == (const void *)end); /* nothing of a chunk is lost */
+		memset(run, 0xee, n * (size_t)SIZE);
+		end = last + SIZE;
+		cut += n < RUN;
+	}
+	cr_expect_gt(cut, MANY / 8);
+}
+
+/* What was given back serves again before there is a run. */
+SlabTest(no_run_while_there_are_free_objects)
+{
+	void *p[2];
+	void *run = NULL;
+
+	cr_assert_eq(slab_get_many(&slab, p, 2), 2);
+	slab_put(&slab, p[0]);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 0);
+	cr_expect_eq(slab_get(&slab), p[0]);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 4);
+	cr_expect_eq(run, (void *)((char *)p[1] + SIZE));
+}
+
 /* -------------------------------------------------------------- when there is none */
+
+SlabTest(no_memory_for_a_run)
+{
+	void *run;
+
+	test_heap_fail(&heap, 1, false);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 0);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 4);
+}
 
 SlabTest(no_memory)
 {

@@ -77,3 +77,80 @@ Test(idle, further_lines_make_way)
 	latch_unlock(&idx.grow);
 	finish();
 }
+
+/* ------------------------------------------------------------ somebody else comes back */
+
+enum { THEIRS = 400 };
+
+/* A name as often as is asked for, by a user who looks first. */
+static void
+use(struct index_cache *c, a64 *n_uses, uint64_t number, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		struct name n = number_name(&number);
+		struct lk_resource *r = NULL;
+		struct glimpse g;
+
+		if (!index_glimpse(&idx, &n, &g)) {
+			cr_assert_eq(index_enter(&idx, c, &n, LK_X, true, &r), INDEX_HELD);
+			drop(r, LK_X);
+		}
+		tally(n_uses);
+	}
+}
+
+/* One who comes back to its names; then another comes, once for each name. */
+static unsigned
+left_by_newcomer(bool rests)
+{
+	struct index_cache newcomer = { 0 };
+	a64 newcomer_uses;
+	unsigned left = 0;
+
+	shim_init(&newcomer_uses, (uint64_t)0);
+	newcomer.uses = &newcomer_uses;
+	start(8, 4096);
+	for (uint64_t i = 0; i < THEIRS; i++)
+		use(&cache, &uses, i, 3);
+	if (rests)
+		index_user_rests(&idx, &cache);
+	for (uint64_t i = 0; i < THEIRS; i++)
+		use(&newcomer, &newcomer_uses, THEIRS + i, 1);
+	for (uint64_t i = 0; i < THEIRS; i++) {
+		struct name n = number_name(&i);
+		struct glimpse g;
+
+		left += index_glimpse(&idx, &n, &g);
+	}
+	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), !rests);
+	finish();
+	return left;
+}
+
+/* The names of who comes back stay, and with them its entries, while there is room.  (I7) */
+Test(idle, a_newcomer_leaves_who_comes_back_what_it_has)
+{
+	cr_expect_eq(left_by_newcomer(false), THEIRS);
+}
+
+Test(idle, a_newcomer_has_what_nobody_comes_back_to)
+{
+	const unsigned left = left_by_newcomer(true);
+
+	cr_expect_lt(left, THEIRS * 3 / 4, "%u", left);
+}
+
+/* Who once came back, and now has new names alone, counts no more.  (I7) */
+Test(idle, who_comes_back_no_more)
+{
+	start(8, 256);
+	for (uint64_t i = 0; i < THEIRS; i++)
+		use(&cache, &uses, i, 3);
+	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), 1);
+	for (uint64_t i = 0; i < THEIRS; i++)
+		use(&cache, &uses, THEIRS + i, 1);
+	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), 0);
+	index_user_rests(&idx, &cache); /* nothing is left to be taken back */
+	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), 0);
+	finish();
+}

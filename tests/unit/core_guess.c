@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Which names an owner guesses, once it came back to them.  (GS1, GS2) */
+#include "../api/support.h"
+
+#include "core/manager.h"
+#include "index/guess.h"
+
+enum { NAMES = 1000, ROUNDS = 8 };
+
+/* Seven digits: names that differ in three or four of them have places of their own. */
+static const char *
+name_of(unsigned i)
+{
+	static char text[16];
+
+	(void)snprintf(text, sizeof(text), "user:%07u", i);
+	return text;
+}
+
+static struct key
+key_of(const struct lk_manager *m, const char *name)
+{
+	struct key k;
+
+	key_set(&k, name, (uint32_t)strlen(name), m->index.seed);
+	return k;
+}
+
+static bool
+is_far(const struct lk_manager *m, const struct key *k)
+{
+	struct glimpse g;
+
+	return !index_glimpse_near(index_locate(&m->index, k->hash), k, &g);
+}
+
+/*
+ * A bucket of some more names than it has slots has them in a second line.  Who comes back to such a name finds it there once, and then
+ * guesses it like any other.
+ */
+Test(core_guess, in_whichever_line_of_its_bucket_a_name_is)
+{
+	struct lk_manager *m = open_manager("memory:?index_buckets=64&sample_every=off");
+	struct lk_owner *w;
+	unsigned n_far = 0;
+	unsigned n_guessed = 0;
+
+	open_owners(m, &w, 1);
+	/* twice in a row, or none would stay until it comes again */
+	for (unsigned i = 0; i < 2 * ROUNDS * NAMES; i++)
+		ok(lk_release(w, take(w, name_of(i / 2 % NAMES), LK_X)));
+	for (unsigned i = 0; i < NAMES; i++) {
+		const struct key k = key_of(m, name_of(i));
+		struct glimpse g;
+
+		n_far += is_far(m, &k);
+		n_guessed += guess_glimpse(&w->cache, &k, guess_place(&k), &g);
+	}
+	cr_expect_eq(n_guessed, NAMES);
+	cr_expect_gt(n_far, NAMES / 100);
+	close_all(m, &w, 1);
+}
