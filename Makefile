@@ -416,7 +416,7 @@ $O/tests/redis: $(call test_objects,redis) $O/obj/adapters/redis/where.o $(REDIS
 	$(LINK) -o $@ $^ $(REDIS_LIBS) $(TEST_LIBS)
 
 # The calls of the system by which stores in folders are kept, which fail, or kill.
-FOLDER_FAULTS := pread pwrite fsync fallocate ftruncate renameat unlinkat mkdir open openat fcntl fstat fstatat \
+FOLDER_FAULTS := pread pwrite fsync fallocate ftruncate renameat unlinkat mkdir open openat fcntl fstat lseek fstatat \
 	fstatfs inotify_init1 inotify_add_watch eventfd mempcpy
 $O/tests/folder: $(call test_objects,folder) $(STATIC)
 	$(LINK) $(FOLDER_FAULTS:%=-Wl,--wrap=%) -o $@ $^ $(TEST_LIBS)

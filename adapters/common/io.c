@@ -153,6 +153,17 @@ io_stat(int fd, struct stat *out)
 }
 
 int
+io_size(int fd, uint64_t *out)
+{
+	const off_t end = lseek(fd, 0, SEEK_END);
+
+	if (end < 0)
+		return errno;
+	*out = (uint64_t)end;
+	return 0;
+}
+
+int
 io_stat_at(int dir, const char *name, struct stat *out)
 {
 	return fstatat(dir, name, out, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;

@@ -9,10 +9,26 @@
 
 /* ------------------------------------------------------------------------- patches */
 
+static void
+patches_init(struct file_patches *p, const struct place *place)
+{
+	p->place = place;
+	p->bytes = p->first;
+	p->len = 0;
+	p->room = sizeof(p->first);
+}
+
+static void
+patches_fini(struct file_patches *p)
+{
+	if (p->bytes != p->first)
+		place_free(p->place, p->bytes, p->room);
+}
+
 static int
 grow(struct file_patches *p, size_t need)
 {
-	size_t room = p->room == 0 ? 4096 : p->room;
+	size_t room = p->room;
 	unsigned char *bytes;
 
 	while (room < p->len + need)
@@ -20,9 +36,8 @@ grow(struct file_patches *p, size_t need)
 	bytes = place_alloc(p->place, room);
 	if (bytes == NULL)
 		return LK_E_NOMEM;
-	if (p->len > 0)
-		memcpy(bytes, p->bytes, p->len);
-	place_free(p->place, p->bytes, p->room);
+	memcpy(bytes, p->bytes, p->len);
+	patches_fini(p);
 	p->bytes = bytes;
 	p->room = room;
 	return 0;
@@ -417,7 +432,7 @@ file_batch_write(struct file_batch *b)
 
 	drop_idle(b);
 	rc = make_room(b);
-	b->patches = (struct file_patches){ .place = &b->s->place };
+	patches_init(&b->patches, &b->s->place);
 	b->changed = 0;
 	if (rc == 0)
 		rc = gather_records(b);
@@ -428,7 +443,7 @@ file_batch_write(struct file_batch *b)
 		rc = reserve_all(b);
 	if (rc == 0 && b->changed != 0)
 		rc = file_log_write(b->s, b->changed, b->patches.bytes, b->patches.len);
-	place_free(&b->s->place, b->patches.bytes, b->patches.room);
+	patches_fini(&b->patches);
 	if (rc == 0)
 		note_seen(b);
 	return rc;

@@ -22,11 +22,13 @@ struct file_item {
 
 struct file_patches {
 	const struct place *place;
-	unsigned char *bytes;
+	unsigned char *bytes; /* `first`, or more that was allocated */
 	size_t len;
 	size_t room;
+	_Alignas(8) unsigned char first[FILE_LOG_INLINE]; /* most are short */
 };
 
+/* Large: the first five are set by the caller, and the rest is not cleared. */
 struct file_batch {
 	struct file_store *s;
 	struct lk_store_record *r;

@@ -48,19 +48,19 @@ int
 file_map_use(struct file_store *s, uint32_t stripe)
 {
 	struct file_stripe *t = &s->stripes[stripe];
-	struct stat is;
+	uint64_t size = 0;
 	int error;
 
 	if (!s->is_volatile || stripe == FILE_DURABLE)
 		return 0;
-	error = io_stat(t->fd, &is);
+	error = io_size(t->fd, &size);
 	t->size = 0;
 	if (error != 0)
 		return error;
-	if ((uint64_t)is.st_size > t->map_size)
-		map(s, t, (uint64_t)is.st_size);
+	if (size > t->map_size)
+		map(s, t, size);
 	if (t->map != NULL)
-		t->size = (uint64_t)is.st_size;
+		t->size = size;
 	return 0;
 }
 

@@ -7,14 +7,15 @@
 #include <stdlib.h>
 
 #include "common/builtin.h"
+#include "common/host.h"
 #include "common/number.h"
 #include "common/quiet.h"
 #include "common/records.h"
-#include "file/batch.h"
+#include "file/change.h"
 #include "file/dir.h"
 #include "file/hints.h"
-#include "common/host.h"
 #include "file/lock.h"
+#include "file/many.h"
 #include "file/map.h"
 #include "file/sessions.h"
 
@@ -196,144 +197,26 @@ close_store(struct lk_store *base)
 	(void)quiet_leave(q, 0);
 }
 
-/* ---------------------------------------------------------------- find the records */
-
-struct change {
-	struct file_store *s;
-	struct lk_store_record *r;
-	size_t n;
-	lk_store_change_fn *fn;
-	void *arg;
-	uint64_t deadline_ns;
-	uint64_t stripes;
-	struct file_item *items;
-	struct arena arena; /* large: so the rest is set one by one, and this is not cleared */
-};
+/* ----------------------------------------------------------------- update and look */
 
 static int
-place_items(struct change *c)
-{
-	c->items = arena_alloc(&c->arena, c->n * sizeof(*c->items));
-	if (c->items == NULL)
-		return LK_E_NOMEM;
-	c->stripes = 0;
-	for (size_t i = 0; i < c->n; i++) {
-		const uint64_t hash = file_hash(c->s, c->r[i].name, c->r[i].len);
-
-		c->items[i].hash = hash;
-		c->items[i].hint = 0;
-		c->items[i].stripe = file_stripe_of(c->s, hash, c->r[i].flags);
-		c->stripes |= file_bit(c->items[i].stripe);
-	}
-	return 0;
-}
-
-/* Can a damaged one be written anew? */
-static bool
-is_repaired(const struct change *c, size_t i)
-{
-	return (c->r[i].flags & LK_STORE_REPAIR) != 0 && c->items[i].find.index != FILE_NOWHERE;
-}
-
-/* `*is_damaged`: one of them is, and nobody has said that he repairs it. */
-static int
-find_items(struct change *c, bool *is_damaged)
-{
-	*is_damaged = false;
-	for (size_t i = 0; i < c->n; i++) {
-		struct lk_store_record *r = &c->r[i];
-		struct file_find *f = &c->items[i].find;
-		int rc = file_find(c->s, c->items[i].stripe, r->name, r->len, c->items[i].hash,
-				   &c->arena, f);
-
-		if (rc != 0)
-			return rc;
-		r->status = f->found == FILE_DAMAGED ? LK_E_CORRUPT : 0;
-		r->old = f->found == FILE_FOUND ? f->record : NULL;
-		r->old_len = f->found == FILE_FOUND ? f->len : 0;
-		*is_damaged |= r->status != 0 && !is_repaired(c, i);
-	}
-	return 0;
-}
-
-static int
-say_damaged(struct change *c)
-{
-	size_t i = 0;
-	char name[16];
-
-	while (i + 1 < c->n && c->r[i].status == 0)
-		i++;
-	file_stripe_name(c->items[i].stripe, name);
-	return file_complain(c->s, LK_E_CORRUPT, name, "a record is damaged");
-}
-
-/* -------------------------------------------------------------------------- update */
-
-/* Of a change that is there, or may be.  No stripe is locked. */
-static void
-send_hints(const struct change *c)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		const struct file_item *item = &c->items[i];
-
-		if (item->hint != 0)
-			file_hint_write(c->s, item->stripe, item->hint, c->r[i].name, c->r[i].len);
-	}
-}
-
-static int
-write_changes(struct change *c)
-{
-	struct file_batch b = {
-		.s = c->s, .r = c->r, .items = c->items, .n = c->n, .stripes = c->stripes
-	};
-
-	return file_batch_write(&b);
-}
-
-static int
-update_locked(struct change *c)
-{
-	bool is_damaged;
-	int rc = find_items(c, &is_damaged);
-
-	if (rc == 0 && is_damaged)
-		rc = say_damaged(c);
-	if (rc == 0)
-		rc = records_change(c->r, c->n, c->fn, c->arg);
-	if (rc == 0 && records_are_changed(c->r, c->n))
-		rc = write_changes(c);
-	return rc;
-}
-
-static int
-read_locked(struct change *c)
-{
-	bool is_damaged;
-	int rc = find_items(c, &is_damaged);
-
-	if (rc != 0)
-		return rc;
-	rc = c->fn(c->arg, c->r, c->n);
-	return rc == 0 && is_damaged ? say_damaged(c) : rc;
-}
-
-static int
-with_stripes(struct change *c, enum io_lock how, int (*body)(struct change *c))
+with_stripes(struct file_change *c, enum io_lock how, uint64_t deadline_ns,
+	     int (*body)(struct file_change *c))
 {
 	struct file_store *s = c->s;
-	int rc;
+	int rc = LK_E_NOMEM;
 
 	arena_init(&c->arena, &s->place);
-	rc = place_items(c);
-	if (rc == 0)
-		rc = file_lock(s, c->stripes, how, c->deadline_ns);
+	c->items = arena_alloc(&c->arena, c->n * sizeof(*c->items));
+	if (c->items != NULL) {
+		file_change_place(c);
+		rc = file_lock(s, c->stripes, how, deadline_ns);
+	}
 	if (rc == 0) {
 		rc = body(c);
 		file_unlock(s, c->stripes);
 		if (rc == 0 || rc == LK_E_UNKNOWN)
-			send_hints(c);
+			file_change_tell(c);
 	}
 	records_end(c->r, c->n);
 	arena_fini(&c->arena);
@@ -341,7 +224,7 @@ with_stripes(struct change *c, enum io_lock how, int (*body)(struct change *c))
 }
 
 static int
-check(const struct change *c)
+check(const struct file_change *c)
 {
 	int rc = records_check(c->r, c->n);
 
@@ -355,7 +238,7 @@ update(struct lk_store *base, struct lk_store_record *r, size_t n, lk_store_chan
        void *arg, uint64_t deadline_ns)
 {
 	const struct quiet q = quiet_enter();
-	struct change c;
+	struct file_change c;
 	int rc;
 
 	c.s = file_store_of(base);
@@ -363,13 +246,12 @@ update(struct lk_store *base, struct lk_store_record *r, size_t n, lk_store_chan
 	c.n = n;
 	c.fn = fn;
 	c.arg = arg;
-	c.deadline_ns = deadline_ns;
 	rc = check(&c);
 
 	if (rc == 0 && c.s->is_read_only)
 		rc = file_complain(c.s, LK_E_PERM, "", "opened to look only");
 	if (rc == 0)
-		rc = with_stripes(&c, IO_LOCK_EXCLUSIVE, update_locked);
+		rc = with_stripes(&c, IO_LOCK_EXCLUSIVE, deadline_ns, file_change_make);
 	return quiet_leave(q, rc);
 }
 
@@ -378,7 +260,7 @@ read_records(struct lk_store *base, struct lk_store_record *r, size_t n, lk_stor
 	     void *arg, uint64_t deadline_ns)
 {
 	const struct quiet q = quiet_enter();
-	struct change c;
+	struct file_change c;
 	int rc;
 
 	c.s = file_store_of(base);
@@ -386,11 +268,10 @@ read_records(struct lk_store *base, struct lk_store_record *r, size_t n, lk_stor
 	c.n = n;
 	c.fn = fn;
 	c.arg = arg;
-	c.deadline_ns = deadline_ns;
 	rc = check(&c);
 
 	if (rc == 0)
-		rc = with_stripes(&c, IO_LOCK_SHARED, read_locked);
+		rc = with_stripes(&c, IO_LOCK_SHARED, deadline_ns, file_change_look);
 	return quiet_leave(q, rc);
 }
 
@@ -564,7 +445,8 @@ static const char *const parameters[] = { "stripes", "max_size", "any_fs", NULL 
 const struct lk_store_ops file_store_ops = {
 	.version = LK_STORE_VERSION,
 	.capabilities = LK_STORE_CAN_WATCH | LK_STORE_CAN_DURABLE | LK_STORE_SEES_DEATH |
-			LK_STORE_HAS_CLOCK | LK_STORE_ONE_HOST,
+			LK_STORE_HAS_CLOCK | LK_STORE_ONE_HOST | LK_STORE_CAN_MANY |
+			LK_STORE_CONCURRENT,
 	.scheme = "file",
 	.parameters = parameters,
 	.open = open_store,
@@ -582,4 +464,5 @@ const struct lk_store_ops file_store_ops = {
 	.now = now,
 	.level = level,
 	.error = error,
+	.update_many = file_update_many,
 };

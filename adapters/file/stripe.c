@@ -110,6 +110,26 @@ file_head_is_good(const struct file_store *s, uint32_t stripe, const struct file
 	       (h->n_entries & (h->n_entries - 1)) == 0 && h->end >= file_extents_at(h->n_entries);
 }
 
+/*
+ * The first that is good.  One that is, to the bit, what was found to be good last, or what we have written, need not be summed: so it is
+ * as long as nobody else changes the stripe.
+ */
+static bool
+take_head(struct file_store *s, uint32_t stripe, const struct file_head head[2])
+{
+	struct file_head *is = &s->stripes[stripe].head;
+
+	if (is->magic == FILE_STRIPE_MAGIC && memcmp(is, &head[0], sizeof(*is)) == 0)
+		return true;
+	for (int i = 0; i < 2; i++) {
+		if (!file_head_is_good(s, stripe, &head[i]))
+			continue;
+		*is = head[i];
+		return true;
+	}
+	return false;
+}
+
 /* Of the system, or, with `why`, ours.  Its name is spelled here, as each update loads a stripe. */
 static int
 say_load(struct file_store *s, uint32_t stripe, int rc, int error, const char *why)
@@ -143,11 +163,7 @@ file_stripe_load(struct file_store *s, uint32_t stripe, uint64_t names, bool *is
 	if (error != 0)
 		return say_load(s, stripe, error == IO_SHORT ? LK_E_CORRUPT : LK_E_STORE, error,
 				NULL);
-	if (file_head_is_good(s, stripe, &page.head[0]))
-		t->head = page.head[0];
-	else if (file_head_is_good(s, stripe, &page.head[1]))
-		t->head = page.head[1];
-	else
+	if (!take_head(s, stripe, page.head))
 		return say_load(s, stripe, LK_E_CORRUPT, 0, "its head is damaged");
 	if (t->head.generation < t->seen)
 		return say_load(s, stripe, LK_E_CORRUPT, 0, "an older file is in its place");
@@ -166,22 +182,37 @@ say(struct file_store *s, uint32_t stripe, int error)
 	return file_say(s, LK_E_STORE, name, error);
 }
 
+/* As they are; those beyond the end of the file are zeros, which no seal fits. */
+static int
+read_entries(struct file_store *s, uint32_t stripe, uint64_t index, size_t n,
+	     struct file_entry *out)
+{
+	const size_t len = n * sizeof(*out);
+	size_t got;
+	int error = file_get(s, stripe, out, len, FILE_PAGE + index * sizeof(*out), &got);
+
+	if (error != 0)
+		return say(s, stripe, error);
+	memset((char *)out + got, 0, len - got);
+	return 0;
+}
+
+static void
+check_entry(const struct file_store *s, uint64_t index, struct file_entry *e)
+{
+	if (!file_entry_is_sealed(e, index, s->key))
+		e->unit = ENTRY_DAMAGED; /* (SF4) */
+}
+
 int
 file_read_entries(struct file_store *s, uint32_t stripe, uint64_t index, size_t n,
 		  struct file_entry *out)
 {
-	size_t got;
-	int error =
-		file_get(s, stripe, out, n * sizeof(*out), FILE_PAGE + index * sizeof(*out), &got);
+	int rc = read_entries(s, stripe, index, n, out);
 
-	if (error != 0)
-		return say(s, stripe, error);
-	for (size_t i = 0; i < n; i++) {
-		if ((i + 1) * sizeof(*out) > got ||
-		    !file_entry_is_sealed(&out[i], index + i, s->key))
-			out[i].unit = ENTRY_DAMAGED; /* (SF4) */
-	}
-	return 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		check_entry(s, index + i, &out[i]);
+	return rc;
 }
 
 /* Can an extent be there, and can its head be what it says? */
@@ -317,7 +348,8 @@ look_at_entry(struct search *q, const struct file_entry *e, uint64_t index)
 	}
 }
 
-enum { GULP = 16 }; /* entries that are read at once */
+/* Entries that are read at once; most often the first of them is enough, so each is checked in its turn. */
+enum { GULP = 16 };
 
 static int
 look_from(struct search *q, uint64_t first, uint64_t n_entries)
@@ -329,10 +361,12 @@ look_from(struct search *q, uint64_t first, uint64_t n_entries)
 	while (left > 0 && !q->is_over) {
 		const uint64_t to_end = n_entries - index;
 		const size_t n = (size_t)(to_end < GULP ? to_end : GULP);
-		int rc = file_read_entries(q->s, q->stripe, index, n, e);
+		int rc = read_entries(q->s, q->stripe, index, n, e);
 
-		for (size_t i = 0; i < n && rc == 0 && !q->is_over; i++)
+		for (size_t i = 0; i < n && rc == 0 && !q->is_over; i++) {
+			check_entry(q->s, index + i, &e[i]);
 			rc = look_at_entry(q, &e[i], index + i);
+		}
 		if (rc != 0)
 			return rc;
 		left -= n < left ? n : left;

@@ -186,6 +186,8 @@ struct lk_store {
 #define LK_STORE_CAN_MANY \
 	0x40u /* … there is `update_many`, which is quicker than one after the other */
 #define LK_STORE_CAN_HEAR 0x80u /* … it knows LK_STORE_HEARD */
+#define LK_STORE_CONCURRENT \
+	0x100u /* … it updates several names at a time: who asks for one gains nothing by waiting for others, and going with them */
 
 /*
  * What a store can do.  A constant.  All functions but `open` and `close` may run in several threads at once, with one

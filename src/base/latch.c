@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/latch.h"
 
-enum { SPINS = 128, SPINS_AWAKE = 4096, NAP_NS = 50000 };
+enum { SPINS = 128, SPINS_AWAKE = 4096, YIELDS = 4, NAP_NS = 50000 };
 
 static bool
 spin(struct latch *l, int rounds)
@@ -19,6 +19,11 @@ spin(struct latch *l, int rounds)
 void
 latch_lock_slow(struct latch *l)
 {
+	for (int i = 0; i < YIELDS; i++) {
+		if (spin(l, SPINS))
+			return;
+		shim_yield(); /* its holder may want this very processor (L2) */
+	}
 	while (!spin(l, SPINS))
 		shim_futex_wait(&l->word, LATCH_HELD, shim_now() + NAP_NS); /* (L2) */
 }

@@ -4,8 +4,10 @@
  *
  * L1  whoever changed the word from LATCH_FREE holds the latch, until it stores LATCH_FREE.
  * L2  nobody is woken: who finds it held for longer than it should be (its holder has lost its
- *     processor) naps for NAP_NS and looks again.  So opening it is one plain store, and a nap that
- *     was not needed costs the one who napped, nobody else.
+ *     processor) lets others have his a few times, as it is most often he who took it, by waking up;
+ *     then he naps for NAP_NS and looks again.  So opening it is one plain store, and a nap that
+ *     was not needed costs the one who napped, nobody else: a tenth of a millisecond and more, as
+ *     the system's timers are late by as much again.
  *
  * The other way, a sleepers' bit and a wake-up, costs every opening a locked instruction to find out
  * that nobody sleeps; here openings are counted in millions and naps in none to a few.

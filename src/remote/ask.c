@@ -201,6 +201,15 @@ look_at_clock(struct remote *m, struct desk *d)
 	read_clock(m, d);
 }
 
+/* They are asked at the same moment: nothing is known but the time yet. */
+static void
+look_as(struct desk *d, const struct desk *other)
+{
+	d->of = other->of;
+	d->read_at = other->read_at;
+	d->v = other->v;
+}
+
 bool
 ask_is_old(const struct remote *m, uint64_t read_at)
 {
@@ -521,7 +530,10 @@ ask_begin(struct remote *m, const struct lk_resource *r, struct ask *q, struct a
 		return;
 	desk_name(d, r);
 	set_request(m, d, op_of(q), q);
-	look_at_clock(m, d);
+	if (all->list == NULL)
+		look_at_clock(m, d);
+	else
+		look_as(d, container_of(all->list, struct desk, errand));
 	d->record = (struct lk_store_record){ .name = d->name, .len = d->name_len };
 	d->errand = (struct errand){ .u = { .r = &d->record, .n = 1, .fn = change, .arg = d } };
 	d->is_asked = true;

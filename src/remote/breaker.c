@@ -59,8 +59,10 @@ verdict_of(int rc)
 /* ----------------------------------------------------------------------- one circuit */
 
 static void
-open_it(struct breaker *b, struct circuit *c, uint64_t now)
+open_it(struct breaker *b, struct circuit *c)
 {
+	const uint64_t now = env_boottime(b->env);
+
 	c->is_open = true;
 	c->is_probed = false;
 	c->due_ns = now + least(b->limits.reset_ns, SHIM_NEVER - now);
@@ -77,12 +79,12 @@ close_it(struct breaker *b, struct circuit *c)
 
 /* May a call go?  `*probes`: it is the probe. */
 static bool
-lets_go(struct breaker *b, struct circuit *c, uint64_t now, bool *probes)
+lets_go(struct breaker *b, struct circuit *c, bool *probes)
 {
 	*probes = false;
 	if (!c->is_open)
 		return true;
-	if (c->is_probed || now < c->due_ns) {
+	if (c->is_probed || env_boottime(b->env) < c->due_ns) {
 		c->refused++;
 		return false;
 	}
@@ -92,10 +94,10 @@ lets_go(struct breaker *b, struct circuit *c, uint64_t now, bool *probes)
 }
 
 static void
-fail(struct circuit *c, int rc, uint64_t now)
+fail(const struct breaker *b, struct circuit *c, int rc)
 {
 	c->failures++;
-	c->failed_ns = now;
+	c->failed_ns = env_boottime(b->env);
 	c->last_code = rc;
 }
 
@@ -184,15 +186,14 @@ find_or_make(struct breaker *b, const void *name, size_t len)
 static int
 enter(struct breaker *b, struct passage *p)
 {
-	const uint64_t now = env_boottime(b->env);
 	struct failing *f;
 	bool may;
 
 	latch_lock(&b->latch);
-	may = lets_go(b, &b->all, now, &p->probes); /* (BK1) */
+	may = lets_go(b, &b->all, &p->probes); /* (BK1) */
 	f = may ? find(b, p->name, p->len) : NULL;
 	if (f != NULL) {
-		may = lets_go(b, &f->is, now, &p->name_probes);
+		may = lets_go(b, &f->is, &p->name_probes);
 		p->name_ticket = f->is.ticket;
 		if (!may && p->probes)
 			b->all.is_probed = false; /* another name's call may go in its place */
@@ -204,23 +205,23 @@ enter(struct breaker *b, struct passage *p)
 
 /* What it came to for the store.  True: it has opened. */
 static bool
-settle_store(struct breaker *b, const struct passage *p, enum verdict v, int rc, uint64_t now)
+settle_store(struct breaker *b, const struct passage *p, enum verdict v, int rc)
 {
 	struct circuit *c = &b->all;
 
 	if (p->ticket != c->ticket)
 		return false; /* (BK2) */
 	if (v == VERDICT_FAILED)
-		fail(c, rc, now);
+		fail(b, c, rc);
 	if (p->probes && v == VERDICT_ANSWERED) {
 		close_it(b, c);
 		forget_closed(b); /* it was not theirs to fail (BK3) */
 	} else if (p->probes) {
-		open_it(b, c, now); /* for as long again */
+		open_it(b, c); /* for as long again */
 	} else if (v == VERDICT_ANSWERED) {
 		c->failures = 0;
 	} else if (v == VERDICT_FAILED && is_too_often(b, c)) {
-		open_it(b, c, now);
+		open_it(b, c);
 		c->opened++;
 		return true;
 	}
@@ -235,13 +236,13 @@ move_to(struct failing *f, struct cds_list_head *list)
 }
 
 static void
-fail_name(struct breaker *b, struct failing *f, const struct passage *p, int rc, uint64_t now)
+fail_name(struct breaker *b, struct failing *f, const struct passage *p, int rc)
 {
-	fail(&f->is, rc, now);
+	fail(b, &f->is, rc);
 	if (p->name_probes) {
-		open_it(b, &f->is, now);
+		open_it(b, &f->is);
 	} else if (!f->is.is_open && !b->all.is_open && is_too_often(b, &f->is)) { /* (BK3) */
-		open_it(b, &f->is, now);
+		open_it(b, &f->is);
 		f->is.opened++;
 	}
 	move_to(f, f->is.is_open ? &b->open : &b->counting);
@@ -249,7 +250,7 @@ fail_name(struct breaker *b, struct failing *f, const struct passage *p, int rc,
 
 /* … and for the name. */
 static void
-settle_name(struct breaker *b, const struct passage *p, enum verdict v, int rc, uint64_t now)
+settle_name(struct breaker *b, const struct passage *p, enum verdict v, int rc)
 {
 	struct failing *f =
 		v == VERDICT_FAILED ? find_or_make(b, p->name, p->len) : find(b, p->name, p->len);
@@ -259,26 +260,25 @@ settle_name(struct breaker *b, const struct passage *p, enum verdict v, int rc, 
 	if (f->is.is_open && p->name_ticket != f->is.ticket)
 		return; /* it was on its way when that opened (BK2) */
 	if (v == VERDICT_FAILED)
-		fail_name(b, f, p, rc, now);
+		fail_name(b, f, p, rc);
 	else if (v == VERDICT_ANSWERED)
 		forget(b, f);
 	else if (p->name_probes)
-		open_it(b, &f->is, now);
+		open_it(b, &f->is);
 }
 
 static int
 leave(struct breaker *b, const struct passage *p, int rc)
 {
-	const uint64_t now = env_boottime(b->env);
 	const enum verdict v = verdict_of(rc);
 	void (*on_open)(void *arg) = NULL;
 	void *arg;
 
 	latch_lock(&b->latch);
-	if (settle_store(b, p, v, rc, now))
+	if (settle_store(b, p, v, rc))
 		on_open = b->on_open;
 	arg = b->arg;
-	settle_name(b, p, v, rc, now);
+	settle_name(b, p, v, rc);
 	latch_unlock(&b->latch);
 	if (on_open != NULL)
 		on_open(arg);
@@ -380,14 +380,12 @@ has_open_names(struct breaker *b)
 static void
 settle_names(struct breaker *b, const struct lk_store_update *u, size_t n)
 {
-	const uint64_t now = env_boottime(b->env);
-
 	latch_lock(&b->latch);
 	for (size_t i = 0; i < n; i++) {
 		const struct passage p = about(u[i].r, u[i].n);
 
 		if (u[i].is_left == 0)
-			settle_name(b, &p, verdict_of(u[i].rc), u[i].rc, now);
+			settle_name(b, &p, verdict_of(u[i].rc), u[i].rc);
 	}
 	latch_unlock(&b->latch);
 }
@@ -653,11 +651,10 @@ breaker_set(struct breaker *b, const struct breaker_limits *limits)
 bool
 breaker_bars(struct breaker *b)
 {
-	const uint64_t now = env_boottime(b->env);
 	bool bars;
 
 	latch_lock(&b->latch);
-	bars = b->all.is_open && (b->all.is_probed || now < b->all.due_ns);
+	bars = b->all.is_open && (b->all.is_probed || env_boottime(b->env) < b->all.due_ns);
 	latch_unlock(&b->latch);
 	return bars;
 }

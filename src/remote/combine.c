@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Senders, and those who wait for them.  (CB1-CB5, CB8) */
+/* Senders, and those who wait for them.  (CB1-CB5, CB8, CB9) */
 #include "remote/combine.h"
 #include "remote/inside.h"
 
@@ -26,6 +26,12 @@ combine_may(const struct remote *m)
 	return (m->store->ops->capabilities & LK_STORE_CAN_MANY) != 0;
 }
 
+bool
+combine_gathers(const struct remote *m)
+{
+	return combine_may(m) && (m->store->ops->capabilities & LK_STORE_CONCURRENT) == 0;
+}
+
 /* ------------------------------------------------------------------------- sending */
 
 static int
@@ -46,6 +52,18 @@ ask_together(struct remote *m, struct errand *list)
 	n = 0;
 	for (struct errand *e = list; e != NULL; e = e->next)
 		e->u = u[n++];
+}
+
+/* What is in the list, and nothing of anybody else's. */
+static void
+ask_list(struct remote *m, struct errand *list)
+{
+	if (list->next != NULL) {
+		ask_together(m, list);
+		return;
+	}
+	list->u.rc = ask_alone(m, &list->u);
+	list->u.is_left = 0;
 }
 
 /* His last answer: his frame may be gone as soon as he can see it (CB3).  Whoever sends does not sleep. */
@@ -136,12 +154,7 @@ send(struct remote *m, const struct asker *me, struct errand *list)
 
 	for (const struct errand *e = list; e != NULL; e = e->next)
 		n++;
-	if (list->next == NULL) {
-		list->u.rc = ask_alone(m, &list->u);
-		list->u.is_left = 0;
-	} else {
-		ask_together(m, list);
-	}
+	ask_list(m, list);
 	come_back(m, n); /* first of all, as others wait for that */
 	answer(m, me, list);
 }
@@ -186,6 +199,22 @@ join(struct remote *m, struct errand *list)
 	return out;
 }
 
+/* (CB9) */
+static void
+go_alone(struct remote *m, struct errand *list)
+{
+	while (list != NULL) {
+		struct errand *some = list;
+		struct errand **end = &list;
+
+		for (int n = 0; n < TOGETHER_MOST && *end != NULL; n++)
+			end = &(*end)->next;
+		list = *end;
+		*end = NULL;
+		ask_list(m, some);
+	}
+}
+
 void
 combine_ask(struct remote *m, struct errand *list)
 {
@@ -193,6 +222,10 @@ combine_ask(struct remote *m, struct errand *list)
 	struct errand *go;
 	uint32_t n = 0;
 
+	if (!combine_gathers(m)) {
+		go_alone(m, list);
+		return;
+	}
 	for (struct errand *e = list; e != NULL; e = e->next) {
 		n++;
 		e->of = &me;
@@ -216,7 +249,7 @@ combine_update(struct remote *m, struct lk_store_record *r, size_t n, lk_store_c
 {
 	struct errand e = { .u = { .r = r, .n = n, .fn = fn, .arg = arg } };
 
-	if (!combine_may(m))
+	if (!combine_gathers(m))
 		return ask_alone(m, &e.u);
 	combine_ask(m, &e);
 	return combine_answer(m, &e);

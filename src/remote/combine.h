@@ -14,6 +14,8 @@
  * CB5  nobody waits for others with a latch, or as anybody's sender.
  * CB8  on the way to a store that is elsewhere there is room for a second sender, once the queue is half of what there was lately, queued and
  *      sent: so whoever it is has not gone with a few, and the store works for the one as the other tells his answers.
+ * CB9  to a store that updates several names at a time (LK_STORE_CONCURRENT) each goes by himself, at once, with all that he asks; and
+ *      leaves what is to fall to the thread of the timers, which has several of them to ask for in one call.
  */
 #ifndef LK_REMOTE_COMBINE_H
 #define LK_REMOTE_COMBINE_H
@@ -50,6 +52,9 @@ void combine_init(struct combine *c);
 
 /* Is it of any use: can the store do several at once? */
 bool combine_may(const struct remote *m);
+
+/* … and is it quicker to go with others than alone?  (CB9) */
+bool combine_gathers(const struct remote *m);
 
 /* Ask all of that list, and what others ask meanwhile.  Then combine_answer() says what came of each.  (CB4) */
 void combine_ask(struct remote *m, struct errand *list);

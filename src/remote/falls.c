@@ -100,7 +100,7 @@ cover_ask_along(struct cover *c, struct need *needs, struct question *x)
 	struct falls f;
 
 	init(&f);
-	if (combine_may(m) && !m->p.is_manual && x->has_session) {
+	if (combine_gathers(m) && !m->p.is_manual && x->has_session) {
 		gather(m, &f);
 		if (f.n != 0)
 			ask_begin(m, c->r, &x->q, &f.asks);

@@ -15,7 +15,7 @@
  * LG4  what is known of the past of a name (its habit) changes when its cover rises from nothing, or falls to nothing, under that latch:
  *     never as it is used.
  * LG5  a habit says only whether the phantom stands in the line from the beginning, or when somebody asks: never who is let in.
- * LG6  what goes though nobody abroad asked waits ALONG_NS at most for a question of this process that takes it along (CB6), if
+ * LG6  what goes though nobody abroad asked waits ALONG_NS at most for a question of this process that takes it along (CB6), or for others that go then (CB9), if
  *     several can go together.  What somebody asked for waits BOTH_NS: whoever gave it up asks for both, if he wants it again at once.
  */
 #ifndef LK_REMOTE_LINGER_H

@@ -13,6 +13,7 @@ enum { THREADS = 6, NAMES = 8 };
 
 static const struct lk_store_ops *plain;
 static struct lk_store_ops counted;
+static struct lk_store_ops concurrent; /* … of a store that updates several names at a time */
 
 static struct {
 	atomic_bool is_shut;
@@ -74,26 +75,42 @@ update_many(struct lk_store *s, struct lk_store_update *u, size_t n, uint64_t de
 	}
 }
 
+static void
+register_them(void)
+{
+	struct lk_store *s;
+
+	ok(lk_store_open("test:together", NULL, &s));
+	plain = s->ops;
+	counted = *plain;
+	counted.scheme = "counted";
+	counted.update = update;
+	counted.update_many = update_many;
+	ok(lk_store_register(&counted));
+	concurrent = counted;
+	concurrent.scheme = "concurrent";
+	concurrent.capabilities |= LK_STORE_CONCURRENT;
+	ok(lk_store_register(&concurrent));
+	lk_store_close(s);
+}
+
+static struct lk_manager *
+open_as(const char *scheme, const char *parameters, struct test_world *world)
+{
+	static bool are_known;
+	char url[96];
+
+	if (!are_known)
+		register_them();
+	are_known = true;
+	snprintf(url, sizeof(url), "%s:together?as=a%s", scheme, parameters);
+	return open_with(url, NULL, world);
+}
+
 static struct lk_manager *
 open_counted(const char *parameters, struct test_world *world)
 {
-	static bool is_known;
-	char url[96];
-	struct lk_store *s;
-
-	if (!is_known) {
-		ok(lk_store_open("test:together", NULL, &s));
-		plain = s->ops;
-		counted = *plain;
-		counted.scheme = "counted";
-		counted.update = update;
-		counted.update_many = update_many;
-		ok(lk_store_register(&counted));
-		lk_store_close(s);
-		is_known = true;
-	}
-	snprintf(url, sizeof(url), "counted:together?as=a%s", parameters);
-	return open_with(url, NULL, world);
+	return open_as("counted", parameters, world);
 }
 
 /* ---------------------------------------------------------------------------- threads */
@@ -130,14 +147,21 @@ lock_on(void *arg)
 	return NULL;
 }
 
+/* Of a manager that it closes as it ends. */
 static void
-crowd_begin(struct crowd *c, const char *parameters, unsigned rounds)
+crowd_begin_in(struct crowd *c, struct lk_manager *m, unsigned rounds)
 {
-	*c = (struct crowd){ .m = open_counted(parameters, NULL) };
+	*c = (struct crowd){ .m = m };
 	for (unsigned i = 0; i < THREADS; i++) {
 		c->member[i] = (struct member){ .of = c, .number = i, .rounds = rounds };
 		cr_assert_eq(pthread_create(&c->member[i].thread, NULL, lock_on, &c->member[i]), 0);
 	}
+}
+
+static void
+crowd_begin(struct crowd *c, const char *parameters, unsigned rounds)
+{
+	crowd_begin_in(c, open_counted(parameters, NULL), rounds);
 }
 
 static void
@@ -232,6 +256,50 @@ Test(together, gives_one_back_and_gets_the_next, .timeout = 200)
 	cr_assert_eq(holders(m, name), 1u);
 	test_world_advance(&world, 2000000); /* a nap of the service, and more (J4) */
 	wait_until(holders(m, name) == 0); /* nor does it wait for a question that does not come */
+	ok(lk_owner_close(w));
+	ok(lk_close(m));
+}
+
+/* To a store that updates several names at a time nobody waits for others: all of them are there.  (CB9) */
+Test(together, nobody_waits_where_each_may_go_alone, .timeout = 200)
+{
+	static struct crowd c;
+	struct lk_manager *m = open_as("concurrent", "&linger_ns=off", NULL);
+
+	atomic_store(&gate.is_shut, true);
+	crowd_begin_in(&c, m, 0);
+	wait_until(atomic_load(&gate.at_gate) >= THREADS);
+	atomic_store(&gate.is_shut, false);
+	crowd_end(&c);
+}
+
+/* Nor takes a thread along what it has had: that goes in its time, all of it together.  (CB9) */
+Test(together, what_falls_goes_in_its_time_where_each_may_go_alone, .timeout = 200)
+{
+	struct test_world world;
+	struct lk_manager *m;
+	struct lk_owner *w;
+	char name[16];
+	lk_grant g;
+
+	test_world_init(&world);
+	world.manual = true;
+	m = open_as("concurrent", "&linger_ns=off", &world);
+	ok(lk_owner_open(m, NULL, &w));
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "n0.%u", i);
+		ok(lk_acquire(w, name, LK_X, NULL, &g));
+		ok(lk_release(w, g));
+	}
+	cr_assert_eq(atomic_load(&gate.exchanges), 0u);
+	cr_assert_eq(holders(m, "n0.0"), 1u);
+	cr_assert_eq(holders(m, name), 1u);
+	test_world_advance(&world, 2000000);
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "n0.%u", i);
+		wait_until(holders(m, name) == 0);
+	}
+	cr_assert_ge(atomic_load(&gate.most), 2u);
 	ok(lk_owner_close(w));
 	ok(lk_close(m));
 }

@@ -31,6 +31,7 @@ static const struct {
 	{ FAULT_FCNTL, HOW_ERROR, EINTR, true },
 	{ FAULT_FSTAT, HOW_ERROR, EIO, false },
 	{ FAULT_FSTATAT, HOW_ERROR, EIO, false },
+	{ FAULT_LSEEK, HOW_ERROR, EIO, false },
 	{ FAULT_UNLINK, HOW_ERROR, EIO, true },
 };
 

@@ -72,6 +72,12 @@ fault_hits(void)
 	return atomic_load(&fault.hits);
 }
 
+uint64_t
+fault_calls(void)
+{
+	return atomic_load(&fault.calls);
+}
+
 static bool
 changes_files(enum fault f)
 {
@@ -207,6 +213,11 @@ REAL(int, fstat, int fd, struct stat *out)
 REAL(int, fstatat, int dir, const char *name, struct stat *out, int flags)
 {
 	return fails(FAULT_FSTATAT) ? -1 : __real_fstatat(dir, name, out, flags);
+}
+
+REAL(off_t, lseek, int fd, off_t at, int from)
+{
+	return fails(FAULT_LSEEK) ? -1 : __real_lseek(fd, at, from);
 }
 
 REAL(int, fstatfs, int fd, struct statfs *out)

@@ -20,6 +20,7 @@ enum fault {
 	FAULT_FCNTL,
 	FAULT_FSTAT,
 	FAULT_FSTATAT,
+	FAULT_LSEEK,
 	FAULT_UNLINK,
 	FAULT_MKDIR,
 	FAULT_STATFS,
@@ -40,6 +41,9 @@ enum how {
 /* From now on the n-th of those calls, and with `keep` all later ones; 0: none.  FAULTS: all that change files. */
 void fault_at(enum fault f, uint64_t nth, bool keep, enum how how, int error);
 uint64_t fault_hits(void);
+
+/* Calls of that kind since then, whatever became of them. */
+uint64_t fault_calls(void);
 void faults_here(bool here);
 
 /* What fstatfs(2) says from now on; 0: the truth. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The latch: it excludes, whoever waits for it gets it, and the awake way in gives up. */
+#define _GNU_SOURCE 1
+#include <sched.h>
+#include <sys/resource.h>
+
 #include "harness.h"
 
 #include "base/latch.h"
@@ -137,4 +141,77 @@ Test(latch, excludes)
 	cr_expect_eq(s.counter, atomic_load(&s.entered));
 	cr_expect_ge(s.counter, THREADS * ROUNDS / 2);
 	cr_expect_eq(word(&s.latch), 0);
+}
+
+/* ------------------------------------------------------------- one processor for two */
+
+enum { TURNS = 200 };
+
+struct turns {
+	struct latch latch;
+	atomic_uint held;   /* in so many turns the one has had it … */
+	atomic_uint wanted; /* … and in so many the other was about to take it */
+	long naps;
+};
+
+static void
+hold_until_wanted(struct turns *t)
+{
+	for (unsigned i = 1; i <= TURNS; i++) {
+		latch_lock(&t->latch);
+		atomic_store(&t->held, i);
+		while (atomic_load(&t->wanted) < i)
+			sched_yield();
+		latch_unlock(&t->latch);
+		while (atomic_load(&t->held) == i && i < TURNS) /* until the other has had it */
+			sched_yield();
+	}
+}
+
+static void
+want_what_is_held(struct turns *t)
+{
+	struct rusage before, after;
+
+	(void)getrusage(RUSAGE_THREAD, &before);
+	for (unsigned i = 1; i <= TURNS; i++) {
+		while (atomic_load(&t->held) < i)
+			sched_yield();
+		atomic_store(&t->wanted, i);
+		latch_lock(&t->latch);
+		latch_unlock(&t->latch);
+		atomic_store(&t->held, 0);
+	}
+	(void)getrusage(RUSAGE_THREAD, &after);
+	t->naps = after.ru_nvcsw - before.ru_nvcsw;
+}
+
+static void
+take_turns(void *arg, unsigned index)
+{
+	cpu_set_t set, one;
+
+	CPU_ZERO(&one);
+	(void)sched_getaffinity(0, sizeof(set), &set);
+	for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++) {
+		if (CPU_ISSET(i, &set))
+			CPU_SET(i, &one);
+	}
+	(void)sched_setaffinity(0, sizeof(one), &one);
+	if (index == 0)
+		hold_until_wanted(arg);
+	else
+		want_what_is_held(arg);
+}
+
+/* Who has taken the processor from the one who holds it gives it back; he would nap in each turn else.  (L2) */
+Test(latch, its_holder_may_have_the_processor)
+{
+	struct turns t = { .naps = 0 };
+
+	latch_init(&t.latch);
+	atomic_init(&t.held, 0);
+	atomic_init(&t.wanted, 0);
+	test_threads(2, take_turns, &t);
+	cr_expect_lt(t.naps, TURNS / 2, "%ld naps", t.naps);
 }
