@@ -13,13 +13,24 @@ enum {
 	RUNGS = SLOTS_INLINE - 1
 }; /* so many ancestors are made at once: the slots beside that of the leaf */
 
-#define HEAD_IN_IX (HEAD_INTENT | (uint64_t)LK_IX << 3)
+#define TAKEN_NONE UINT32_MAX
+
 #define ONE_IX     (UINT64_C(1) << 32)
+#define IN_IX      (HEAD_INTENT | (uint64_t)LK_IX << 3)
+
+#define NEEDS_IS                                                                           \
+	{                                                                                  \
+		.head = HEAD_INTENT, .one = 1, .ends = HEAD_INTENT | (uint64_t)LK_IS << 3, \
+		.intent = LK_IS                                                            \
+	}
+#define NEEDS_IX                                                             \
+	{                                                                    \
+		.head = IN_IX, .one = ONE_IX, .ends = IN_IX, .intent = LK_IX \
+	}
 
 const struct needs below_needs[8] = {
-	[LK_IS] = { HEAD_INTENT, 1 },    [LK_IX] = { HEAD_IN_IX, ONE_IX },
-	[LK_S] = { HEAD_INTENT, 1 },     [LK_SIX] = { HEAD_IN_IX, ONE_IX },
-	[LK_U] = { HEAD_IN_IX, ONE_IX }, [LK_X] = { HEAD_IN_IX, ONE_IX },
+	[LK_IS] = NEEDS_IS,  [LK_IX] = NEEDS_IX, [LK_S] = NEEDS_IS,
+	[LK_SIX] = NEEDS_IX, [LK_U] = NEEDS_IX,  [LK_X] = NEEDS_IX,
 };
 
 /* The hold in slot `above` - 1, one of the first. */
@@ -118,48 +129,91 @@ has_others(const struct lk_resource *r, lk_mode mode)
 	return (word_without(shim_load(&r->word, SHIM_RELAXED), mode) & WORD_HOLDS) != 0;
 }
 
+/* How an ancestor was had. */
+enum taken { TAKEN_NOT, TAKEN_IN_WORD, TAKEN_IN_SEAT };
+
 /*
- * An ancestor that was not to be had at once: by its word all the same, or in the owner's slot if it is spread; then `bit` is
- * set.  An attempt that others spoilt was lost.
+ * What was not to be had at once: by its word all the same, or in the owner's slot if it is spread.  An attempt that others
+ * spoilt was lost.
  */
-static LK_NOINLINE bool
-take_among_others(struct lk_owner *w, struct lk_resource *r, lk_mode need, uint32_t bit,
-		  uint32_t *seated)
+static LK_NOINLINE enum taken
+take_among_others(struct lk_owner *w, struct lk_resource *r, lk_mode need)
 {
 	uint32_t lost = (shim_load(&r->word, SHIM_RELAXED) & word_modes.open[need]) == 0;
 
 	if (likely(line_try_take(r, LK_NL, need, &lost))) {
 		if (unlikely(lost != 0))
 			seat_note_lost(w, r, need, lost);
-		return true;
+		return TAKEN_IN_WORD;
 	}
-	if (!seat_try(w, r, LK_NL, need))
-		return false;
-	*seated |= bit;
-	return true;
+	return seat_try(w, r, LK_NL, need) ? TAKEN_IN_SEAT : TAKEN_NOT;
 }
 
-/* From the root down.  False: none of them.  Else `*seated` has a bit for each that is counted in the owner's slot (C5). */
-LK_HOT bool
-take_missing(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n, lk_mode need,
-	     uint32_t *seated)
+/* What is not spread, as far as was seen; the name above is counted in the owner's slot if `below_spread`. */
+static LK_NOINLINE enum taken
+take_unspread(struct lk_owner *w, struct lk_resource *r, lk_mode need, bool below_spread)
 {
-	uint32_t in_slots = 0;
+	if (!line_try_enter(r, need))
+		return take_among_others(w, r, need);
+	if (below_spread && unlikely(has_others(r, need)))
+		seat_note_met(w, r, need);
+	return TAKEN_IN_WORD;
+}
 
-	for (uint32_t i = n; i > 0; i--) {
-		struct lk_resource *r = missing[i - 1];
+/* In the owner's slot of a word that was seen open for it. */
+LK_HOT enum taken
+take_spread(struct lk_owner *w, struct lk_resource *r, a64 *seat, uint64_t seen, lk_mode need)
+{
+	if (likely(seat_enter_unchanged(seat, &r->word, seen, need)) ||
+	    likely(seat_entered(seat, &r->word, need)))
+		return TAKEN_IN_SEAT;
+	seat_weaken(w, r, need, LK_NL);
+	return TAKEN_NOT;
+}
 
-		if (likely(line_try_enter(r, need))) {
-			if (unlikely(is_seated(in_slots, i)) && unlikely(has_others(r, need)))
-				seat_note_met(w, r, need);
-		} else if (unlikely(!take_among_others(w, r, need, UINT32_C(1) << (i - 1),
-						       &in_slots))) {
-			put_back(w, missing, i, n, in_slots, need);
-			return false;
+/* One of them.  `tried`: it was not to be had at once in its word. */
+LK_HOT enum taken
+take_rung(struct lk_owner *w, struct lk_resource *r, lk_mode need, bool tried, bool below_spread)
+{
+	const uint64_t seen = shim_load(&r->word, SHIM_ACQUIRE);
+
+	if (likely(seat_open(seen, need)))
+		return take_spread(w, r, seat_of(w, r), seen, need);
+	return tried ? take_among_others(w, r, need) : take_unspread(w, r, need, below_spread);
+}
+
+/* take_missing() from `from` - 1 down, which is spread, as what is below it mostly is; or was not to be had at once. */
+static LK_NOINLINE uint32_t
+take_missing_spread(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n,
+		    uint32_t from, lk_mode need)
+{
+	uint32_t seated = 0;
+
+	for (uint32_t i = from; i-- > 0;) {
+		const enum taken taken =
+			take_rung(w, missing[i], need, i + 1 == from, is_seated(seated, i + 1));
+
+		if (unlikely(taken == TAKEN_NOT)) {
+			put_back(w, missing, i + 1, n, seated, need);
+			return TAKEN_NONE;
 		}
+		seated |= (uint32_t)(taken == TAKEN_IN_SEAT) << i;
 	}
-	*seated = in_slots;
-	return true;
+	return seated;
+}
+
+/*
+ * From the root down.  TAKEN_NONE: none of them was to be had.  Else a bit for each that is counted in the owner's slot (C5); as
+ * long as each is had in its word at once, there is none.
+ */
+LK_HOT uint32_t
+take_missing(struct lk_owner *w, struct lk_resource *const missing[], uint32_t n, lk_mode need)
+{
+	for (uint32_t i = n; i > 0; i--) {
+		if (unlikely(!line_try_enter(missing[i - 1], need)))
+			return take_missing_spread(w, missing, n, i, need);
+	}
+	return 0;
 }
 
 /* A new hold that is there for what is below it. */
@@ -248,7 +302,8 @@ take_with_rungs(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint3
 	if (unlikely(above == SLOT_NONE) || unlikely(!owner_has_stamps(w, n + 1)) ||
 	    (above != 0 && unlikely(!count_rungs(h, above, need))))
 		return PLAIN_NOT;
-	if (likely(take_missing(w, missing, n, need, &seated))) {
+	seated = take_missing(w, missing, n, need);
+	if (likely(seated != TAKEN_NONE)) {
 		if (likely(take_leaf(w, g, mode, &seat))) {
 			above = write_rungs(w, missing, n, seated, need, above, &few);
 			h->rung = above;
@@ -374,41 +429,68 @@ grant_is_below(lk_grant g, uint64_t head, uint32_t few, uint64_t beside)
 	       likely((few & HOLDS_TABLED) == 0);
 }
 
-/* The end of a hold without an extra, in one of the first slots; false: somebody waits, and is to be told. */
-LK_HOT bool
-end_few(struct lk_owner *w, struct hold *s, uint64_t head, uint64_t *was)
+/* What end_rungs() leaves: what is there for more than what was released, or somebody waits for `r`. */
+static LK_NOINLINE int
+release_ended(struct lk_owner *w, struct lk_resource *r, size_t step, const struct needs *need,
+	      uint32_t few)
 {
-	struct lk_resource *r = hold_resource(s);
-
-	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
-	*was = 0;
-	if (unlikely((head & HEAD_SEAT) != 0))
-		return seat_leave(seat_of(w, r), &r->word, head_effective(head), LK_NL);
-	return likely(line_exit(r, head_effective(head), was));
+	shim_store(&w->holds.few, few, SHIM_RELAXED);
+	return release_rungs(w, r, 0, (uint32_t)(step / sizeof(struct hold)), need->intent);
 }
 
-/* The same, where most holds are there for what was just released, and end. */
-static LK_NOINLINE int
-end_rungs(struct lk_owner *w, uint32_t above, lk_mode need)
+static int end_rungs_spread(struct lk_owner *w, size_t step, lk_mode mode);
+
+/*
+ * The holds from `step` up that are there for what was just released, and end; the end of the call.  Twice, as mostly none is
+ * spread, or all are: `spread` is a constant.
+ */
+LK_HOT int
+end_rungs(struct lk_owner *w, size_t step, lk_mode mode, bool spread)
 {
-	const uint64_t one = intent_one(need);
+	const struct needs *need = &below_needs[mode];
+	const uint64_t looks = HEAD_ENDS | (spread ? 0 : HEAD_SEAT);
 	uint32_t few = owner_few(w);
 
 	do {
-		struct hold *s = rung_at(&w->holds, above);
+		struct hold *s = step_at(&w->holds, step);
 		const uint64_t head = shim_load(&s->head, SHIM_RELAXED);
+		struct lk_resource *r = hold_resource(s);
 		uint64_t was;
+		bool quiet;
 
-		if ((head & HEAD_INTENT) == 0 || shim_load(&s->fence, SHIM_RELAXED) != one)
-			return release_rungs(w, NULL, 0, above, need);
-		few |= UINT32_C(1) << (above - 1);
-		shim_store(&w->holds.few, few, SHIM_RELAXED);
-		above = head_above(head);
-		if (unlikely(!end_few(w, s, head, &was)))
-			return release_rungs(w, hold_resource(s), 0, above, need);
-	} while (above != 0);
+		if (unlikely((head & looks) != need->ends) ||
+		    unlikely(shim_load(&s->fence, SHIM_RELAXED) != need->one)) {
+			if (spread)
+				return release_ended(w, NULL, step, need, few);
+			shim_store(&w->holds.few, few, SHIM_RELAXED);
+			return end_rungs_spread(w, step, mode);
+		}
+		few |= UINT32_C(1) << (step / sizeof(*s) - 1);
+		step = step_up(head);
+		shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+		if (spread && likely((head & HEAD_SEAT) != 0))
+			quiet = seat_leave(seat_of(w, r), &r->word, need->intent, LK_NL);
+		else
+			quiet = line_exit(r, need->intent, &was);
+		if (unlikely(!quiet))
+			return release_ended(w, r, step, need, few);
+	} while (step != 0);
+	shim_store(&w->holds.few, few, SHIM_RELAXED);
 	owner_leave(w);
 	return 0;
+}
+
+static LK_NOINLINE int
+end_rungs_in_words(struct lk_owner *w, size_t step, lk_mode mode)
+{
+	return end_rungs(w, step, mode, false);
+}
+
+/* … and in the owner's slots. */
+static LK_NOINLINE int
+end_rungs_spread(struct lk_owner *w, size_t step, lk_mode mode)
+{
+	return end_rungs(w, step, mode, true);
 }
 
 /* One count less on each hold from `step` up; the end of the call. */
@@ -424,7 +506,8 @@ leave_rungs(struct lk_owner *w, size_t step, lk_mode mode)
 		const uint64_t counts = shim_load(&s->fence, SHIM_RELAXED) - one;
 
 		if (unlikely((head & HEAD_INTENT) == 0) || (counts & rest) == 0)
-			return end_rungs(w, (uint32_t)(step / sizeof(*s)), mode_intent(mode));
+			return (head & HEAD_SEAT) != 0 ? end_rungs_spread(w, step, mode)
+						       : end_rungs_in_words(w, step, mode);
 		shim_store(&s->fence, counts, SHIM_RELEASE); /* the mode stays */
 		step = step_up(head);
 	} while (step != 0);
@@ -436,14 +519,16 @@ leave_rungs(struct lk_owner *w, size_t step, lk_mode mode)
 static LK_NOINLINE int
 release_otherwise(struct lk_owner *w, lk_grant g, struct hold *s, uint64_t head, uint32_t few)
 {
-	uint64_t was;
+	struct lk_resource *r = hold_resource(s);
+	const lk_mode mode = head_effective(head);
 
-	if (!grant_is_below(g, head, few, HEAD_SEAT) || unlikely(owner_enter(w) != 0))
+	if (!grant_is_below(g, head, few, HEAD_SEAT) || (head & HEAD_SEAT) == 0 ||
+	    unlikely(owner_enter(w) != 0))
 		return release_any(w, g);
 	shim_store(&w->holds.few, few | UINT32_C(1) << (g & (SLOTS_INLINE - 1)), SHIM_RELAXED);
-	if (unlikely(!end_few(w, s, head, &was)))
-		return release_rungs(w, hold_resource(s), was, head_above(head),
-				     mode_intent(head_mode(head)));
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before the word (H3) */
+	if (unlikely(!seat_leave(seat_of(w, r), &r->word, mode, LK_NL)))
+		return release_rungs(w, r, 0, head_above(head), mode_intent(head_mode(head)));
 	return leave_rungs(w, step_up(head), head_mode(head));
 }
 

@@ -24,7 +24,12 @@
 struct needs {
 	uint64_t head;
 	uint64_t one;
+	uint64_t
+		ends; /* of HEAD_ENDS, the bits of an intent that needs no more than that count, … */
+	lk_mode intent; /* … and its mode */
 };
+
+#define HEAD_ENDS (HEAD_INTENT | HEAD_MODES_MASK)
 
 extern LK_HIDDEN const struct needs below_needs[8];
 
