@@ -51,11 +51,11 @@
 	}
 
 /* … and one of them, that does under the lock what each of two does: it looks at what the lock guards. */
-#define ALONE_CASE(m)                                                                         \
-	{                                                                                     \
-		.name = "shared-hot/" #m "/1-thread", .group = "hot",                         \
-		.what = "one thread on such a lock in " #m ", nobody else there",             \
-		.by = BY_HANDLE, .mode = LK_##m, .n_lanes = 1, .shared = true, .guards = true \
+#define ALONE_CASE(m)                                                                              \
+	{                                                                                          \
+		.name = "shared-hot/" #m "/1-thread", .group = "hot",                              \
+		.what = "one thread on such a lock in " #m ", nobody else there", .by = BY_HANDLE, \
+		.mode = LK_##m, .n_lanes = 1, .shared = true, .guards = true                       \
 	}
 
 /* Threads that exclude each other. */

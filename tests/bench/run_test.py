@@ -138,7 +138,8 @@ class Floors(unittest.TestCase):
         having = {floor: {name for name, who in cases.items() if floor in who}
                   for floor in ("handle_floor", "name_floor", "held_floor")}
         self.assertEqual(having["handle_floor"],
-                         {f"handle/{m}" for m in ("IS", "IX", "S", "SIX", "U", "X")})
+                         {f"handle/{m}" for m in ("IS", "IX", "S", "SIX", "U", "X")} |
+                         {f"shared-hot/{m}/1-thread" for m in ("IS", "S")})
         self.assertEqual({name.split("/")[0] for name in having["name_floor"]},
                          {"name", "zipf", "name-mode"})
         self.assertEqual({name.split("/")[0] for name in having["held_floor"]}, {"held"})
