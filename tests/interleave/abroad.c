@@ -76,6 +76,8 @@ abroad_open_all(const struct lk_config *config)
 	if (play_script->n_processes != 0) {
 		if (play_script->mortal)
 			stored_ops.capabilities &= ~(uint32_t)LK_STORE_SEES_DEATH;
+		if (play_script->apart)
+			stored_ops.capabilities |= LK_STORE_CONCURRENT;
 		if (play_script->far)
 			stored_ops.capabilities &=
 				~(uint32_t)(LK_STORE_ONE_HOST | LK_STORE_ONE_PROCESS);

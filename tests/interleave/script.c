@@ -502,6 +502,8 @@ search_field(struct script *s, const char *name)
 		return &s->mortal;
 	if (strcmp(name, "far") == 0)
 		return &s->far;
+	if (strcmp(name, "apart") == 0)
+		return &s->apart;
 	if (strcmp(name, "polls") == 0)
 		return &s->polls;
 	for (unsigned i = 0; i < SURPRISES; i++) {
@@ -521,7 +523,8 @@ read_search(struct reader *r)
 		if (field == NULL || !next_is(r, '=') || !next_word(r))
 			refuse(r, "bound=N, preempt=N, wake=N, time=N, stale=N, random=N, cap=N, "
 				  "ask=N, "
-				  "hook=1, notice=1, queue=1, hints=N, polls=0, mortal=1, far=1 or "
+				  "hook=1, notice=1, queue=1, hints=N, polls=0, mortal=1, far=1, "
+				  "apart=1 or "
 				  "cold=1 is wanted");
 		*field = number(r, r->word);
 	}

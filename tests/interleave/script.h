@@ -210,6 +210,7 @@ struct script {
 		hints; /* 1: the store hints at what has changed; 2: a fiber of each process's hears them */
 	unsigned mortal;   /* sessions end by time */
 	unsigned far;      /* the store is on another host */
+	unsigned apart;    /* the store updates several names at a time */
 	unsigned polls;    /* 0: nobody looks from time to time */
 	unsigned edges[8]; /* of covers: those that some schedule must drive, from row to column */
 	/* names of locks; of grants and handles; of plain variables */
