@@ -514,6 +514,32 @@ acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, ui
 	return acquire_with(w, &n, NULL, &q, out);
 }
 
+LK_NOINLINE bool
+acquire_wide_in_streak(struct lk_owner *w, const void *bytes, uint32_t len, lk_mode mode,
+		       lk_grant *out)
+{
+	struct key k;
+
+	key_read(&k, bytes, len);
+	return acquire_key_in_streak(w, &k, mode, owner_few(w), out);
+}
+
+/* acquire_short() after so many misses in a row that it would be in vain to look for the name.  (I8) */
+LK_HOT int
+acquire_expecting_miss(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode,
+		       uint32_t flags, lk_grant *out)
+{
+	const uint32_t few = owner_few(w);
+
+	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
+	    unlikely(owner_enter(w) != 0))
+		return many_acquire(w, bytes, tail, mode, flags, out);
+	if (unlikely(!acquire_in_streak(w, bytes, tail, mode, few, out)))
+		return acquire_missed(w, bytes, tail, mode, flags, out);
+	owner_leave(w);
+	return 0;
+}
+
 /*
  * A short name or a number, without options: the plain way if it can be gone.  All of it stays in
  * registers; what leaves the plain way begins again with the bytes.
@@ -529,11 +555,11 @@ acquire_short(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode
 	uint32_t place;
 	int rc;
 
+	if (cache_expects_miss(&w->cache))
+		return acquire_expecting_miss(w, bytes, tail, mode, flags, out);
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
 	    unlikely(owner_enter(w) != 0))
 		return many_acquire(w, bytes, tail, mode, flags, out);
-	if (cache_expects_miss(&w->cache))
-		return acquire_missed(w, bytes, tail, mode, flags, out);
 	key_read(&k, bytes, tail);
 	place = guess_place(&k);
 	if (!guess_glimpse(&w->cache, &k, place, &g)) {

@@ -56,8 +56,8 @@ void grant_untell_died(struct lk_owner *w, lk_grant g);
  * be.  The fence stays in the resource (H11).  `few`: what is free once it is written.
  */
 LK_HOT lk_grant
-grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t flags,
-		uint32_t slot, uint32_t few)
+grant_write_slot(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t flags,
+		 uint32_t slot, uint32_t few, bool mints)
 {
 	struct holds *h = &w->holds;
 	struct hold *s = &h->first[slot];
@@ -65,10 +65,19 @@ grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_
 
 	shim_store(&h->few, few, SHIM_RELAXED);
 	shim_store(&s->resource, r, SHIM_RELEASE);
-	if ((flags & HEAD_SEAT) == 0 && mode_writes(mode)) /* what writes has no slot */
+	if (mints)
 		(void)grant_mint(r);
 	shim_store(&s->head, head, SHIM_RELEASE);
 	return grant_of(head, slot);
+}
+
+LK_HOT lk_grant
+grant_write_few(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint64_t flags,
+		uint32_t slot, uint32_t few)
+{
+	const bool mints = (flags & HEAD_SEAT) == 0 && mode_writes(mode);
+
+	return grant_write_slot(w, r, mode, flags, slot, few, mints); /* what writes has no slot */
 }
 
 /* The only hold of its owner has a path of its own, on which nothing waits for the number of a slot. */
@@ -79,6 +88,15 @@ grant_write_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint6
 	if (likely(few == FEW_ALL))
 		return grant_write_few(w, r, mode, flags, 0, FEW_ALL - 1);
 	return grant_write_few(w, r, mode, flags, few_first(few), few & (few - 1));
+}
+
+/* The same of an entry that was made for it, with its fence. */
+LK_HOT lk_grant
+grant_write_made(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t few)
+{
+	if (likely(few == FEW_ALL))
+		return grant_write_slot(w, r, mode, 0, 0, FEW_ALL - 1, false);
+	return grant_write_slot(w, r, mode, 0, few_first(few), few & (few - 1), false);
 }
 
 /* What the head of a new hold on `r`, which will be in its word, says of the hold above.  (H12) */

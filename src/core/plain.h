@@ -8,7 +8,7 @@
 
 #include "core/acquire.h"
 #include "index/path.h"
-#include "index/replace.h"
+#include "index/streak.h"
 
 /* A hold that turned out to be on another name goes back like any other (R3). */
 void plain_undo(struct lk_owner *w, struct lk_resource *r, lk_mode mode, bool seated);
@@ -87,6 +87,44 @@ acquire_new(struct lk_owner *w, const struct key *k, lk_mode mode, lk_grant *out
 	if (out != NULL)
 		*out = g;
 	return true;
+}
+
+/* The same in a streak, of a name whose words were read.  (I8) */
+LK_HOT bool
+acquire_key_in_streak(struct lk_owner *w, struct key *k, lk_mode mode, uint32_t few, lk_grant *out)
+{
+	const struct index *x = &w->manager->index;
+	struct lk_resource *r;
+	lk_grant g;
+
+	if (unlikely((k->tail & NAME_ID) == 0 && !path_words_are_flat(x, k->word)))
+		return false;
+	key_hash(k, x->seed);
+	if (unlikely(!streak_replace(x, &w->cache, k, mode, &r)))
+		return false;
+	g = grant_write_made(w, r, mode, few);
+	if (out != NULL)
+		*out = g;
+	return true;
+}
+
+/* … of more than sixteen bytes, which have a word more. */
+bool acquire_wide_in_streak(struct lk_owner *w, const void *bytes, uint32_t len, lk_mode mode,
+			    lk_grant *out);
+
+/* False: the long way of a miss is to be gone. */
+LK_HOT bool
+acquire_in_streak(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t few,
+		  lk_grant *out)
+{
+	struct key k;
+
+	if (!streak_is_on(&w->cache))
+		return false;
+	if (unlikely((tail & NAME_LEN_MASK) > 16))
+		return acquire_wide_in_streak(w, bytes, tail, mode, out);
+	key_read(&k, bytes, tail);
+	return acquire_key_in_streak(w, &k, mode, few, out);
 }
 
 #endif /* LK_CORE_PLAIN_H */

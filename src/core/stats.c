@@ -13,8 +13,8 @@ add_counters(struct lk_stats *s, const struct owner_counters *c)
 static void
 add_cache(struct lk_stats *s, const struct index_cache *c)
 {
-	s->created += shim_load(&c->created, SHIM_RELAXED);
-	s->evicted += shim_load(&c->evicted, SHIM_RELAXED);
+	s->created += cache_created(c);
+	s->evicted += cache_evicted(c);
 }
 
 /* Each grant drew a stamp, and each hold that has no grant of its own.  (O5) */

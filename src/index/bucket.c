@@ -3,12 +3,15 @@
 #include "index/bucket.h"
 
 bool
-bucket_has_somewhere(const struct bucket *b, struct key k)
+bucket_has_words(const struct bucket *b, uint64_t tag, uint32_t tail, uint64_t word0,
+		 uint64_t word1, uint64_t word2)
 {
+	const struct key k = { .word = { word0, word1, word2 }, .tail = tail };
+
 	for (; b != NULL; b = bucket_next(b)) {
 		const uint64_t tags = shim_load(&b->tags, SHIM_RELAXED);
 
-		for (uint64_t like = tags_like(tags, tag_of(k.hash)); like != 0; like &= like - 1) {
+		for (uint64_t like = tags_like(tags, tag); like != 0; like &= like - 1) {
 			const unsigned slot = tops_first(like);
 			const struct lk_resource *r = shim_load(&b->slot[slot], SHIM_RELAXED);
 

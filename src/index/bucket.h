@@ -19,7 +19,8 @@
  * B4  a line that has an entry in a slot notes five bits of its hash: those of its window, number w being the bits
  *     from 5w up.  All lines of a chain have the same window.  Notes are read and changed under the bucket's latch.
  *     So a split, which looks at one bit, reads the names of entries only if it is not in the window: once
- *     in five doublings, and else no entry at all.
+ *     in five doublings, and else no entry at all.  A bucket in which a streak wrote none (I8) says so by a window
+ *     in which no bit is ever looked for; its entries are read once more.
  */
 #ifndef LK_INDEX_BUCKET_H
 #define LK_INDEX_BUCKET_H
@@ -48,9 +49,12 @@ struct place {
 
 enum { NOTE_BITS = 5, NOTE_MASK = 31, HAND_SHIFT = 25, HAND_MASK = 7, WINDOW_SHIFT = 28 };
 
-#define TAG_EACH UINT64_C(0x0000000101010101)
-#define TAG_TOPS (TAG_EACH << 7)
-#define TAG_REST (TAG_EACH * 0x7f)
+/* The last window, of no bit that selects a bucket: nobody asks for it, and who asks for another notes all anew.  (B4) */
+#define NOTES_UNKNOWN (UINT32_C(7) << WINDOW_SHIFT)
+
+#define TAG_EACH      UINT64_C(0x0000000101010101)
+#define TAG_TOPS      (TAG_EACH << 7)
+#define TAG_REST      (TAG_EACH * 0x7f)
 
 /* 1 … 128: seven bits cost two instructions, and an entry in a hundred looks like another. */
 LK_HOT uint64_t
@@ -82,6 +86,31 @@ tags_entries(uint64_t tags)
 	const bool linked = tags >> (8 * BUCKET_LAST) == TAG_LINK;
 
 	return tags_set(tags) & (unlikely(linked) ? TAG_TOPS >> 8 : TAG_TOPS);
+}
+
+/* The tags with that of one slot changed: it is turned to the end, and back. */
+LK_HOT uint64_t
+tags_with(uint64_t tags, unsigned slot, uint64_t tag)
+{
+	const unsigned n = 8 * slot;
+	const uint64_t turned = tags >> n | tags << (-n & 63);
+	const uint64_t with = (turned & ~UINT64_C(0xff)) | tag;
+
+	return with << n | with >> (-n & 63);
+}
+
+/* Are the slots with these tops taken, others than the last, in a line without a further one?  `asked`: tags_ask() of them. */
+LK_HOT bool
+tags_taken(uint64_t tags, uint64_t tops, uint64_t asked)
+{
+	return ((tags + TAG_REST) & asked) == tops;
+}
+
+/* Of the tags only that of a link and 0x7f are more than a byte together. */
+LK_HOT uint64_t
+tags_ask(uint64_t tops)
+{
+	return tops | UINT64_C(1) << (8 * BUCKET_SLOTS);
 }
 
 /* The slot of the lowest top. */
@@ -136,11 +165,10 @@ place_entry(struct place p)
 LK_HOT void
 place_set(struct place p, void *entry, uint64_t tag)
 {
-	uint64_t tags = shim_load(&p.line->tags, SHIM_RELAXED);
+	const uint64_t tags = shim_load(&p.line->tags, SHIM_RELAXED);
 
-	tags = (tags & ~(UINT64_C(0xff) << (8 * p.slot))) | tag << (8 * p.slot);
 	shim_store(&p.line->slot[p.slot], entry, SHIM_RELEASE);
-	shim_store(&p.line->tags, tags, SHIM_RELEASE);
+	shim_store(&p.line->tags, tags_with(tags, p.slot, tag), SHIM_RELEASE);
 }
 
 LK_HOT void
@@ -192,13 +220,22 @@ notes_tops(uint32_t notes, uint32_t bit)
 	       (n & UINT64_C(1) << 15) << 16 | (n & UINT64_C(1) << 20) << 19;
 }
 
+/* The notes with that of one slot changed. */
+LK_HOT uint32_t
+notes_with(uint32_t notes, unsigned slot, uint32_t note)
+{
+	const unsigned n = NOTE_BITS * slot;
+	const uint32_t turned = notes >> n | notes << (-n & 31);
+	const uint32_t with = (turned & ~(uint32_t)NOTE_MASK) | note;
+
+	return with << n | with >> (-n & 31);
+}
+
 /* Before an entry is put there.  (B4) */
 LK_HOT void
 place_set_note(struct place p, uint32_t note)
 {
-	const uint32_t others = RD(p.line->notes) & ~((uint32_t)NOTE_MASK << (NOTE_BITS * p.slot));
-
-	WR(p.line->notes, others | note << (NOTE_BITS * p.slot));
+	WR(p.line->notes, notes_with(RD(p.line->notes), p.slot, note));
 }
 
 /* The same in the first line, of one that takes the place of another: the next eviction begins behind it. */
@@ -242,8 +279,15 @@ bucket_find(const struct bucket *b, const struct name *n)
 	return NULL;
 }
 
-/* Has the short name an entry?  As bucket_find(). */
-bool bucket_has_somewhere(const struct bucket *b, struct key k);
+/* Has the short name with these words an entry?  As bucket_find(); all stays in registers. */
+bool bucket_has_words(const struct bucket *b, uint64_t tag, uint32_t tail, uint64_t word0,
+		      uint64_t word1, uint64_t word2);
+
+LK_HOT bool
+bucket_has_somewhere(const struct bucket *b, const struct key *k)
+{
+	return bucket_has_words(b, tag_of(k->hash), k->tail, k->word[0], k->word[1], k->word[2]);
+}
 
 /* The same, the first line's tags being `tags`: most say that it has none. */
 LK_HOT bool
@@ -251,7 +295,7 @@ bucket_has(const struct bucket *b, uint64_t tags, const struct key *k)
 {
 	if (likely(tags_like(tags, tag_of(k->hash)) == 0) && likely(!tags_linked(tags)))
 		return false;
-	return bucket_has_somewhere(b, *k); /* a copy, or it could not stay in registers */
+	return bucket_has_somewhere(b, k);
 }
 
 unsigned bucket_used_far(const struct bucket *b);

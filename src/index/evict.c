@@ -35,6 +35,15 @@ evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len)
 }
 
 void
+evict_leave_parent(struct index_cache *c, struct lk_resource *r)
+{
+	resource_unpin(
+		resource_parent(r)); /* (R6): its own bucket's latch is for its own end only */
+	shim_store(&r->parent, (struct lk_resource *)NULL, SHIM_RELEASE);
+	c->orphaned++;
+}
+
+void
 evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource *r)
 {
 	if (c->n_spare < CACHE_SIZE)
@@ -133,6 +142,7 @@ evict_nearby_slow(struct index *x, struct index_cache *c)
 		expect_next(x, c); /* until then they have the time to come */
 	}
 	c->tour_skip = c->tour_backoff;
+	streak_begin(x, c);
 }
 
 void

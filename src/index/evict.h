@@ -10,7 +10,7 @@
 
 enum {
 	CROWDED = 4,
-	TOUR_SKIP_MAX = 31,
+	TOUR_SKIP_MAX = 63,
 	LOOKS_IN_VAIN = 64,
 	LOOK_SKIP = 15,
 	REUSE_SPAN = 64,
@@ -21,6 +21,12 @@ enum {
 
 /* What a user is for the others has changed.  (I7) */
 void evict_note_returning(struct index *x, struct index_cache *c, bool returns);
+
+/* What is reckoned with each insertion, of those that a streak has made since.  (I8) */
+void streak_reckon(struct index_cache *c);
+
+/* Until the tour goes on, if this user comes back to no names, and finds what idles where it looks. */
+void streak_begin(const struct index *x, struct index_cache *c);
 
 /* Look into two further buckets, without waiting for them.  No latch held. */
 void evict_nearby_slow(struct index *x, struct index_cache *c);
@@ -38,8 +44,61 @@ void evict_keep_spare(struct index *x, struct index_cache *c, struct lk_resource
 /* Give the block of a long name back. */
 void evict_drop_block(struct index *x, struct lk_resource *r, uint32_t len);
 
+/* An entry that has lost its name lies below nobody any more. */
+void evict_leave_parent(struct index_cache *c, struct lk_resource *r);
+
 /* Is anybody counted in the slots of an entry that is spread?  (C6) */
 bool has_seated(const struct index *x, const struct lk_resource *r);
+
+/*
+ * An entry whose word is `w`, which is idle, becomes nobody's.  `x` NULL: it is not spread.  False: it is pinned, or has come back to
+ * life.  (I4)
+ */
+LK_HOT bool
+entry_kill(const struct index *x, struct lk_resource *r, uint64_t w)
+{
+	const uint64_t dead = w | WORD_DEAD;
+	uint64_t now = w;
+
+	if (unlikely(shim_load(&r->pins, SHIM_RELAXED) != 0) ||
+	    unlikely(!shim_cas(&r->word, &now, dead, SHIM_SEQ_CST)))
+		return false;
+	/* (R4): the pins first, the word last.  A pin that came and went left what was done under it in the
+	 * word, or in a slot, from which it may have come to the word (C5); and if that is over too, the
+	 * fence that we read next. */
+	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
+	    unlikely(x != NULL && (w & WORD_SPREAD) != 0 && has_seated(x, r)) ||
+	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != dead)) {
+		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
+		return false;
+	}
+	return true;
+}
+
+/* (B3), of one that is nobody's: the floor is stored in any case, as a branch could not be foreseen. */
+LK_HOT uint64_t
+floor_raise(struct bucket *b, const struct lk_resource *r)
+{
+	const uint64_t fence = shim_load(&r->fence, SHIM_RELAXED);
+	uint64_t floor = shim_load(&b->floor, SHIM_RELAXED);
+
+	floor = fence > floor ? fence : floor;
+	shim_store(&b->floor, floor, SHIM_RELAXED);
+	return floor;
+}
+
+/* It loses its name, and what it had by that.  (R2) */
+LK_HOT void
+entry_strip(struct index *x, struct index_cache *c, struct lk_resource *r)
+{
+	const uint64_t ident = shim_load(&r->ident, SHIM_RELAXED);
+
+	shim_store(&r->ident, (ident & ~IDENT_TAIL_MASK) + IDENT_STEP, SHIM_RELEASE);
+	if (unlikely(ident_len(ident) > NAME_INLINE))
+		evict_drop_block(x, r, ident_len(ident));
+	if (unlikely(resource_parent(r) != NULL))
+		evict_leave_parent(c, r);
+}
 
 /*
  * Retire the entry in `place`: it is nobody's then, and without a name; but it stands there until the caller puts another there, or
@@ -49,37 +108,12 @@ LK_HOT struct lk_resource *
 retire(struct index *x, struct index_cache *c, struct bucket *b, struct place place)
 {
 	struct lk_resource *r = place_entry(place);
-	uint64_t w = shim_load(&r->word, SHIM_RELAXED);
-	struct lk_resource *parent;
-	uint64_t fence;
-	uint64_t floor;
-	uint64_t ident;
+	const uint64_t w = shim_load(&r->word, SHIM_RELAXED);
 
-	if (!word_idle(w) || shim_load(&r->pins, SHIM_RELAXED) != 0 ||
-	    !shim_cas(&r->word, &w, w | WORD_DEAD, SHIM_SEQ_CST))
+	if (!word_idle(w) || !entry_kill(x, r, w))
 		return NULL;
-	/* (R4): the pins first, the word last.  A pin that came and went left what was done under it in the
-	 * word, or in a slot, from which it may have come to the word (C5); and if that is over too, the
-	 * fence that we read next. */
-	if (unlikely(shim_load(&r->pins, SHIM_SEQ_CST) != 0) ||
-	    unlikely((w & WORD_SPREAD) != 0 && has_seated(x, r)) ||
-	    unlikely(shim_load(&r->word, SHIM_ACQUIRE) != (w | WORD_DEAD))) {
-		(void)shim_and(&r->word, ~WORD_DEAD, SHIM_ACQ_REL);
-		return NULL;
-	}
-	/* (B3): stored in any case, as a branch could not be foreseen */
-	fence = shim_load(&r->fence, SHIM_RELAXED);
-	floor = shim_load(&b->floor, SHIM_RELAXED);
-	shim_store(&b->floor, fence > floor ? fence : floor, SHIM_RELAXED);
-	ident = shim_load(&r->ident, SHIM_RELAXED);
-	shim_store(&r->ident, (ident & ~IDENT_TAIL_MASK) + IDENT_STEP, SHIM_RELEASE); /* (R2) */
-	if (unlikely(ident_len(ident) > NAME_INLINE))
-		evict_drop_block(x, r, ident_len(ident));
-	parent = resource_parent(r);
-	if (unlikely(parent != NULL)) {
-		resource_unpin(parent); /* (R6): its own bucket's latch is for its own end only */
-		c->orphaned++;
-	}
+	(void)floor_raise(b, r);
+	entry_strip(x, c, r);
 	tally(&c->evicted);
 	return r;
 }
@@ -200,9 +234,12 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint6
 {
 	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
 	unsigned used = bucket_used(b, tags);
-	bool reuses = cache_returns(x, c);
 	struct lk_resource *r;
+	bool reuses;
 
+	if (unlikely(shim_load(&c->replaced, SHIM_RELAXED) != c->reckoned))
+		streak_reckon(c);
+	reuses = cache_returns(x, c);
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
 	if (used < CROWDED && used < allowed)
 		return NULL;

@@ -102,6 +102,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	x->separator = 0;
 	x->first_n = n;
 	x->first_bits = room_bits(bits);
+	x->first_room = UINT32_C(1) << x->first_bits;
 	memset(x->segment, 0, sizeof(x->segment));
 	latch_init(&x->grow);
 	if (!add_segment(x, 0))

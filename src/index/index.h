@@ -36,6 +36,12 @@
  *     crowded by them, so that as many are kept as may be.  While there is a user who comes back to names
  *     it grows for all others too: else the first pass of a newcomer would throw out the names of who works
  *     there, and have his entries, side by side with others of his (S4).
+ * I8  A user whose insertions find their names new goes on in *streaks*: between two tours, an insertion into a
+ *     bucket of one line that has its share of max_idle in its first slots has the entry in one of them make way
+ *     (I4), the same slot in all buckets, and another in the next streak.  It reckons nothing: no averages, no
+ *     hand, no notes (B4); the next insertion that is not of a streak reckons for all.  An entry that is not to be
+ *     had changes places with one that is; a bucket without one ends the streak.  None begins as long as the index
+ *     is to grow for others who come back to names.
  *
  * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
  */
@@ -67,7 +73,8 @@ struct index {
 	uint32_t separator;          /* between the segments of a path; 0: none */
 	bool is_frozen;      /* names begin with FREEZE (W9), as other processes may hold them */
 	bool needs_look;     /* is_frozen, or separator is 0: see path_key_is_flat() */
-	unsigned first_bits; /* log2 of the buckets that the first segment has room for */
+	unsigned first_bits; /* log2 of … */
+	uint32_t first_room; /* the buckets that the first segment has room for */
 	a64 shape;
 	a32 idle_allowed;                  /* per bucket: max_idle / n */
 	a32 idle_next;                     /* … if there were one bucket more */
@@ -107,9 +114,29 @@ struct index_cache {
 	uintptr_t guess_base;  /* … lines from here */
 	uint64_t last_uses;    /* *uses at the last insertion */
 	const a64 *uses;       /* the user's grants; NULL: does not count them */
+	uint64_t
+		streak_tops; /* slots that are taken in the buckets that a streak goes through, … */
+	uint64_t streak_asked; /* … as tags_taken() has them */
+	uint32_t streak_slot;  /* whose entries make way in it */
+	uint64_t streak_end;   /* `replaced` when the streak is over (I8) */
+	uint64_t reckoned;     /* … as far as the averages go */
+	a64 replaced; /* insertions in streaks: as many created and evicted, not counted below */
 	a64 created;
 	a64 evicted;
 };
+
+/* Entries that it made, and that it retired. */
+LK_HOT uint64_t
+cache_created(const struct index_cache *c)
+{
+	return shim_load(&c->created, SHIM_RELAXED) + shim_load(&c->replaced, SHIM_RELAXED);
+}
+
+LK_HOT uint64_t
+cache_evicted(const struct index_cache *c)
+{
+	return shim_load(&c->evicted, SHIM_RELAXED) + shim_load(&c->replaced, SHIM_RELAXED);
+}
 
 /* An entry as it looked without a latch: to be confirmed by R3. */
 struct glimpse {
@@ -181,20 +208,24 @@ shape_bucket(uint64_t shape, uint64_t hash)
 	return b < (uint32_t)shape ? b : b & mask >> 1;
 }
 
-/* The segment of a bucket.  Of all but large indexes it is the first: a branch that is foreseen. */
+/* The segment of a bucket. */
 LK_HOT uint32_t
 segment_of(const struct index *x, uint32_t b)
 {
 	uint32_t k = b >> x->first_bits;
 
-	return likely(k == 0) ? 0 : 32u - (uint32_t)__builtin_clz(k);
+	return k == 0 ? 0 : 32u - (uint32_t)__builtin_clz(k);
 }
 
+/* Of all but large indexes it is in the first segment: a branch that is foreseen. */
 LK_HOT struct bucket *
 index_bucket(const struct index *x, uint32_t b)
 {
-	return (struct bucket *)(x->segment[segment_of(x, b)] +
-				 (uintptr_t)b * sizeof(struct bucket));
+	uintptr_t segment = x->segment[0];
+
+	if (unlikely(b >= x->first_room))
+		segment = x->segment[segment_of(x, b)];
+	return (struct bucket *)(segment + (uintptr_t)b * sizeof(struct bucket));
 }
 
 /* Does this slot hold the name?  Then `g` is its entry as it looked. */

@@ -2,6 +2,16 @@
 /* Splitting a path, and entering it into the index from the root down.  (R6) */
 #include "index/path.h"
 
+bool
+path_words_are_flat_exactly(uint64_t separators, uint64_t a, uint64_t b, uint64_t c)
+{
+	const uint64_t same[] = { a ^ separators, b ^ separators, c ^ separators };
+
+	return ((((same[0] - PATH_EACH) & ~same[0]) | ((same[1] - PATH_EACH) & ~same[1]) |
+		 ((same[2] - PATH_EACH) & ~same[2])) &
+		PATH_EACH << 7) == 0;
+}
+
 /* Is there a separator at `i` that splits? */
 static bool
 splits_at(const struct index *x, const struct name *n, uint32_t i)

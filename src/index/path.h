@@ -37,6 +37,11 @@ void path_ancestor(const struct index *x, const struct name *n, uint32_t len,
 enum index_outcome path_enter(struct index *x, struct index_cache *c, const struct name *n,
 			      bool patient, struct lk_resource **out);
 
+#define PATH_EACH UINT64_C(0x0101010101010101)
+
+/* path_words_are_flat() of words that need a longer look; they come one by one, or they could not stay in registers. */
+bool path_words_are_flat_exactly(uint64_t separators, uint64_t a, uint64_t b, uint64_t c);
+
 /*
  * Is there no separator in the words of a short name?  With `same` a byte that is 0 sets the top of one; so may one that is above
  * 0x80, as those of names in ASCII are not: a first look at all words leaves that out.
@@ -44,17 +49,14 @@ enum index_outcome path_enter(struct index *x, struct index_cache *c, const stru
 LK_HOT bool
 path_words_are_flat(const struct index *x, const uint64_t word[NAME_WORDS])
 {
-	const uint64_t each = UINT64_C(0x0101010101010101);
-	const uint64_t separators = x->separator * each;
-	const uint64_t same[] = { word[0] ^ separators, word[1] ^ separators,
-				  word[2] ^ separators };
-	const uint64_t maybe = (same[0] - each) | (same[1] - each) | (same[2] - each);
+	const uint64_t separators = x->separator * PATH_EACH;
+	const uint64_t maybe = ((word[0] ^ separators) - PATH_EACH) |
+			       ((word[1] ^ separators) - PATH_EACH) |
+			       ((word[2] ^ separators) - PATH_EACH);
 
-	if (likely((maybe & each << 7) == 0))
+	if (likely((maybe & PATH_EACH << 7) == 0))
 		return true;
-	return ((((same[0] - each) & ~same[0]) | ((same[1] - each) & ~same[1]) |
-		 ((same[2] - each) & ~same[2])) &
-		each << 7) == 0;
+	return path_words_are_flat_exactly(separators, word[0], word[1], word[2]);
 }
 
 /* Is it known at once that there is none?  And may its entry be made with a hold in it? */

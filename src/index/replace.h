@@ -21,6 +21,16 @@ store_words(struct lk_resource *r, const uint64_t word[NAME_WORDS])
 	shim_store(&r->name[2], word[2], SHIM_RELEASE);
 }
 
+/* `r`, whose name was just stored and whose ident was `bare`, has that name from now on, with `first` in its word.  (R2) */
+LK_HOT void
+entry_begin(struct lk_resource *r, uint64_t bare, uint32_t tail, uint64_t first)
+{
+	const uint64_t ident = bare + IDENT_STEP + tail; /* what is bare ends in 0 */
+
+	shim_store(&r->ident, ident, SHIM_RELEASE);
+	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + first, SHIM_RELEASE);
+}
+
 /*
  * Make `r`, whose name was just stored, an entry in `place`, of which the line has its note, with the bucket's latch; `first` is in its word.  That is
  * written when nothing can fail any more: until then the entry is DEAD, so that no late reader can
@@ -31,15 +41,12 @@ LK_HOT void
 entry_publish(const struct bucket *b, struct place place, struct lk_resource *r, uint32_t tail,
 	      uint64_t hash, struct lk_resource *parent, uint64_t first)
 {
-	/* What it had ends in 0, as it has no name. */
-	const uint64_t ident = shim_load(&r->ident, SHIM_RELAXED) + IDENT_STEP + tail;
-
 	shim_store(&r->fence, shim_load(&b->floor, SHIM_RELAXED), SHIM_RELAXED); /* (B3) */
-	shim_store(&r->parent, parent, SHIM_RELEASE);
-	if (unlikely(parent != NULL))
-		resource_pin(parent);               /* (R6) */
-	shim_store(&r->ident, ident, SHIM_RELEASE); /* (R2) */
-	shim_store(&r->word, (ident >> NAME_BITS) * WORD_GEN_ONE + first, SHIM_RELEASE);
+	if (unlikely(parent != NULL)) { /* it has none, as it has no name */
+		shim_store(&r->parent, parent, SHIM_RELEASE);
+		resource_pin(parent); /* (R6) */
+	}
+	entry_begin(r, shim_load(&r->ident, SHIM_RELAXED), tail, first);
 	place_set(place, r, tag_of(hash));
 }
 

@@ -58,8 +58,9 @@ mode_covers(lk_mode held, lk_mode wanted)
 LK_HOT bool
 mode_writes(lk_mode m)
 {
-	_Static_assert(LK_U > LK_SIX && LK_X == LK_SIX + 2, "SIX, U and X come last, together");
-	return (unsigned)m - (unsigned)LK_SIX <= (unsigned)(LK_X - LK_SIX);
+	_Static_assert(LK_U > LK_SIX && LK_X == LK_SIX + 2 && LK_X == MODE_N - 1,
+		       "SIX, U and X come last");
+	return (unsigned)m >= (unsigned)LK_SIX;
 }
 
 /*

@@ -74,8 +74,8 @@ owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
 	shim_store(&w->at_open.grants,
 		   shim_load(&w->drawn, SHIM_RELAXED) - shim_load(&w->count.intents, SHIM_RELAXED),
 		   SHIM_RELAXED);
-	shim_store(&w->at_open.created, shim_load(&w->cache.created, SHIM_RELAXED), SHIM_RELAXED);
-	shim_store(&w->at_open.evicted, shim_load(&w->cache.evicted, SHIM_RELAXED), SHIM_RELAXED);
+	shim_store(&w->at_open.created, cache_created(&w->cache), SHIM_RELAXED);
+	shim_store(&w->at_open.evicted, cache_evicted(&w->cache), SHIM_RELAXED);
 	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);
 }
 

@@ -2,7 +2,7 @@
 /* The steps of a script as calls of the library. */
 #include "play.h"
 #include "core/grant.h"
-#include "index/evict.h"
+#include "index/streak.h"
 
 struct play play;
 const struct script *play_script;
@@ -453,6 +453,18 @@ let_grow(const struct step *t)
 	return 0;
 }
 
+/* It is told what it would know after many insertions that found their names new.  (I8) */
+static int
+let_streak(const struct step *t)
+{
+	struct lk_owner *w = play.owner[t->fiber];
+
+	w->cache.misses = MISSES_IN_A_ROW;
+	w->cache.tour_skip = TOUR_SKIP_MAX;
+	streak_begin(&w->manager->index, &w->cache);
+	return 0;
+}
+
 /* The name is spread for a mode, as if it had been lost often; in the setup it must come to that. */
 static int
 spread(const struct step *t)
@@ -577,6 +589,8 @@ step_alone(const struct step *t)
 		return shut_down(t);
 	case VERB_GROWS:
 		return let_grow(t);
+	case VERB_STREAKS:
+		return let_streak(t);
 	case VERB_SPREAD:
 		return spread(t);
 	case VERB_FOLDS:

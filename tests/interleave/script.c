@@ -385,6 +385,7 @@ read_arguments(struct reader *r, struct step *t)
 	case VERB_EVENTS:
 	case VERB_SHUTDOWN:
 	case VERB_GROWS:
+	case VERB_STREAKS:
 	case VERB_INSIDE:
 	case VERB_SHARE:
 	case VERB_SERVE:

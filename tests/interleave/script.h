@@ -48,6 +48,7 @@ enum {
 	X(PASS, pass)                   \
 	X(FILL, fill)                   \
 	X(GROWS, grows)                 \
+	X(STREAKS, streaks)             \
 	X(SPREAD, spread)               \
 	X(FOLDS, folds)                 \
 	X(READ, read)                   \

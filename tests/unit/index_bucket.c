@@ -94,6 +94,49 @@ check_set(uint64_t tags)
 	cr_assert_eq(tags_linked(tags), byte_of(tags, BUCKET_LAST) == TAG_LINK);
 }
 
+/* Slots that are taken, of tags as they are: 1 to 128, or a link in the last slot. */
+Test(bucket, tags_taken)
+{
+	const unsigned some[] = { 0, 1, 2, 0x7f, 0x80, 0x55 };
+
+	for (unsigned i = 0; i < 6 * 6 * 6 * 6 * 7; i++) {
+		const unsigned last = i / (6 * 6 * 6 * 6);
+		uint64_t tags = (uint64_t)(last < 6 ? some[last] : TAG_LINK) << (8 * BUCKET_LAST);
+		bool taken = last < 6;
+
+		for (unsigned slot = 0, left = i; slot < BUCKET_LAST; slot++, left /= 6)
+			tags |= (uint64_t)some[left % 6] << (8 * slot);
+		for (unsigned n = 1; n <= BUCKET_LAST; n++) {
+			const uint64_t tops = TAG_TOPS >> (8 * (BUCKET_SLOTS - n));
+
+			taken = taken && byte_of(tags, n - 1) != 0;
+			cr_assert_eq(tags_taken(tags, tops, tags_ask(tops)), taken, "%llx, %u",
+				     (unsigned long long)tags, n);
+		}
+	}
+}
+
+/* One byte changes, and no other; the same of notes, whose hand and window stay. */
+Test(bucket, one_of_all)
+{
+	uint64_t seed = 3;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		const unsigned slot = i % BUCKET_SLOTS;
+		const uint64_t tags = draw_tags(&seed, 7);
+		const uint64_t to = test_random(&seed);
+		const uint32_t notes = (uint32_t)test_random(&seed);
+		const uint32_t note = (uint32_t)to & NOTE_MASK;
+		const uint64_t byte = UINT64_C(0xff) << (8 * slot);
+		const uint32_t bits = (uint32_t)NOTE_MASK << (NOTE_BITS * slot);
+
+		cr_assert_eq(tags_with(tags, slot, to & 0xff),
+			     (tags & ~byte) | (to & 0xff) << (8 * slot));
+		cr_assert_eq(notes_with(notes, slot, note),
+			     (notes & ~bits) | note << (NOTE_BITS * slot));
+	}
+}
+
 Test(bucket, tags_set)
 {
 	uint64_t seed = 2;

@@ -14,7 +14,7 @@ enter(const struct name *n, struct lk_resource **r)
 static uint64_t
 inside(void)
 {
-	return shim_load(&cache.created, SHIM_RELAXED) - shim_load(&cache.evicted, SHIM_RELAXED);
+	return cache_created(&cache) - cache_evicted(&cache);
 }
 
 static void

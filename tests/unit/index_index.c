@@ -72,13 +72,13 @@ drop(struct lk_resource *r, lk_mode m)
 static uint64_t
 created(void)
 {
-	return shim_load(&cache.created, SHIM_RELAXED);
+	return cache_created(&cache);
 }
 
 static uint64_t
 evicted(void)
 {
-	return shim_load(&cache.evicted, SHIM_RELAXED);
+	return cache_evicted(&cache);
 }
 
 static uint64_t
