@@ -113,7 +113,7 @@ step(void)
 	else
 		sleep_us(draw_scaled(most_us));
 	me.steps = draw_scaled(most_steps) + 1;
-	if (me.slept_us > SHARE_US) /* D2 */
+	if (me.slept_us > SHARE_US) /* (DL2) */
 		me.steps = me.steps * 50 + 20000;
 	me.inside = false;
 }
