@@ -5,6 +5,7 @@
 #   CC=clang                 another compiler
 #   SAN=address,undefined    with sanitizers (SAN=thread); tests then use tests/lib/runner.c
 #   DEBUG=1                  without optimisation, with internal checks
+#   DELAYS=1                 threads sleep at random between their steps (tests/delays)
 #   SHIM='"path/backend.h"'  another back end under the shim (src/base/atomic.h)
 #   RUNNER=mini              the small test runner instead of Criterion
 #   WERROR=                  warnings are only warnings
@@ -31,9 +32,12 @@ endif
 comma  := ,
 RUNNER ?= $(if $(SAN),mini,criterion)
 
+ifneq ($(DELAYS),)
+SHIM := "tests/delays/backend.h"
+endif
 SHIM_NAME := $(subst .,-,$(notdir $(subst ",,$(SHIM))))
 CFG := $(notdir $(firstword $(CC)))-$(if $(SAN),san-$(subst $(comma),-,$(SAN)),$(if \
-	$(DEBUG),debug,release))$(if $(SHIM),-shim-$(SHIM_NAME))$(if \
+	$(DEBUG),debug,release))$(if $(DELAYS),-delays,$(if $(SHIM),-shim-$(SHIM_NAME)))$(if \
 	$(filter mini,$(RUNNER)),$(if $(SAN),,-mini))
 O   := build/$(CFG)
 OUT := $(if $(filter gcc-release,$(CFG)),build,$O)
@@ -41,10 +45,10 @@ OUT := $(if $(filter gcc-release,$(CFG)),build,$O)
 # Sanitizers confuse the compiler's flow analysis: there, warnings are only warnings, and one that is mostly wrong is off.
 WERROR   ?= $(if $(SAN),-Wno-maybe-uninitialized,-Werror)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
-CFLAGS   ?= $(if $(SAN),-O1 -g -fno-omit-frame-pointer,$(if $(DEBUG),-O0 -g,-O2 -g))
+CFLAGS   ?= $(if $(SAN),-O1 -g -fno-omit-frame-pointer,$(if $(DEBUG)$(DELAYS),-O0 -g,-O2 -g))
 
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -pthread -Iinclude -MMD -MP
-BASE_CFLAGS += $(if $(DEBUG),-DLK_DEBUG) $(if $(SHIM),-I. -DLK_SHIM_H='$(SHIM)')
+BASE_CFLAGS += $(if $(DEBUG),-DLK_DEBUG) $(if $(DELAYS),-DLK_DELAYS -finstrument-functions) $(if $(SHIM),-I. -DLK_SHIM_H='$(SHIM)')
 LIB_CFLAGS  := -Isrc -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-strict-aliasing
 ifneq ($(SAN),)
 SAN_FLAGS   := -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=all)
@@ -79,7 +83,7 @@ TESTS    := $(foreach d,unit record api stress $(FAILURE) model isolation txnkv 
 
 # Stores that are part of the library: they see include/ and their own folders only.
 BUILTIN  := $(wildcard adapters/*.c $(foreach d,common test file,adapters/$d/*.c))
-CORE_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c))
+CORE_OBJ := $(patsubst %.c,$O/obj/%.o,$(wildcard src/*/*.c) $(if $(DELAYS),tests/delays/delays.c))
 LIB_OBJ  := $(CORE_OBJ) $(BUILTIN:%.c=$O/obj/%.o)
 LK_LIBS := $(STATIC) $(if $(SAN),,$(SHARED) $(SOLINKS))
 
@@ -336,6 +340,8 @@ $O/obj/tests/unit/%.o: tests/unit/%.c $O/flags
 	$(COMPILE) $(TEST_CFLAGS) -Isrc $(URCU_CFLAGS) -c $< -o $@
 $O/obj/tests/record/%.o: tests/record/%.c $O/flags
 	$(COMPILE) $(TEST_CFLAGS) -Isrc $(URCU_CFLAGS) -c $< -o $@
+$O/obj/tests/delays/%.o: tests/delays/%.c $O/flags
+	$(COMPILE) $(LIB_CFLAGS) -c $< -o $@
 $O/obj/tests/%.o: tests/%.c $O/flags
 	$(COMPILE) $(TEST_CFLAGS) -c $< -o $@
 

@@ -3,7 +3,7 @@
 # For scripts/check and scripts/check-deep, which source it: parts that are run one by one, each with its
 # log in the folder $1, and their sum.
 cd "$(dirname "$0")/.." || exit 2
-unset MAKEFLAGS MFLAGS CC SAN DEBUG SHIM RUNNER T # each part says what it is
+unset MAKEFLAGS MFLAGS CC SAN DEBUG DELAYS SHIM RUNNER T # each part says what it is
 jobs=-j$(nproc)
 logs=$1
 all=() # the parts that there are

@@ -249,12 +249,11 @@ remote_value_write(struct remote *m, struct lk_resource *r, bool is_implied, con
 	struct lk_value value;
 	int rc;
 
-	do {
-		rc = try_to_write(m, r, bytes, len, &value);
-		if (rc != LK_E_LOST || !is_implied)
-			break;
+	while ((rc = try_to_write(m, r, bytes, len, &value)) == LK_E_LOST && is_implied) {
 		rc = value_borrow(m, r, LK_X);
-	} while (rc == 0);
+		if (rc != 0)
+			return rc; /* LK_E_BUSY too: there is nothing to send */
+	}
 	if (rc != LK_E_BUSY)
 		return rc;
 	rc = send(m, r, &value);

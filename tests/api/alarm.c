@@ -182,6 +182,27 @@ Test(alarm, a_doubt_that_passes_is_told_again_when_it_comes_again)
 	alarm_close(&s);
 }
 
+/* Whoever begins to listen has it ring at once.  (AL3) */
+Test(alarm, a_doubt_is_told_once_however_often_it_rings)
+{
+	static struct alarm_stage s;
+	static struct told other;
+	struct lk_owner *w;
+
+	alarm_open(&s);
+	(void)hold(s.w[A], "n", LK_X);
+	cut(true);
+	seconds(&s, 7);
+	cr_assert_eq(s.told.n, 1);
+	open_listener(s.m[A], &other, &w);
+	ok(lk_serve(s.m[A], NULL));
+	cr_expect_eq(s.told.n, 1);
+	cr_expect_eq(other.n, 0, "it holds nothing");
+	cut(false);
+	ok(lk_owner_close(w));
+	alarm_close(&s);
+}
+
 Test(alarm, a_lock_that_is_broken_is_lost_alone)
 {
 	static struct alarm_stage s;

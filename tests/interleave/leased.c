@@ -120,11 +120,15 @@ leased_said(const struct step *t, const struct entry_of_book *e, bool was_over, 
 int
 leased_check_grant(const struct step *t)
 {
-	const struct entry_of_book *e = book_find(t->fiber, t->label);
+	struct entry_of_book *e = book_find(t->fiber, t->label);
 	const bool was_over = leased_was_over(e);
 	int rc = lk_check(play.owner[t->fiber], play.grant[t->fiber][t->label]);
 
 	leased_said(t, e, was_over, rc);
+	if (e != NULL && e->is_told_lost && (rc == 0 || rc == LK_E_SUSPECT))
+		fail("line %u: it was said to be lost, and now to be held (AB4)", t->line);
+	if (e != NULL && rc == LK_E_LOST)
+		e->is_told_lost = true;
 	return rc;
 }
 

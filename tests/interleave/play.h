@@ -29,6 +29,7 @@ struct entry_of_book {
 	bool is_taken_over; /* it was lost, and its owner has the name again */
 	bool is_forfeit;    /* its process's session was over, or the lock was broken */
 	unsigned session;   /* one more than the number of that; 0: none */
+	bool is_told_lost;  /* a check said so */
 	bool is_doubtful;   /* it may be said to be lost */
 	bool is_detached;   /* it belongs to a token, and to no owner */
 	bool is_visitors;   /* … to one of another manager */

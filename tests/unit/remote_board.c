@@ -400,3 +400,25 @@ Test(remote_board, what_stays_a_ring_becomes_certain)
 		}
 	}
 }
+
+/* Its turns begin anew: when something was first seen on the other one says nothing.  (RG1) */
+Test(remote_board, of_another_board_nothing_has_been_seen)
+{
+	static struct board_seen seen;
+	static struct board b;
+
+	memset(&seen, 0, sizeof(seen));
+	memset(&b, 0, sizeof(b));
+	b.made = 1;
+	b.turn = 50;
+	b.n = 1;
+	b.row[0].print = 7;
+	cr_expect(board_learn(&seen, &b, false));
+	b.turn++;
+	cr_expect_not(board_learn(&seen, &b, false));
+	cr_expect_eq(seen.first[0], 51);
+	b.made = 2;
+	b.turn = 3;
+	cr_expect(board_learn(&seen, &b, false));
+	cr_expect_eq(seen.first[0], 4);
+}
