@@ -346,8 +346,8 @@ expect_new_names(const char *url, uint32_t buckets, uint64_t hottest, const char
 	sum = stage_count(&s, new_name, NULL, NEW_NAMES);
 	show(&sum, what);
 	cr_expect_eq((uint32_t)shim_load(&s.m->index.shape, SHIM_RELAXED), buckets);
-	cr_expect(is_between(sum.written, sum.operations, 200, 225), "%s", what);
-	cr_expect(is_between(sum.rmws, sum.operations, 300, 325), "%s", what);
+	cr_expect(is_between(sum.written, sum.operations, 195, 225), "%s", what);
+	cr_expect(is_between(sum.rmws, sum.operations, 295, 325), "%s", what);
 	cr_expect_le(1000 * sum.hottest, hottest * sum.operations, "%s", what);
 	stage_close(&s);
 }
