@@ -126,8 +126,8 @@ slab_get_run(struct slab *s, void **first, unsigned n)
 	unsigned got = 0;
 
 	latch_lock(&s->latch);
-	*first = RD(s->free) == NULL ? first_fresh(s) : NULL;
-	if (*first != NULL) {
+	*first = RD(s->free);
+	if (*first == NULL && (*first = first_fresh(s)) != NULL) {
 		got = on_page(s, *first, n < RD(s->fresh) ? n : RD(s->fresh));
 		WR(s->fresh, RD(s->fresh) - got);
 	}

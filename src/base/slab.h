@@ -57,8 +57,8 @@ unsigned slab_get_many(struct slab *s, void **out, unsigned n);
 void slab_put_many(struct slab *s, void **objects, unsigned n);
 
 /*
- * A run of up to `n` objects from `*first` on; how many: fewer where a page ends.  0: there are some to be used again first, or no
- * memory.  (S4)
+ * A run of up to `n` objects from `*first` on; how many: fewer where a page ends.  0: there are some to be used again first, or
+ * (`*first` NULL) no memory.  (S4)
  */
 unsigned slab_get_run(struct slab *s, void **first, unsigned n);
 

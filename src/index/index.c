@@ -213,7 +213,7 @@ get_entries(struct index *x, struct index_cache *c)
 
 	c->run = n < RUN_MAX ? n : RUN_MAX;
 	c->n_run = slab_get_run(&x->entries, (void **)&c->in_run, c->run);
-	if (c->n_run == 0)
+	if (c->n_run == 0 && c->in_run != NULL)
 		c->n_spare = slab_get_many(&x->entries, (void **)c->spare, CACHE_SIZE / 2);
 }
 
