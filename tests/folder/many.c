@@ -234,7 +234,8 @@ Test(many, killed_in_the_middle_each_is_there_or_is_not, .timeout = 120)
 			deaths++;
 		for (uint64_t nth = 1; is_killed(nth, HOW_HALF); nth++)
 			deaths++;
-		cr_assert_ge(deaths, 4 * MOST, "hardly anything was written");
+		/* in memory there are less, as a compiler may copy by itself */
+		cr_assert_ge(deaths, 2 * MOST, "hardly anything was written");
 	}
 	folder_on_disk(false);
 }
