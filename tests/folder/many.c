@@ -6,48 +6,9 @@
 #include <sys/wait.h>
 
 #include "folder.h"
+#include "growth.h"
 
 enum { MOST = 4 };
-
-/* One of them: so many bytes more in a record. */
-struct growth {
-	struct lk_store_record r;
-	size_t by;
-	int rc; /* what the function returns */
-	size_t seen;
-	char fresh[64];
-};
-
-static int
-grow(void *arg, struct lk_store_record *r, size_t n)
-{
-	struct growth *w = arg;
-
-	cr_assert_eq(n, 1);
-	w->seen = r->old_len;
-	memset(w->fresh, 'x', sizeof(w->fresh));
-	r->fresh = w->fresh;
-	r->fresh_len = r->old_len + w->by;
-	r->changed = w->by != 0;
-	return w->rc;
-}
-
-static void
-set(struct growth *w, struct lk_store_update *u, const char *name, size_t by)
-{
-	*w = (struct growth){ .r = { .name = name, .len = strlen(name) }, .by = by };
-	*u = (struct lk_store_update){
-		.r = &w->r, .n = 1, .fn = grow, .arg = w, .rc = 77, .is_left = 77
-	};
-}
-
-static void
-is_made(const struct lk_store_update *u, int rc)
-{
-	cr_assert_eq(u->is_left, 0);
-	cr_assert_eq(u->rc, rc, "%s", lk_errname(u->rc));
-	cr_assert_null(u->r->old);
-}
 
 static int
 size_of(struct lk_store *s, const char *name)

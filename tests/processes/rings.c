@@ -119,6 +119,9 @@ Test(rings, one_that_is_killed_ends_the_ring, .timeout = 120)
 	is(puppet_hear(&c.p[0]), 0); /* name1 */
 	is(puppet_does(&c.p[0], "release name1"), 0);
 	is(puppet_does(&c.p[0], "release name0"), 0);
+	/* who gives it back to one who was killed as he waited for it does not ask whether he lives; the next one does */
+	is(puppet_does(&c.p[1], "acquire name0 X " HOUR), 0);
+	is(puppet_does(&c.p[1], "release name0"), 0);
 	circle_end(&c);
 }
 
