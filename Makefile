@@ -69,7 +69,8 @@ SHARED   := $(OUT)/liblatchkey.so.$(VERSION)
 SOLINKS  := $(OUT)/$(SONAME) $(OUT)/liblatchkey.so
 RESPD    := $(OUT)/examples/respd $(OUT)/examples/respd-check
 TXNKV    := $(OUT)/examples/txnkv $(OUT)/examples/txnkv-check $(OUT)/examples/txnkv-bench
-EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD) $(TXNKV)
+FLAT     := $(OUT)/liblatchkey-flat.so.$(SOVERSION)
+EXAMPLES := $(patsubst examples/%.c,$(OUT)/examples/%,$(wildcard examples/*.c)) $(RESPD) $(TXNKV) $(FLAT)
 BENCH    := $(OUT)/bench/latchkey-bench
 # clang links its thread sanitizer into the program, where tests/failure would wrap the sanitizer's calls too.
 FAILURE  := $(if $(and $(findstring clang,$(CC)),$(findstring thread,$(SAN))),,failure)
@@ -295,6 +296,10 @@ $(OUT)/examples/respd: $(filter-out $(RESPD_CHECK_OBJ),$(RESPD_OBJ)) $(STATIC)
 $(OUT)/examples/respd-check: $(RESPD_CHECK_OBJ)
 	$(LINK) -o $@ $^ -pthread
 
+# A store of one's own, which is loaded when a URL says "flat:".  It needs nothing of Latchkey but a header.
+$(FLAT): $(wildcard examples/flat/*.[ch]) include/latchkey/store.h $O/flags
+	$(COMPILE) -fPIC -fvisibility=hidden -shared -o $@ $(filter %.c,$^)
+
 # A store, its checker and its benchmark; what they share is also tested (tests/txnkv).
 TXNKV_OBJ  := $(patsubst %.c,$O/obj/%.o,$(wildcard examples/txnkv/*.c))
 TXNKV_LIBS := -lsqlite3 $(LIBS)
@@ -385,7 +390,7 @@ $(STORE_CHECK): $(patsubst %.c,$O/obj/%.o,$(wildcard tests/store/*.c)) $(STATIC)
 LOADED := $(OUT)/liblatchkey-loaded.so.$(SOVERSION)
 $(LOADED): tests/store/loaded/loaded.c $O/flags
 	$(COMPILE) -fPIC -shared -o $@ $<
-store-check: $(STORE_CHECK) $(LOADED) $(SQLITE_ALL) $(REDIS_ALL)
+store-check: $(STORE_CHECK) $(LOADED) $(FLAT) $(SQLITE_ALL) $(REDIS_ALL)
 
 # What the programs of examples/txnkv are made of.
 $O/obj/tests/txnkv/%.o: tests/txnkv/%.c $O/flags

@@ -225,8 +225,9 @@ struct lk_store_ops {
 	 *             has written any of them since that moment.  A later update, by any session, sees what was
 	 *             written.  Those who watch are told, but perhaps not of what is quiet.
 	 * Returns     0; what `fn` returned.  Nothing was written: LK_E_STORE (see error), LK_E_TIMEDOUT, LK_E_CORRUPT
-	 *             (`status` of the records says which), LK_E_PERM, LK_E_NOMEM, LK_E_INVAL (no name, one twice, a
-	 *             fresh record too long), LK_E_NAME, LK_E_LIMIT (too many records, or the store is full), LK_E_FORKED.
+	 *             (`status` of the records says which), LK_E_PERM, LK_E_NOMEM, LK_E_NAME (a name is
+	 *             missing, empty or too long), LK_E_INVAL (no record, no function, a name twice, a flag that is none, a
+	 *             fresh record that is missing or too long), LK_E_LIMIT (too many records, or the store is full), LK_E_FORKED.
 	 *             Perhaps written: LK_E_UNKNOWN.
 	 */
 	int (*update)(struct lk_store *s, struct lk_store_record *r, size_t n,

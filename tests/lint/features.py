@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
 """docs/features.md: a row claimed `done` names tests that exist, `tests/api/x.c: suite.name`
-(or a checking script of tests/lint)."""
+(or a script that checks)."""
 
 import re
 
@@ -9,7 +9,7 @@ import tree
 
 PAGE = "docs/features.md"
 TEST = re.compile(r"(tests/[\w/]+\.c):\s*(\w+)\.(\w+)")
-SCRIPT = re.compile(r"tests/[\w/]+\.(?:py|sh)")
+SCRIPT = re.compile(r"tests/[\w/]+(?:\.py|\.sh|/run)\b")
 STATES = {"done", "partly", "planned"}
 
 found = tree.Findings()
