@@ -24,6 +24,7 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 void
 owner_fini(struct lk_owner *w)
 {
+	guess_end(&w->cache, w->holds.env);
 	holds_fini(&w->holds);
 }
 
@@ -84,7 +85,6 @@ owner_end(struct lk_owner *w)
 {
 	shim_store(&w->state, (uint32_t)OWNER_FREE, SHIM_RELEASE);
 	w->gate = &closed_gate;
-	guess_end(&w->cache, w->holds.env);
 	if (unlikely(w->holds.n_table != 0 ||
 		     shim_load(&w->holds.n_slots, SHIM_RELAXED) > SLOTS_INLINE))
 		holds_shrink(&w->holds);
