@@ -95,7 +95,7 @@ try_glimpse(struct lk_owner *w, const struct name *n, struct request *q, struct 
 		if (!q->seated) {
 			if (!request_spin(w, g->r, LK_NL, q->mode, q))
 				return GLIMPSED_NOT;
-			tally(&w->count.contended);
+			owner_tally(w, &w->count.contended);
 			spell_begin(w, g->r);
 		}
 	}
@@ -174,7 +174,7 @@ acquire_entered(struct lk_owner *w, const struct name *n, struct request *q, lk_
 	case INDEX_NOMEM:
 		return LK_E_NOMEM;
 	case INDEX_BUSY:
-		tally(&w->count.busy);
+		owner_tally(w, &w->count.busy);
 		return LK_E_BUSY;
 	case INDEX_BAD_HASH:
 		return LK_E_INVAL;
@@ -201,7 +201,7 @@ acquire_named(struct lk_owner *w, const struct name *n, struct request *q, lk_gr
 		resource_unpin(g.r);
 		return rc;
 	case GLIMPSED_BUSY:
-		tally(&w->count.busy);
+		owner_tally(w, &w->count.busy);
 		return LK_E_BUSY;
 	case GLIMPSED_NOT:
 		break;

@@ -322,7 +322,7 @@ begin_anew(struct pending *s)
 			pending_drop_wait(s);
 		s->is_withdrawn = false;
 		if (!s->is_impatient)
-			tally(&pending_owner(s)->count.timeouts);
+			owner_tally(pending_owner(s), &pending_owner(s)->count.timeouts);
 		rc = s->is_impatient ? s->trouble : LK_E_TIMEDOUT;
 	}
 	pending_finish(s, rc);

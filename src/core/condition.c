@@ -76,7 +76,7 @@ result_of_news(struct lk_owner *w, enum watch_news news)
 	case WATCH_INTERRUPTED:
 		break;
 	case WATCH_CANCELED:
-		tally(&w->count.cancels);
+		owner_tally(w, &w->count.cancels);
 		return LK_E_CANCELED;
 	case WATCH_TIMEDOUT:
 		return LK_E_CONDITION;
@@ -105,7 +105,7 @@ sleep_until_stirred(struct lk_owner *w, struct watch *v, const struct request *q
 
 	w->watches = v;
 	call_sleeps(w);
-	news = watch_sleep(&w->manager->lot, v, until, &w->count.parks);
+	news = watch_sleep(&w->manager->lot, v, until, owner_parks(w));
 	if (news == WATCH_TIMEDOUT && until != q->deadline_ns)
 		news = WATCH_STIRRED;
 	call_back(w, NULL);

@@ -178,7 +178,7 @@ convert_any(struct lk_owner *w, const struct conversion *c, struct request *q)
 	else
 		rc = convert(w, c, q);
 	if (rc == 0)
-		tally(&w->count.conversions);
+		owner_tally(w, &w->count.conversions);
 	return rc;
 }
 
@@ -364,7 +364,7 @@ lk_convert(struct lk_owner *w, lk_grant g, lk_mode to, const struct lk_options *
 
 		if (likely(grant_is_plain(g, head)) && likely((head & HEAD_SEAT) == 0) &&
 		    likely(owner_enter(w) == 0) && likely(convert_plain(w, s, head, to))) {
-			tally(&w->count.conversions);
+			owner_tally(w, &w->count.conversions);
 			owner_leave(w);
 			return 0;
 		}

@@ -338,7 +338,7 @@ try_with(const struct attempt *a, lk_mode more)
 	size_t len;
 	const void *name = resource_name(a->r, &len, &is_id);
 
-	tally(rc == 0 ? &w->count.escalations : &w->count.escalations_refused);
+	owner_tally(w, rc == 0 ? &w->count.escalations : &w->count.escalations_refused);
 	PROBE4(escalate, shim_load(&w->id, SHIM_RELAXED), name, len, rc == 0 ? (int)to : rc);
 	if (events_want(w, LK_EVENT_ESCALATE))
 		event_escalated(w, a->r, from, to, rc);

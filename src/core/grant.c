@@ -58,7 +58,7 @@ grant_no_room(struct lk_owner *w, enum hold_room why)
 {
 	if (why == ROOM_NOMEM)
 		return LK_E_NOMEM;
-	tally(&w->count.limits);
+	owner_tally(w, &w->count.limits);
 	return LK_E_LIMIT;
 }
 
@@ -179,7 +179,7 @@ take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode to, bool *
 	if (unlikely(q->casual || q->claims)) {
 		rc = request_at_once(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
 	} else {
-		tally(&w->count.contended);
+		owner_tally(w, &w->count.contended);
 		if (request_spin(w, r, from, to, q)) {
 			if (from == LK_NL)
 				spell_begin(w, r);

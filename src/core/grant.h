@@ -142,6 +142,13 @@ grant_is_plain(lk_grant g, uint64_t head)
 	return ((head ^ g) >> SLOT_BITS | (head & odd)) == 0 && head != 0;
 }
 
+/* A hold that is one grant, and that has nothing written down elsewhere. */
+LK_HOT bool
+head_is_lone(uint64_t head)
+{
+	return (head & (HEAD_REENTRY | HEAD_GONE | HEAD_EXTRA | HEAD_PATH)) == 0 && head != 0;
+}
+
 /* The same of one in slot 0: a single look, as a grant has none of a head's flags there. */
 LK_HOT bool
 grant_is_plain_first(lk_grant g, uint64_t head)

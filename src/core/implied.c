@@ -118,7 +118,7 @@ implied_acquire(struct lk_owner *w, struct lk_resource *r, uint32_t cover, struc
 	slot = hold_add(&w->holds, r, mode_writes(q->mode) ? implied_mint(w, r) : 0, head,
 			q->extra);
 	q->extra = NULL; /* the slot's now */
-	tally(&w->count.implied);
+	owner_tally(w, &w->count.implied);
 	if (out != NULL)
 		*out = grant_of(head, slot);
 	return 0;

@@ -200,7 +200,7 @@ lease_renew(struct lk_owner *w, struct lease *l, uint64_t now, uint64_t lease_ns
 	l->flags &= (uint8_t)~TELL_SUSPECT; /* it is not, any more */
 	if ((l->flags & LEASE_RENEWS) != 0)
 		term_aim(&l->term, lot_of(w, l));
-	tally(&w->count.renewals);
+	owner_tally(w, &w->count.renewals);
 }
 
 /* Its lease, if a grant that is held has one. */

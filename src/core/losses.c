@@ -247,7 +247,7 @@ lose_grant(struct lk_owner *w, struct lease *l, struct hold *s, uint32_t slot, e
 	if (mode_writes(head_mode(
 		    shim_load(&s->head, SHIM_RELAXED)))) /* what it wrote may be half done */
 		value_invalidate(w->manager, hold_resource(grant_hold(w, s)));
-	tally(&w->count.leases_expired);
+	owner_tally(w, &w->count.leases_expired);
 	if (hold_is(s, HEAD_EXTRA))
 		hold_extra(s)->flags &= ~EXTRA_LEASED;
 	if (l != NULL)

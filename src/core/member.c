@@ -48,7 +48,7 @@ sleep_until_done(struct lk_owner *w, struct pending *s, struct notify_calls *cal
 			break;
 		due = s->due_ns;
 		if (r == NULL)
-			tally(&head->count.parks);
+			owner_tally(head, &head->count.parks);
 		call_rests(head); /* (FA3) */
 		if (calls->n != 0)
 			notify_run(calls);

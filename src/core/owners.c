@@ -7,15 +7,14 @@
 #include "core/pending.h"
 #include "core/release.h"
 #include "core/sample.h"
+#include "index/guess.h"
 
-LK_HOT struct lk_owner *
-get_memory(struct lk_manager *m)
+/* Memory that is no thread's spare; NULL: there is none. */
+static LK_NOINLINE struct lk_owner *
+get_from_slab(struct lk_manager *m)
 {
-	struct lk_owner *w = process_take_spare(&m->member);
+	struct lk_owner *w = slab_get(&m->owners);
 
-	if (likely(w != NULL))
-		return w;
-	w = slab_get(&m->owners);
 	if (w != NULL && unlikely(w->manager == NULL)) { /* new memory (S3) */
 		const uint64_t number = shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED);
 
@@ -24,6 +23,14 @@ get_memory(struct lk_manager *m)
 		sample_begin(w);
 	}
 	return w;
+}
+
+LK_HOT struct lk_owner *
+get_memory(struct lk_manager *m)
+{
+	struct lk_owner *w = process_take_spare(&m->member);
+
+	return likely(w != NULL) ? w : get_from_slab(m);
 }
 
 LK_HOT void
@@ -35,7 +42,7 @@ begin_owner(struct lk_manager *m, struct lk_owner *w, const struct lk_owner_opti
 		w->opened_ns = env_now(&m->env);
 }
 
-static int
+LK_HOT int
 open_owner(struct lk_manager *m, const struct lk_owner_options *o, enum owner_state state,
 	   struct lk_owner **out)
 {
@@ -71,6 +78,7 @@ void
 owner_memory_put(struct lk_manager *m, struct lk_owner *w)
 {
 	index_user_rests(&m->index, &w->cache);
+	guess_end(&w->cache, &m->env);
 	slab_put(&m->owners, w);
 }
 
@@ -166,7 +174,7 @@ lk_owner_open(struct lk_manager *m, const struct lk_owner_options *given, struct
 }
 
 /* Nobody is in a call with it any more; its memory becomes another owner's. */
-static void
+LK_HOT void
 end_owner(struct lk_owner *w)
 {
 	struct lk_manager *m = w->manager;
@@ -200,6 +208,7 @@ owner_shut(struct lk_owner *w)
 		return false;
 	}
 	owner_end(w);
+	guess_end(&w->cache, &w->manager->env);
 	call_end(w);
 	return true;
 }
@@ -208,10 +217,10 @@ owner_shut(struct lk_owner *w)
 static void
 end_any_owner(struct lk_owner *w)
 {
-	struct slab *home = &w->manager->owners;
+	struct lk_manager *m = w->manager; /* its memory may be another's once it is shut */
 
 	if (owner_shut(w))
-		slab_put(home, w);
+		owner_memory_put(m, w);
 }
 
 static LK_NOINLINE int

@@ -676,7 +676,7 @@ join(struct pending *s)
 	outcome = parts == 1 ? join_alone(s, &nomem) : join_together(s, parts, &nomem);
 	if (outcome == LINE_JOINED) {
 		s->is_joined = true;
-		tally(&w->count.waits);
+		owner_tally(w, &w->count.waits);
 		for (size_t i = 0; i < s->l.n; i++)
 			w->pending_names |= pending_bit(s->l.at[i].r);
 		begin_watch(s);

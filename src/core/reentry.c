@@ -70,7 +70,7 @@ make_room(struct lk_owner *w, struct hold *s, struct request *q)
 	    implied_covers(w, s, q->mode)) {
 		implied_count(w, hold_extra(s)->cover, LK_NL, q->mode);
 		implied_note(w, s, wanted);
-		tally(&w->count.implied);
+		owner_tally(w, &w->count.implied);
 		return 0;
 	}
 	if (unlikely(resource_parent(hold_resource(s)) != NULL))
@@ -101,7 +101,7 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 		return LK_E_NOMEM;
 	n = shim_load(&e->n_grants, SHIM_RELAXED);
 	if (n >= shim_load(&w->manager->max_reentry, SHIM_RELAXED)) {
-		tally(&w->count.limits);
+		owner_tally(w, &w->count.limits);
 		return LK_E_LIMIT;
 	}
 	rc = make_room(w, s, q);
@@ -112,7 +112,7 @@ grant_again(struct lk_owner *w, uint32_t slot, struct request *q, lk_grant *out)
 	if (n == 0)
 		tell_first(w, s, q);
 	else
-		tally(&w->count.reentries);
+		owner_tally(w, &w->count.reentries);
 	g = reentry_chain(w, slot, grant_stamp(w), q);
 	q->extra = NULL; /* the slot's now */
 	if (unlikely((e->flags & EXTRA_KEPT) != 0))

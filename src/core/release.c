@@ -634,7 +634,7 @@ lk_release_id(struct lk_owner *w, uint64_t id)
 }
 
 /* For the next holder of each name: what this one wrote may be half done. */
-static void
+static LK_COLD void
 note_death(struct lk_owner *w)
 {
 	for (uint32_t i = 0; i < shim_load(&w->holds.n_slots, SHIM_RELAXED); i++) {
@@ -672,23 +672,57 @@ release_more(struct lk_owner *w)
 	}
 }
 
+/*
+ * As release_slot(), of one of the first slots, in which there is a hold of one grant, and of whose release nobody is told.
+ * False: it is not so, and nothing was done.
+ */
+LK_HOT bool
+release_lone(struct lk_owner *w, uint32_t slot, uint32_t few)
+{
+	struct hold *s = &w->holds.first[slot];
+	const uint64_t head = shim_own(&s->head);
+	struct lk_resource *r;
+
+	if (unlikely(!head_is_lone(head)) || unlikely(events_want(w, LK_EVENT_RELEASE)))
+		return false;
+	r = shim_own(&s->resource);
+	shim_store(&s->head, (uint64_t)0, SHIM_RELAXED); /* before what is counted (H3) */
+	shim_store(&w->holds.few, few | UINT32_C(1) << slot, SHIM_RELAXED);
+	release_word(w, r, head_effective(head), LK_NL, (head & HEAD_SEAT) != 0);
+	return true;
+}
+
 /* Grant by grant, the last slot first, as counts see to it that nothing above goes before what is below.  (H6) */
-void
-release_everything(struct lk_owner *w, bool died)
+static LK_NOINLINE void
+release_all(struct lk_owner *w)
 {
 	uint32_t left = FEW_ALL; /* of the first slots: not looked at yet */
 	uint32_t used;
+	uint32_t few;
 
-	if (unlikely(died))
-		note_death(w);
-	if (unlikely(shim_load(&w->holds.n_more, SHIM_RELAXED) != 0))
+	if (shim_load(&w->holds.n_more, SHIM_RELAXED) != 0)
 		release_more(w);
-	while ((used = ~owner_few(w) & left) != 0) {
+	while ((few = owner_few(w), used = ~few & left) != 0) {
 		uint32_t slot = 31u - (uint32_t)__builtin_clz(used);
 
 		left = (UINT32_C(1) << slot) - 1;
-		release_slot(w, slot);
+		if (!release_lone(w, slot, few))
+			release_slot(w, slot);
 	}
+}
+
+/* Who was opened for one lock has it in the first slot; if that is a hold of one grant, there is nothing further on. */
+void
+release_everything(struct lk_owner *w, bool died)
+{
+	const uint32_t few = owner_few(w);
+
+	if (unlikely(died))
+		note_death(w);
+	if (few == FEW_ALL)
+		return;
+	if (unlikely(few != (FEW_ALL & ~UINT32_C(1))) || unlikely(!release_lone(w, 0, few)))
+		release_all(w);
 }
 
 void

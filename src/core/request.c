@@ -203,7 +203,7 @@ request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode wa
 		return false;
 	if (!wait_spin(&m->env, &w->spinner, &limits, r, &w->party.parker, held, want))
 		return false;
-	tally(&w->count.spun);
+	owner_tally(w, &w->count.spun);
 	if (q->extra != NULL) /* it was not held so far */
 		sample_time(w, q);
 	return true;
@@ -229,13 +229,13 @@ request_state_result(struct lk_owner *w, enum waiter_state state)
 	case WAITER_GRANTED:
 		return 0;
 	case WAITER_TIMEDOUT:
-		tally(&w->count.timeouts);
+		owner_tally(w, &w->count.timeouts);
 		return LK_E_TIMEDOUT;
 	case WAITER_CANCELED:
-		tally(&w->count.cancels);
+		owner_tally(w, &w->count.cancels);
 		return LK_E_CANCELED;
 	case WAITER_DEADLOCK:
-		tally(&w->count.deadlocks);
+		owner_tally(w, &w->count.deadlocks);
 		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_DEADLOCK;
 	case WAITER_REFUSED:
@@ -398,7 +398,7 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	uint64_t now;
 	int rc;
 
-	tally(&w->count.waits);
+	owner_tally(w, &w->count.waits);
 	if (q->report != NULL)
 		limits.leaving = (struct wait_leaving){ look_back, &leaver };
 	if (told)
@@ -410,7 +410,7 @@ sleep_in_line(struct lk_owner *w, struct waiter *waiter, struct request *q, bool
 	rc = unlikely(m->remote != NULL) ? ask_abroad(w, waiter, q, &limits, &t) : 0;
 	if (likely(rc == 0))
 		rc = request_state_result(w, wait_in_line(&m->lot, waiter, &limits, head, &t,
-							  &w->count.parks));
+							  owner_parks(w)));
 	call_back(w, NULL);
 	w->waits_as = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
@@ -442,15 +442,15 @@ request_result(struct lk_owner *w, enum line_outcome outcome)
 	case LINE_JOINED:
 		return 0;
 	case LINE_BUSY:
-		tally(&w->count.busy);
+		owner_tally(w, &w->count.busy);
 		return LK_E_BUSY;
 	case LINE_LIMIT:
-		tally(&w->count.limits);
+		owner_tally(w, &w->count.limits);
 		return LK_E_LIMIT;
 	case LINE_PERMITS:
 		return LK_E_INVAL;
 	case LINE_DEADLOCK:
-		tally(&w->count.conversion_deadlocks);
+		owner_tally(w, &w->count.conversion_deadlocks);
 		PROBE1(deadlock, shim_load(&w->id, SHIM_RELAXED));
 		return LK_E_CONVERSION_DEADLOCK;
 	case LINE_SHUT:
@@ -584,7 +584,7 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	uint64_t ns;
 	int rc;
 
-	tally(&w->count.waits);
+	owner_tally(w, &w->count.waits);
 	probe_wait_begins(w, part);
 	if (told)
 		event_wait_begins(w, part, q);
@@ -595,7 +595,7 @@ sleep_in_lines(struct lk_owner *w, struct composite *c, struct request *q)
 	rc = unlikely(m->remote != NULL) ? ask_abroad_for_all(w, c) : 0;
 	if (likely(rc == 0))
 		rc = request_state_result(w,
-					  wait_in_lines(&m->lot, c, &limits, &t, &w->count.parks));
+					  wait_in_lines(&m->lot, c, &limits, &t, owner_parks(w)));
 	call_back(w, NULL);
 	w->waits_for_all = NULL;
 	PROBE2(wait_end, shim_load(&w->id, SHIM_RELAXED), rc);
@@ -647,7 +647,7 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 	c->since_ns = env_now(&m->env);
 	outcome = composite_join(&m->lot, c);
 	if (spun && outcome == LINE_GRANTED)
-		tally(&w->count.spun);
+		owner_tally(w, &w->count.spun);
 	rc = outcome == LINE_JOINED ? sleep_in_lines(w, c, q) : request_result(w, outcome);
 	if (rc < 0 && q->report != NULL)
 		fill_report_of_all(w, c, q, rc);

@@ -146,7 +146,16 @@ int request_state_result(struct lk_owner *w, enum waiter_state state);
 LK_HOT struct line_tally
 owner_line_tally(struct lk_owner *w)
 {
+	owner_counts(w);
 	return (struct line_tally){ &w->count.handovers, &w->count.wakes, &w->count.closings };
+}
+
+/* … where it counts its naps. */
+LK_HOT a64 *
+owner_parks(struct lk_owner *w)
+{
+	owner_counts(w);
+	return &w->count.parks;
 }
 
 /* Of the mode `left` something was given up, under somebody who waits, or who watches for that.  (CW3) */

@@ -194,7 +194,7 @@ rest_until(struct lk_owner *w, uint64_t until_ns)
 			return gate;
 		if (park_canceled(p)) {
 			park_clear_cancel(p);
-			tally(&w->count.cancels);
+			owner_tally(w, &w->count.cancels);
 			return LK_E_CANCELED;
 		}
 		now = env_now(e);

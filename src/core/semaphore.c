@@ -32,7 +32,7 @@ pin_entry(struct lk_owner *w, const struct name *n, const struct request *q, str
 	case INDEX_NOMEM:
 		return LK_E_NOMEM;
 	case INDEX_BUSY:
-		tally(&w->count.busy);
+		owner_tally(w, &w->count.busy);
 		return LK_E_BUSY;
 	case INDEX_BAD_HASH:
 		return LK_E_INVAL;
@@ -62,7 +62,7 @@ semaphore_take(struct lk_owner *w, struct lk_resource *r, lk_mode from, lk_mode 
 		return LK_E_NOMEM;
 	rc = request_wait(w, r, from, *seated ? seat_of(w, r) : NULL, to, q);
 	if (rc == LK_E_BUSY || shim_load(&w->count.waits, SHIM_RELAXED) != waits)
-		tally(&w->count.contended);
+		owner_tally(w, &w->count.contended);
 	if (rc == 0)
 		*seated = false;
 	return rc;

@@ -457,7 +457,7 @@ transfer(struct transfer *t, lk_grant g, struct lk_event *e, struct notify_calls
 	release_forget(t->w, t->s, t->slot);
 	forget_counts(t->w, resource_parent(t->leaf), t->above);
 	end_keeps(t);
-	tally(&t->w->count.transfers);
+	owner_tally(t->w, &t->w->count.transfers);
 	tell_of_it(t, calls);
 	return 0;
 }

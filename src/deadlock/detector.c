@@ -94,7 +94,7 @@ reorder(struct detector *d, struct ring_search *s)
 		return ROUND_LATER;
 	if (!line_let_pass(d->lot, c.r, c.behind, c.ahead))
 		return ROUND_CHANGED;
-	tally(&party_owner(s->root)->count.reorders);
+	owner_tally(party_owner(s->root), &party_owner(s->root)->count.reorders);
 	return ROUND_ENDED;
 }
 
@@ -215,7 +215,7 @@ end_rings(struct detector *d, struct ring_search *s)
 {
 	enum round round = ROUND_CHANGED;
 
-	tally(&party_owner(s->root)->count.searches);
+	owner_tally(party_owner(s->root), &party_owner(s->root)->count.searches);
 	for (int i = 0; i < ROUNDS_MOST; i++) {
 		if (s->r != NULL) /* it may have been moved in its line */
 			s->sequence = party_sequence(s->root);

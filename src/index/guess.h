@@ -12,7 +12,9 @@
  *      have been stopped on the way for as long as a guess is old.
  * GS2  a guess that is wrong proves nothing: the bucket is looked at.
  * GS3  who is not within the span is not guessed; number 0 is nobody.
- * GS4  an owner gives its table back when it is closed, and goes on without one if there is no memory.
+ * GS4  the table goes back when the owner is closed and its memory is not kept for the thread's next one (F3), else with
+ *      that memory: so a thread keeps one table at most, besides those of owners that are open.  Without memory an owner
+ *      goes on without one.
  */
 #ifndef LK_INDEX_GUESS_H
 #define LK_INDEX_GUESS_H
@@ -77,7 +79,7 @@ guess_note(struct index_cache *c, uint32_t place, struct lk_resource *r)
 
 void guess_begin(struct index_cache *c, struct env *env);
 
-/* The owner closes.  (GS4) */
+/* The table goes back, if there is one.  (GS4) */
 void guess_end(struct index_cache *c, struct env *env);
 
 #endif /* LK_INDEX_GUESS_H */

@@ -24,17 +24,16 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 void
 owner_fini(struct lk_owner *w)
 {
+	guess_end(&w->cache, w->holds.env);
 	holds_fini(&w->holds);
 }
 
-static void
-set_label(struct lk_owner *w, const char *label)
+LK_NOINLINE void
+owner_set_label(struct lk_owner *w, const char *label)
 {
 	char text[LK_LABEL_MAX + 1] = { 0 };
 	uint64_t x;
 
-	if (label == NULL && shim_load(&w->label[0], SHIM_RELAXED) == 0)
-		return; /* it has none (a label's first byte is not 0, or it is none) */
 	if (label != NULL)
 		memcpy(text, label, strnlen(label, LK_LABEL_MAX));
 	for (size_t i = 0; i < sizeof(text) / 8; i++) {
@@ -54,29 +53,43 @@ owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1])
 	buf[LK_LABEL_MAX] = '\0';
 }
 
-void
-owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
-	    const struct lk_owner_options *o, uint32_t flags)
+static void
+note(a64 *at_open, const a64 *now)
 {
-	const int32_t priority = o != NULL ? o->priority : 0;
+	shim_store(at_open, shim_load(now, SHIM_RELAXED), SHIM_RELAXED);
+}
 
-	w->gate = gate;
-	w->flags = flags;
-	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
-	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
-	if (unlikely(party_priority(&w->party) != priority)) /* a line that others write */
-		shim_store(&w->party.priority, (uint32_t)priority, SHIM_RELAXED);
-	w->spinner.budget = 0;
-	park_clear_cancel(&w->party.parker);
-	set_label(w, o != NULL ? o->label : NULL);
-	shim_store(&w->id, shim_load(&w->id, SHIM_RELAXED) + OWNER_OPENING, SHIM_RELAXED);
-	memcpy(&w->at_open, &w->count, sizeof(w->count));
-	shim_store(&w->at_open.grants,
-		   shim_load(&w->drawn, SHIM_RELAXED) - shim_load(&w->count.intents, SHIM_RELAXED),
-		   SHIM_RELAXED);
-	shim_store(&w->at_open.created, cache_created(&w->cache), SHIM_RELAXED);
-	shim_store(&w->at_open.evicted, cache_evicted(&w->cache), SHIM_RELAXED);
-	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);
+LK_COLD void
+owner_note_counters(struct lk_owner *w)
+{
+	(void)shim_xchg(&w->counted, 0u, SHIM_ACQUIRE); /* before they are read (O6) */
+#define NOTE(name, text) note(&w->at_open.name, &w->count.name);
+	LK_COUNTER_LIST(NOTE)
+#undef NOTE
+}
+
+static unsigned
+differs(const a64 *a, const a64 *b)
+{
+	return shim_load(a, SHIM_RELAXED) != shim_load(b, SHIM_RELAXED);
+}
+
+/* But for what is noted at each opening, and searches for rings: they may count themselves late. */
+bool
+owner_has_noted(const struct lk_owner *w)
+{
+	const struct owner_counters *now = &w->count;
+	const struct owner_counters *then = &w->at_open;
+	unsigned n = 0;
+
+#define DIFFERS(name, text) n += differs(&now->name, &then->name);
+	LK_COUNTER_LIST(DIFFERS)
+#undef DIFFERS
+	return n == differs(&now->grants, &then->grants) + differs(&now->intents, &then->intents) +
+			    differs(&now->created, &then->created) +
+			    differs(&now->evicted, &then->evicted) +
+			    differs(&now->searches, &then->searches) +
+			    differs(&now->reorders, &then->reorders);
 }
 
 void
@@ -84,7 +97,6 @@ owner_end(struct lk_owner *w)
 {
 	shim_store(&w->state, (uint32_t)OWNER_FREE, SHIM_RELEASE);
 	w->gate = &closed_gate;
-	guess_end(&w->cache, w->holds.env);
 	if (unlikely(w->holds.n_table != 0 ||
 		     shim_load(&w->holds.n_slots, SHIM_RELAXED) > SLOTS_INLINE))
 		holds_shrink(&w->holds);

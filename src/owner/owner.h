@@ -14,6 +14,9 @@
  *     all owners, open or not, is the manager's.
  * O5  grants are counted as stamps that were drawn without those for holds that have no grant (`intents`).  Those
  *     are counted first, and read last: so others never see more grants than there were.
+ * O6  opening an owner notes in `at_open` what the plain ways count: grants, intents, names made and dropped.  All other
+ *     counters are what `at_open` has of them, unless `counted` is 1, and then it notes them all.  So who counts on one of
+ *     them sets that afterwards (owner_tally), or before it is handed to those who do (owner_counts).
  */
 #ifndef LK_OWNER_OWNER_H
 #define LK_OWNER_OWNER_H
@@ -106,6 +109,7 @@ struct lk_owner {
 	uint32_t made_real;   /* mark of the call under way (H10); 0: it made nothing real */
 	uint32_t last_mark;
 	uint32_t flags; /* LK_TIMED, OWNER_LEASES: of every grant (HOLDS_NOTED); OWNER_ESCALATES */
+	a32 counted;    /* 1: see O6 */
 	bool is_quiet;  /* whoever releases for it must call nobody (N1) */
 	bool may_escalate; /* there may be too many locks below one of its holds (ES2) */
 	struct heat heat[HEAT_CELLS];
@@ -120,7 +124,8 @@ struct lk_owner {
 
 	/* Laid out so that to open an owner writes few lines (tests/lines). */
 	struct outside outside LK_ALIGNED;
-	struct owner_counters at_open; /* for lk_owner_stats() */
+	uint64_t escalate_after;                  /* if it OWNER_ESCALATES */
+	struct owner_counters at_open LK_ALIGNED; /* for lk_owner_stats() */
 
 	/* For others to see. */
 	struct latch latch; /* (O3) */
@@ -176,7 +181,6 @@ struct lk_owner {
 	/* Of a pool, under its latch.  (core/pool.h) */
 	aptr pool;               /* that it was taken from, or NULL */
 	struct lk_owner *pooled; /* the next that is idle */
-	uint64_t escalate_after; /* if it OWNER_ESCALATES */
 	/* In a family.  (core/family.h) */
 	aptr head;                 /* who has the holds of all of it; NULL: it is in none */
 	struct lk_owner *parent;   /* NULL: it is the head itself */
@@ -195,10 +199,6 @@ void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const
 		uint64_t number);
 void owner_fini(struct lk_owner *w);
 
-/* Open memory as an owner; NULL options are none. */
-void owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
-		 const struct lk_owner_options *o, uint32_t flags);
-
 /* It holds nothing any more: from here on its pointer is stale. */
 void owner_end(struct lk_owner *w);
 
@@ -210,11 +210,69 @@ struct extra *owner_extra(struct lk_owner *w, struct slab *extras);
 void owner_extra_done(struct lk_owner *w, struct slab *extras, struct slab *tags, struct extra *e);
 
 void owner_label(const struct lk_owner *w, char buf[LK_LABEL_MAX + 1]);
+void owner_set_label(struct lk_owner *w, const char *label); /* NULL: none */
+
+/* Note all counters; are those that opening would leave out what was noted of them?  (O6) */
+void owner_note_counters(struct lk_owner *w);
+bool owner_has_noted(const struct lk_owner *w);
 
 LK_HOT bool
 owner_has_label(const struct lk_owner *w)
 {
 	return shim_load(&w->label[0], SHIM_RELAXED) != 0; /* its first byte is not 0 */
+}
+
+/* Something was counted, or is about to be, that is not noted at each opening.  (O6) */
+LK_HOT void
+owner_counts(struct lk_owner *w)
+{
+	shim_store(&w->counted, 1u, SHIM_RELEASE);
+}
+
+/* Count on a counter of which that is so. */
+LK_HOT void
+owner_tally(struct lk_owner *w, a64 *counter)
+{
+	tally(counter);
+	owner_counts(w);
+}
+
+/* What it has counted so far is of those who were opened in this memory before.  (O4) */
+LK_HOT void
+owner_count_from_here(struct lk_owner *w)
+{
+	const uint64_t intents = shim_own(&w->count.intents);
+
+	if (unlikely(shim_load(&w->counted, SHIM_RELAXED) != 0))
+		owner_note_counters(w);
+	lk_assert(owner_has_noted(w));
+	shim_store(&w->at_open.grants, shim_own(&w->drawn) - intents, SHIM_RELAXED);
+	shim_store(&w->at_open.intents, intents, SHIM_RELAXED);
+	shim_store(&w->at_open.created, cache_created(&w->cache), SHIM_RELAXED);
+	shim_store(&w->at_open.evicted, cache_evicted(&w->cache), SHIM_RELAXED);
+}
+
+/* Open memory as an owner; NULL options are none, and cost nothing where the compiler knows it. */
+LK_HOT void
+owner_begin(struct lk_owner *w, const a32 *gate, enum owner_state state,
+	    const struct lk_owner_options *o, uint32_t flags)
+{
+	const int32_t priority = o != NULL ? o->priority : 0;
+	const char *label = o != NULL ? o->label : NULL;
+
+	w->gate = gate;
+	w->flags = flags;
+	shim_store(&w->holds.few, FEW_ALL | (flags != 0 ? HOLDS_NOTED : 0), SHIM_RELAXED);
+	w->deadline_ns = o != NULL && o->deadline_ns != 0 ? o->deadline_ns : SHIM_NEVER;
+	if (unlikely(party_priority(&w->party) != priority)) /* a line that others write */
+		shim_store(&w->party.priority, (uint32_t)priority, SHIM_RELAXED);
+	w->spinner.budget = 0;
+	park_clear_cancel(&w->party.parker);
+	if (unlikely(label != NULL) || unlikely(owner_has_label(w)))
+		owner_set_label(w, label);
+	shim_store(&w->id, shim_own(&w->id) + OWNER_OPENING, SHIM_RELAXED);
+	owner_count_from_here(w);
+	shim_store(&w->state, (uint32_t)state, SHIM_RELEASE);
 }
 
 LK_HOT uint32_t

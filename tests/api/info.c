@@ -238,6 +238,51 @@ Test(stats, of_owners_that_have_closed_stay_in_the_manager_s)
 	ok(lk_close(m));
 }
 
+static void
+expect_nothing_counted(struct lk_owner *w)
+{
+	const struct lk_stats stats = stats_of_owner(w);
+
+#define IS_ZERO(name, text) cr_expect_eq(stats.name, 0, #name);
+	LK_COUNTER_LIST(IS_ZERO)
+#undef IS_ZERO
+}
+
+/* An owner is opened in the memory of the one that the thread closed last, whose counters go on. */
+Test(stats, of_an_owner_begin_at_nothing)
+{
+	static const struct lk_options past = { .size = sizeof(past), .deadline_ns = 1 };
+	struct lk_manager *m = open_manager("memory:?max_reentry=2");
+	struct lk_owner *w;
+	struct lk_owner *other;
+
+	open_owners(m, &other, 1);
+	take(other, "taken", LK_S);
+	for (int i = 0; i < 3; i++) {
+		open_owners(m, &w, 1);
+		expect_nothing_counted(w);
+		take(w, "d/t/r", LK_X);
+		take(w, "d", LK_S);
+		take(w, "d/other", LK_S); /* implied */
+		take(w, "taken", LK_S);
+		take(w, "taken", LK_S);
+		is(lk_try_acquire(w, "taken", LK_S, NULL), LK_E_LIMIT);
+		is(lk_try_acquire(other, "d", LK_X, NULL), LK_E_BUSY);
+		is(lk_acquire(other, "d", LK_X, &past, NULL), LK_E_TIMEDOUT);
+		cr_expect_gt(stats_of_owner(w).reentries, 0);
+		ok(lk_owner_close(w));
+		open_owners(m, &w, 1);
+		expect_nothing_counted(w);
+		is(lk_acquire(w, "taken", LK_X, &past, NULL), LK_E_TIMEDOUT);
+		is(lk_try_acquire(w, "taken", LK_X, NULL), LK_E_BUSY);
+		cr_expect_eq(stats_of_owner(w).timeouts, 1);
+		cr_expect_eq(stats_of_owner(w).busy, 1);
+		ok(lk_owner_close(w));
+	}
+	ok(lk_owner_close(other));
+	ok(lk_close(m));
+}
+
 /* ----------------------------------------------------------------------- snapshot */
 
 struct rows {

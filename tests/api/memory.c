@@ -379,33 +379,62 @@ Test(memory, a_try_asks_nothing_of_the_system)
 	close_all(m, w, 2);
 }
 
-/* An owner that comes back to names remembers where they were, until it is closed. */
-Test(memory, what_is_guessed_goes_back_with_its_owner)
+enum { UNTIL_IT_GUESSES = 400, TABLE_BYTES = 16384 };
+
+/* So often that it remembers where the name was. */
+static void
+come_back(struct lk_owner *w)
+{
+	for (int i = 0; i < UNTIL_IT_GUESSES; i++)
+		take_and_release(w, "a");
+}
+
+/* An owner that comes back to names remembers where they were, and so does the thread's next one: in the same table. */
+Test(memory, what_is_guessed_is_kept_for_the_thread_s_next_owner)
 {
 	struct test_heap heap;
 	struct lk_manager *m;
 	struct lk_owner *w;
-	uint64_t before;
+	uint64_t asked;
+	uint64_t bytes;
 
 	test_heap_init(&heap);
 	m = open_with("memory:?sample_every=off", &heap, NULL);
 	ok(lk_owner_open(m, NULL, &w));
-	for (int i = 0; i < 200; i++)
-		take_and_release(w, "a");
-	before = atomic_load(&heap.bytes);
-	for (int i = 0; i < 200; i++)
-		take_and_release(w, "a");
-	cr_expect_gt(atomic_load(&heap.bytes), before);
-	ok(lk_owner_close(w));
-	cr_expect_eq(atomic_load(&heap.bytes), before);
-	ok(lk_owner_open(m, NULL, &w));
-	test_heap_fail(&heap, 1, true); /* it can do without */
-	for (int i = 0; i < 2000; i++)
-		take_and_release(w, "a");
-	cr_expect_eq(atomic_load(&heap.bytes), before);
-	test_heap_fail(&heap, 0, false);
+	take_and_release(w, "a");
+	bytes = atomic_load(&heap.bytes) + TABLE_BYTES;
+	come_back(w);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
+	asked = atomic_load(&heap.calls);
+	for (int i = 0; i < 10; i++) {
+		ok(lk_owner_close(w));
+		ok(lk_owner_open(m, NULL, &w));
+		come_back(w);
+	}
+	cr_expect_eq(atomic_load(&heap.calls), asked);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
 	close_all(m, &w, 1);
 	cr_expect_eq(atomic_load(&heap.blocks), 0);
+}
+
+Test(memory, who_cannot_guess_for_want_of_memory_goes_on)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	struct lk_owner *w;
+	uint64_t bytes;
+
+	test_heap_init(&heap);
+	m = open_with("memory:?sample_every=off", &heap, NULL);
+	ok(lk_owner_open(m, NULL, &w));
+	take_and_release(w, "a");
+	bytes = atomic_load(&heap.bytes);
+	test_heap_fail(&heap, 1, true);
+	for (int i = 0; i < 5; i++)
+		come_back(w);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
+	test_heap_fail(&heap, 0, false);
+	close_all(m, &w, 1);
 }
 
 static void
@@ -419,6 +448,62 @@ open_and_close(void *arg, unsigned index)
 		ok(lk_owner_open(m, NULL, &w));
 		ok(lk_owner_close(w));
 	}
+}
+
+static void
+come_back_once(void *arg, unsigned index)
+{
+	struct lk_owner *w;
+
+	(void)index;
+	ok(lk_owner_open(arg, NULL, &w));
+	come_back(w);
+	ok(lk_owner_close(w));
+}
+
+static void
+come_back_as_oneself(void *arg, unsigned index)
+{
+	(void)index;
+	come_back(lk_self(arg));
+}
+
+/* One thread keeps one table: what another owner had, a thread that has ended, or one that waits in a pool, goes back.  (GS4) */
+Test(memory, what_is_guessed_goes_back_with_an_owner_that_is_nobody_s_next)
+{
+	struct test_heap heap;
+	struct lk_manager *m;
+	struct lk_owner *w[2];
+	struct lk_pool *p;
+	uint64_t bytes;
+
+	test_heap_init(&heap);
+	m = open_with("memory:?sample_every=off", &heap, NULL);
+	ok(lk_pool_open(m, NULL, &p));
+	ok(lk_pool_take(p, NULL, &w[0])); /* all that is needed is there */
+	ok(lk_pool_give(p, w[0]));
+	open_owners(m, w, 2);
+	take_and_release(lk_self(m), "a");
+	test_threads(1, open_and_close, m);
+	bytes = atomic_load(&heap.bytes);
+	for (int i = 0; i < 2; i++)
+		come_back(w[i]);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes + 2 * TABLE_BYTES);
+	close_owners(w, 2);
+	bytes += TABLE_BYTES;
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
+	test_threads(1, come_back_once, m);
+	test_threads(1, come_back_as_oneself, m);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
+	ok(lk_pool_take(p, NULL, &w[0]));
+	come_back(w[0]);
+	cr_expect_eq(atomic_load(&heap.bytes), bytes + TABLE_BYTES);
+	ok(lk_pool_give(p, w[0]));
+	cr_expect_eq(atomic_load(&heap.bytes), bytes);
+	ok(lk_pool_close(p));
+	come_back(lk_self(m)); /* which need not be closed before its manager */
+	ok(lk_close(m));
+	cr_expect_eq(atomic_load(&heap.blocks), 0);
 }
 
 /* A thread keeps the memory of the owner that it closed last, until it ends. */

@@ -195,6 +195,24 @@ Test(reentry, release_all_frees_everything_for_others)
 	close_all(m, w, 2);
 }
 
+/* Of ten grants on one name only the first and the last are left, in slots far from each other. */
+Test(reentry, who_closes_gives_back_grants_wherever_they_are)
+{
+	struct lk_manager *m = open_manager(NULL);
+	struct lk_owner *w[2];
+	lk_grant g[10];
+
+	open_owners(m, w, 2);
+	for (size_t i = 0; i < countof(g); i++)
+		g[i] = take(w[0], "n", LK_S);
+	for (size_t i = 1; i + 1 < countof(g); i++)
+		ok(lk_release(w[0], g[i]));
+	ok(lk_owner_close(w[0]));
+	cr_expect_eq(stats_of(m).holds, 0);
+	take(w[1], "n", LK_X);
+	close_all(m, &w[1], 1);
+}
+
 /* Which of MANY grants lk_owner_each() has shown. */
 struct seen {
 	const lk_grant *grants;

@@ -60,3 +60,22 @@ Test(core_guess, in_whichever_line_of_its_bucket_a_name_is)
 	cr_expect_gt(n_far, NAMES / 100);
 	close_all(m, &w, 1);
 }
+
+/* Who is opened for one name at a time comes back to names as much as others do.  (GS4) */
+Test(core_guess, of_owners_that_a_thread_opens_one_after_the_other)
+{
+	struct lk_manager *m = open_manager("memory:?sample_every=off");
+	struct lk_owner *w;
+
+	for (unsigned i = 0; i < LK_GUESS_AFTER + NAMES; i++) {
+		struct key k = key_of(m, name_of(i % 10));
+		struct glimpse g;
+
+		open_owners(m, &w, 1);
+		if (i > LK_GUESS_AFTER + 2 * 10)
+			cr_assert(guess_glimpse(&w->cache, &k, guess_place(&k), &g));
+		take(w, name_of(i % 10), LK_X);
+		ok(lk_owner_close(w));
+	}
+	ok(lk_close(m));
+}

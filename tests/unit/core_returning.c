@@ -45,6 +45,23 @@ Test(core_returning, until_its_memory_goes_back)
 	close_all(m, w, 1);
 }
 
+static void
+use_as_oneself(void *m, unsigned index)
+{
+	(void)index;
+	use(lk_self(m), 0, 3);
+	cr_expect_eq(returning(m), 1);
+}
+
+Test(core_returning, until_its_thread_ends)
+{
+	struct lk_manager *m = open_manager("memory:?index_buckets=64&sample_every=off");
+
+	test_threads(1, use_as_oneself, m);
+	cr_expect_eq(returning(m), 0);
+	close_all(m, NULL, 0);
+}
+
 /* Who opens handles comes back to no names by that. */
 Test(core_returning, handles_do_not_count)
 {
