@@ -7,12 +7,12 @@
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
 
 void
-owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate,
+owner_init(struct lk_owner *w, struct lk_manager *m, struct hold_memory *memory, const a32 *gate,
 	   uint64_t number)
 {
 	w->manager = m;
 	w->gate = gate;
-	holds_init(&w->holds, env);
+	holds_init(&w->holds, memory);
 	party_init(&w->party);
 	shim_init(&w->party.owner, (void *)w);
 	CDS_INIT_LIST_HEAD(&w->pending);
@@ -84,7 +84,7 @@ owner_end(struct lk_owner *w)
 {
 	shim_store(&w->state, (uint32_t)OWNER_FREE, SHIM_RELEASE);
 	w->gate = &closed_gate;
-	guess_end(&w->cache, w->holds.env);
+	guess_end(&w->cache, w->holds.memory->env);
 	if (unlikely(w->holds.n_table != 0 ||
 		     shim_load(&w->holds.n_slots, SHIM_RELAXED) > SLOTS_INLINE))
 		holds_shrink(&w->holds);
