@@ -24,6 +24,7 @@
 	X(latchkey_by_name)          \
 	X(latchkey_name_no_search)   \
 	X(latchkey_idle)             \
+	X(latchkey_unready)          \
 	X(striped_mutex)             \
 	X(striped_rwlock)            \
 	X(sharded_simple)            \

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /* Latchkey as a contestant: by handle and by name, each session an owner. */
+#include <stdio.h>
+
 #include "crowd.h"
 #include "ours.h"
 
+enum { MANY_HELD = 10000 };
+
+/* Default settings: nothing is said of what will come. */
 static void *
-latchkey_open(size_t n_names, size_t n_held)
+unready_open(size_t n_names, size_t n_held)
 {
 	struct lk_manager *m;
 
 	(void)n_names;
 	(void)n_held;
 	must(lk_open("memory:", NULL, &m), "latchkey: open");
+	return m;
+}
+
+/* … but how many locks will be held, if they are many: whoever has such a setting is told (Berkeley DB too). */
+static void *
+latchkey_open(size_t n_names, size_t n_held)
+{
+	struct lk_manager *m;
+	char url[64];
+
+	if (n_held < MANY_HELD)
+		return unready_open(n_names, n_held);
+	(void)snprintf(url, sizeof(url), "memory:?reserve=%zu", n_held);
+	must(lk_open(url, NULL, &m), "latchkey: open");
 	return m;
 }
 
@@ -150,7 +169,7 @@ many_release(void *session, const struct bench_name *names, size_t n, lk_grant *
 
 #define PEER               latchkey_by_name
 #define PEER_NAME          "latchkey"
-#define PEER_WHAT          "lk_acquire() and lk_release(), default settings"
+#define PEER_WHAT          "lk_acquire() and lk_release(), default settings; reserve=… where many are held"
 #define PEER_BY            BY_NAME
 #define PEER_MODES         MODES_ALL
 #define PEER_TICKET        lk_grant
@@ -202,4 +221,20 @@ const struct contestant peer_latchkey_idle = {
 	.session_close = session_close,
 	.loop[LOOP_TX].pairs = latchkey_by_name_transactions,
 	.loop[LOOP_BATCH].pairs = latchkey_by_name_batches,
+};
+
+extern const struct contestant peer_latchkey_unready;
+const struct contestant peer_latchkey_unready = {
+	.name = "latchkey_unready",
+	.what = "… which is not told how many will be held: default settings",
+	.by = BY_NAME,
+	.modes = MODES_ALL,
+	.traits = PEER_HOLDS,
+	.ticket_size = sizeof(lk_grant),
+	.open = unready_open,
+	.close = latchkey_close,
+	.session_open = session_open,
+	.session_close = session_close,
+	.loop[LOOP_HOLD].pairs = latchkey_by_name_hold,
+	.loop[LOOP_DROP].pairs = latchkey_by_name_drop,
 };

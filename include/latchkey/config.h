@@ -141,6 +141,8 @@ enum lk_victim {
  *                asked however often it fails.
  * breaker_reset_ns  … for so long at most, until one call is tried again.  Nanoseconds.  Default 30 seconds.
  * max_failure_entries  … names of which failures are counted, at most.
+ * reserve        locks that will be held at once: the manager has the memory for them, all of it touched, when it is
+ *                open.  See "Many locks at once" in latchkey(7).  Default 0: it grows with what is held.
  * index_buckets  buckets that the index starts with (it grows by itself).
  * lot_buckets    buckets of the parking lot, where the queues are.  A power of 2.
  */
@@ -178,6 +180,7 @@ enum lk_victim {
 	X(breaker_threshold, 5, 1, UINT32_MAX, 1)                   \
 	X(breaker_reset_ns, 30000000000, 1000000, INT64_MAX, 0)     \
 	X(max_failure_entries, 1000, 1, 1u << 20, 0)                \
+	X(reserve, 0, 1, 1u << 28, 0)                               \
 	X(index_buckets, 64, 1, 1u << 24, 0)                        \
 	X(lot_buckets, 256, 1, 1u << 16, 0)
 

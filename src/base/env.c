@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The standard memory, time, sleep and chance. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* madvise */
+#endif
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/env.h"
 
@@ -106,6 +110,36 @@ env_zalloc(struct env *e, size_t size, size_t align)
 	p = env_alloc(e, size, align);
 	if (p != NULL)
 		memset(p, 0, size);
+	return p;
+}
+
+enum { HUGE_PAGE = 2 << 20 };
+
+/* A wish: where there are none, all is as before. */
+static void
+wish_huge(void *p, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	int saved = errno;
+
+	(void)madvise(p, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+	errno = saved;
+#else
+	(void)p;
+	(void)size;
+#endif
+}
+
+void *
+env_alloc_large(struct env *e, size_t size, size_t align)
+{
+	void *p;
+
+	if (e->memory.alloc != system_alloc || size < HUGE_PAGE)
+		return env_alloc(e, size, align);
+	p = env_alloc(e, size, align < HUGE_PAGE ? HUGE_PAGE : align);
+	if (p != NULL)
+		wish_huge(p, size);
 	return p;
 }
 

@@ -23,6 +23,12 @@ void env_init(struct env *e, const struct lk_allocator *memory, const struct lk_
 
 void *env_alloc(struct env *e, size_t size, size_t align);
 void *env_zalloc(struct env *e, size_t size, size_t align);
+
+/*
+ * For much that will all be used: from malloc it is in huge pages, where the system has them, which spares it page faults and its
+ * users a walk through tables of pages for each line.  A caller's memory is the caller's to advise on.  As env_alloc().
+ */
+void *env_alloc_large(struct env *e, size_t size, size_t align);
 void env_free(struct env *e, void *p, size_t size);
 
 LK_HOT uint64_t

@@ -28,6 +28,15 @@ slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t lin
 	s->chunks = NULL;
 	s->free = NULL;
 	s->fresh = 0;
+	s->n_ready = 0;
+	s->reserve = NULL;
+	s->reserve_bytes = 0;
+}
+
+static bool
+is_reserved(const struct slab *s, const void *chunk)
+{
+	return (uintptr_t)chunk - (uintptr_t)s->reserve < s->reserve_bytes;
 }
 
 void
@@ -37,24 +46,70 @@ slab_fini(struct slab *s)
 		struct slab_chunk *c = s->chunks;
 
 		s->chunks = c->next;
-		env_free(s->env, c, SLAB_CHUNK);
+		if (!is_reserved(s, c))
+			env_free(s->env, c, SLAB_CHUNK);
 	}
+	env_free(s->env, s->reserve, s->reserve_bytes);
 	s->free = NULL;
 	s->fresh = 0;
+	s->n_ready = 0;
+	s->reserve = NULL;
+	s->reserve_bytes = 0;
 }
 
-/* Under the latch.  Addresses must fit into the 48 bits that the index has for them. */
+/* Addresses must fit into the 48 bits that the index has for them. */
+static bool
+is_fit(const void *p, size_t size)
+{
+	return ((uintptr_t)p & (SLAB_ALIGN - 1)) == 0 && ((uintptr_t)p + size) >> 48 == 0;
+}
+
+bool
+slab_reserve(struct slab *s, uint64_t n)
+{
+	const uint64_t chunks = (n + s->per_chunk - 1) / s->per_chunk;
+	const size_t bytes = (size_t)chunks * SLAB_ALIGN;
+	void *p = env_alloc_large(s->env, bytes, SLAB_ALIGN);
+
+	if (p == NULL)
+		return false;
+	if (!is_fit(p, bytes)) {
+		env_free(s->env, p, bytes);
+		return false;
+	}
+	memset(p, 0, bytes); /* (S3) */
+	s->reserve = p;
+	s->reserve_bytes = bytes;
+	s->n_ready = (uint32_t)chunks;
+	return true;
+}
+
+/* Under the latch: memory of a chunk, zeros.  NULL: there is none. */
+static struct slab_chunk *
+get_chunk(struct slab *s)
+{
+	const uint32_t n = RD(s->n_ready);
+	struct slab_chunk *c;
+
+	if (n > 0) {
+		WR(s->n_ready, n - 1);
+		return (void *)(s->reserve + s->reserve_bytes - (size_t)n * SLAB_ALIGN);
+	}
+	c = env_zalloc(s->env, SLAB_CHUNK, SLAB_ALIGN);
+	if (c == NULL || is_fit(c, SLAB_CHUNK))
+		return c;
+	env_free(s->env, c, SLAB_CHUNK);
+	return NULL;
+}
+
+/* Under the latch. */
 static bool
 add_chunk(struct slab *s)
 {
-	struct slab_chunk *c = env_zalloc(s->env, SLAB_CHUNK, SLAB_ALIGN);
+	struct slab_chunk *c = get_chunk(s);
 
 	if (c == NULL)
 		return false;
-	if (((uintptr_t)c & (SLAB_ALIGN - 1)) != 0 || ((uintptr_t)c >> 48) != 0) {
-		env_free(s->env, c, SLAB_CHUNK);
-		return false;
-	}
 	c->home = s->home;
 	c->next = RD(s->chunks);
 	WR(s->chunks, c);

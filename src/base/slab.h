@@ -9,6 +9,7 @@
  * S3  an object that was never used is all zeros.
  *
  * S4  a run is objects side by side that were never handed out, on one page; it is one user's.
+ * S5  chunks that were reserved are in one piece of memory, in use or not, and come before all others.
  *
  * A processor that misses lines of a page fetches others of that page ahead, and takes them from who is writing them.  So
  * objects that one thread uses, and each of its neighbours in memory another one, cost nearly what shared ones do: two
@@ -46,11 +47,20 @@ struct slab {
 	/* under the latch: */
 	struct slab_chunk *chunks;
 	void *free;
-	uint32_t fresh; /* objects of the newest chunk that were never handed out */
+	uint32_t fresh;   /* objects of the newest chunk that were never handed out */
+	uint32_t n_ready; /* chunks of the reserve that are not in use yet: the last ones */
+	char *reserve;    /* (S5); NULL: there is none */
+	size_t reserve_bytes;
 };
 
 void slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t link);
 void slab_fini(struct slab *s);
+
+/*
+ * Have memory for `n` objects, at least, there and touched, before the first one is asked for and anybody else knows of the
+ * slab.  False: it is not to be had, and nothing has changed.
+ */
+bool slab_reserve(struct slab *s, uint64_t n);
 
 /* Up to `n` objects into `out`; how many.  Fewer than asked only when memory is short. */
 unsigned slab_get_many(struct slab *s, void **out, unsigned n);

@@ -48,6 +48,8 @@ obstacle(unsigned number, const struct lk_manager *m)
 		return "names were split at it";
 	case SETTING_sample_every:
 		return "what was sampled is counted by it";
+	case SETTING_reserve:
+		return "memory was made ready when it was opened";
 	case SETTING_index_buckets:
 		return "the index began with them";
 	case SETTING_lot_buckets:

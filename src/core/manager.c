@@ -59,9 +59,27 @@ init_slabs(struct lk_manager *m)
 	slab_init(&m->turns, &m->env, m, sizeof(struct turn), offsetof(struct turn, link));
 	slab_init(&m->semaphores, &m->env, m, sizeof(struct semaphore),
 		  offsetof(struct semaphore, link));
+	hold_memory_init(&m->hold_memory, &m->env);
 	latch_init(&m->told_latch);
 	CDS_INIT_LIST_HEAD(&m->told);
 	alarm_init(m);
+}
+
+/* The index, and all that `reserve` asks for: together or not at all. */
+static bool
+init_index(struct lk_manager *m, const struct settings *s, uint64_t seed, uint64_t floor)
+{
+	const uint64_t wanted = index_buckets_for(s->reserve);
+	const uint64_t buckets = s->index_buckets > wanted ? s->index_buckets : wanted;
+
+	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, buckets, floor))
+		return false;
+	if (s->reserve == 0 || (index_reserve(&m->index, s->reserve) &&
+				hold_memory_reserve(&m->hold_memory, s->reserve)))
+		return true;
+	hold_memory_fini(&m->hold_memory);
+	index_fini(&m->index);
+	return false;
 }
 
 /* The parts that take memory, in order; undone in reverse. */
@@ -73,7 +91,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 	uint64_t seed = env_random(&m->env);
 
 	m->floor = floor;
-	if (!index_init(&m->index, &m->env, m, seed, s->max_idle, s->index_buckets, floor))
+	if (!init_index(m, s, seed, floor))
 		return LK_E_NOMEM;
 	/* With a store names are not spread: who has them elsewhere stands in the word. */
 	spread_init(&m->spread, &m->env,
@@ -95,6 +113,7 @@ init_parts(struct lk_manager *m, const struct settings *s)
 		}
 		lot_fini(&m->lot);
 	}
+	hold_memory_fini(&m->hold_memory);
 	index_fini(&m->index);
 	return LK_E_NOMEM;
 }
@@ -227,6 +246,7 @@ lk_close(struct lk_manager *m)
 	table_destroy(shim_load(&m->guards, SHIM_ACQUIRE));
 	table_destroy(shim_load(&m->values, SHIM_ACQUIRE));
 	tokens_destroy(shim_load(&m->tokens, SHIM_ACQUIRE), &m->env);
+	hold_memory_fini(&m->hold_memory);
 	slab_fini(&m->owners);
 	slab_fini(&m->extras);
 	slab_fini(&m->tags);

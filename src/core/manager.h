@@ -45,8 +45,9 @@ struct lk_manager {
 	uint64_t sweep_ns;       /* LK_OFF: never */
 	uint64_t opened_wall_ms; /* when it was opened, by two clocks */
 	uint64_t opened_boot_ns;
-	a64 deadlock_delay_ns;         /* LK_OFF: nobody looks for deadlocks */
-	bool notes_opening;            /* of owners: a policy for victims wants it */
+	a64 deadlock_delay_ns; /* LK_OFF: nobody looks for deadlocks */
+	bool notes_opening;    /* of owners: a policy for victims wants it */
+	struct hold_memory hold_memory;
 	struct slab owners LK_ALIGNED; /* its list is a line of its own, whatever comes before it */
 	struct slab extras;
 	struct slab tags;

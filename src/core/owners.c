@@ -18,7 +18,7 @@ get_from_slab(struct lk_manager *m)
 	if (w != NULL && unlikely(w->manager == NULL)) { /* new memory (S3) */
 		const uint64_t number = shim_add(&m->owner_numbers, (uint64_t)1, SHIM_RELAXED);
 
-		owner_init(w, m, &m->env, &m->member.gate, number);
+		owner_init(w, m, &m->hold_memory, &m->member.gate, number);
 		w->seat = seat_offset(&m->spread, (uint32_t)number);
 		sample_begin(w);
 	}

@@ -176,7 +176,7 @@ static uint64_t *
 more_room(struct lk_owner *w, struct picked *p)
 {
 	const size_t n = p->n + p->others;
-	uint64_t *at = env_alloc(w->holds.env, n * sizeof(*at), sizeof(*at));
+	uint64_t *at = env_alloc(&w->manager->env, n * sizeof(*at), sizeof(*at));
 
 	if (at == NULL)
 		return NULL;
@@ -209,7 +209,7 @@ roll_back(struct lk_owner *w, lk_mark mark, size_t *released)
 			break;
 		pick_newest(w, &p);
 	}
-	env_free(w->holds.env, more, bytes);
+	env_free(&w->manager->env, more, bytes);
 	return rc;
 }
 

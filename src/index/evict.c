@@ -100,9 +100,9 @@ evict_beyond(struct index *x, struct index_cache *c, struct bucket *b, uint32_t 
 	return done;
 }
 
-/* One bucket on the tour that every user of the index makes; how many entries were retired. */
+/* One bucket on the tour that every user of the index makes, `allowed` may stay; how many entries were retired. */
 static unsigned
-visit_next(struct index *x, struct index_cache *c)
+visit_next(struct index *x, struct index_cache *c, uint32_t allowed)
 {
 	uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE);
 	struct bucket *b;
@@ -112,9 +112,19 @@ visit_next(struct index *x, struct index_cache *c)
 	b = index_bucket(x, c->cursor);
 	if (!latch_try(&b->latch))
 		return 0;
-	done = evict_beyond(x, c, b, shim_load(&x->idle_allowed, SHIM_RELAXED));
+	done = evict_beyond(x, c, b, allowed);
 	latch_unlock(&b->latch);
 	return done;
+}
+
+bool
+evict_anywhere(struct index *x, struct index_cache *c)
+{
+	for (uint32_t n = (uint32_t)shim_load(&x->shape, SHIM_ACQUIRE); n > 0; n--) {
+		if (visit_next(x, c, 0) > 0)
+			return true;
+	}
+	return false;
 }
 
 /* The two buckets that the tour comes to next. */
@@ -127,14 +137,28 @@ expect_next(const struct index *x, const struct index_cache *c)
 		line_expect(index_bucket(x, i));
 }
 
+/* Something idles again: no look is left out until the next one in vain.  (I5) */
+static void
+cache_resumes(struct index_cache *c)
+{
+	c->look_skip = 0;
+	if (c->vain_looks >= LOOKS_IN_VAIN)
+		c->vain_looks = LOOKS_IN_VAIN - 1;
+}
+
 void
 evict_nearby_slow(struct index *x, struct index_cache *c)
 {
-	bool is_void = cache_finds_void(c);
+	const uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
+	const bool is_void = cache_finds_void(c);
+	unsigned found;
 
 	if (is_void)
 		index_try_shrink(x); /* (I6) */
-	if (visit_next(x, c) + visit_next(x, c) > 0 || (is_void && index_can_shrink(x))) {
+	found = visit_next(x, c, allowed) + visit_next(x, c, allowed);
+	if (found > 0)
+		cache_resumes(c);
+	if (found > 0 || (is_void && index_can_shrink(x))) {
 		c->tour_backoff = 0; /* there is more where that came from */
 	} else {
 		c->tour_backoff =

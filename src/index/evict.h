@@ -13,10 +13,15 @@ enum {
 	TOUR_SKIP_MAX = 63,
 	LOOKS_IN_VAIN = 64,
 	LOOK_SKIP = 15,
+	LOOK_DOUBLINGS = 4,
+	LOOK_SKIP_MAX = ((LOOK_SKIP + 1) << LOOK_DOUBLINGS) - 1,
 	REUSE_SPAN = 64,
 	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16,
 	LOAD_SPAN = 64,
-	LOAD_ENOUGH = 2,
+	HELD_EACH = 2,                                 /* names that a bucket is meant for, … */
+	LOAD_FULL = HELD_EACH * LOAD_SPAN * LOAD_SPAN, /* … as an average has it; */
+	LOAD_FULL_READY =
+		LOAD_FULL + LOAD_SPAN * LOAD_SPAN, /* … of buckets that are ready for that (I9) */
 };
 
 /* What a user is for the others has changed.  (I7) */
@@ -34,6 +39,12 @@ void evict_nearby_slow(struct index *x, struct index_cache *c);
 /* An idle entry of the further lines of a latched bucket makes way, as retire() has it; NULL: there is none. */
 struct lk_resource *evict_further(struct index *x, struct index_cache *c, struct bucket *b,
 				  struct place *place);
+
+/*
+ * Memory was not to be had: on the tour, as far as it takes, whatever idles makes way.  False: nothing does, or only where somebody
+ * else is just then.  No latch held.  (I9)
+ */
+bool evict_anywhere(struct index *x, struct index_cache *c);
 
 /* Retire all idle entries of one bucket. */
 void evict_bucket(struct index *x, struct index_cache *c, uint32_t number);
@@ -129,7 +140,7 @@ next_at_hand(uint64_t entries, uint32_t hand)
 
 /*
  * Whether to look for an idle entry.  To find none costs a line of memory for each entry that is there: where so
- * much is held that some looks in a row found none, the next few insertions do without.  (I5)
+ * much is held that some looks in a row found none, the next insertions do without.  (I5)
  */
 LK_HOT bool
 cache_looks(struct index_cache *c)
@@ -146,10 +157,10 @@ cache_looked(struct index_cache *c, bool found)
 {
 	if (likely(found))
 		c->vain_looks = 0;
-	else if (c->vain_looks < LOOKS_IN_VAIN)
+	else if (c->vain_looks < LOOKS_IN_VAIN + LOOK_DOUBLINGS)
 		c->vain_looks++;
-	if (unlikely(c->vain_looks == LOOKS_IN_VAIN))
-		c->look_skip = LOOK_SKIP;
+	if (unlikely(c->vain_looks >= LOOKS_IN_VAIN))
+		c->look_skip = ((LOOK_SKIP + 1u) << (c->vain_looks - LOOKS_IN_VAIN)) - 1;
 }
 
 /* The oldest idle entry of the first line makes way. */
@@ -210,9 +221,9 @@ cache_returns(struct index *x, struct index_cache *c)
  * many empty ones is no reason to grow, however often it is met.
  */
 LK_HOT bool
-cache_finds_load(const struct index_cache *c)
+cache_finds_load(const struct index *x, const struct index_cache *c)
 {
-	return c->load >= LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN;
+	return c->load >= shim_load(&x->full, SHIM_RELAXED);
 }
 
 /* … or nearly empty? */
@@ -253,7 +264,7 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint6
 		if (likely(r != NULL))
 			return r;
 	} /* else there is room for idle ones: grow rather than lose them */
-	*crowded = used >= CROWDED && cache_finds_load(c);
+	*crowded = used >= CROWDED && cache_finds_load(x, c);
 	return NULL;
 }
 

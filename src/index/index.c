@@ -22,7 +22,9 @@ segment_bytes(const struct index *x, unsigned k)
 static bool
 add_segment(struct index *x, unsigned k)
 {
-	void *p = env_alloc(x->env, segment_bytes(x, k), LK_LINE);
+	const size_t bytes = segment_bytes(x, k);
+	void *p = k == 0 ? env_alloc_large(x->env, bytes, LK_LINE)
+			 : env_alloc(x->env, bytes, LK_LINE);
 
 	if (p == NULL)
 		return false;
@@ -30,7 +32,7 @@ add_segment(struct index *x, unsigned k)
 	return true;
 }
 
-/* Under `grow`, or before anybody else knows of it. */
+/* Under `grow`, or before anybody else knows of it: what insertions into `n` buckets go by. */
 static void
 allow_idle(struct index *x, uint32_t n)
 {
@@ -41,6 +43,7 @@ allow_idle(struct index *x, uint32_t n)
 	shim_store(&x->idle_allowed, allowed < UINT32_MAX ? (uint32_t)allowed : UINT32_MAX,
 		   SHIM_RELAXED);
 	shim_store(&x->idle_next, next < UINT32_MAX ? (uint32_t)next : UINT32_MAX, SHIM_RELAXED);
+	shim_store(&x->full, n <= x->ready_n ? LOAD_FULL_READY : LOAD_FULL, SHIM_RELAXED);
 }
 
 static void
@@ -101,6 +104,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	x->max_idle = max_idle;
 	x->separator = 0;
 	x->first_n = n;
+	x->ready_n = 0;
 	x->first_bits = room_bits(bits);
 	x->first_room = UINT32_C(1) << x->first_bits;
 	memset(x->segment, 0, sizeof(x->segment));
@@ -110,6 +114,7 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	shim_init(&x->shape, (uint64_t)0);
 	shim_init(&x->idle_allowed, 0u);
 	shim_init(&x->idle_next, 0u);
+	shim_init(&x->full, 0u);
 	set_shape(x, n - 1, n);
 	for (uint32_t b = 0; b < n; b++) {
 		make_bucket(index_bucket(x, b));
@@ -123,6 +128,25 @@ index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t
 	for (unsigned class = 0; class < NAME_CLASSES; class ++)
 		slab_init(&x->blocks[class], env, home, name_class_size(class), 0);
 	return true;
+}
+
+uint64_t
+index_buckets_for(uint64_t held)
+{
+	return (held + HELD_EACH - 1) / HELD_EACH;
+}
+
+/*
+ * Of as many names as are to come, as their hashes have them, one bucket in sixty has more than a line's.  A user keeps a run
+ * of entries for itself.
+ */
+bool
+index_reserve(struct index *x, uint64_t held)
+{
+	x->ready_n = x->first_n;
+	allow_idle(x, x->first_n);
+	return slab_reserve(&x->entries, held + RUN_MAX + CACHE_SIZE) &&
+	       slab_reserve(&x->lines, x->first_n / 32 + 32);
 }
 
 void
@@ -494,9 +518,9 @@ index_try_shrink(struct index *x)
 	latch_unlock(&x->grow);
 }
 
-enum index_outcome
-index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mode first,
-	    bool patient, struct lk_resource **out)
+static enum index_outcome
+enter(struct index *x, struct index_cache *c, const struct name *n, lk_mode first, bool patient,
+      struct lk_resource **out)
 {
 	struct bucket *b = bucket_lock(x, n->hash, patient);
 	struct lk_resource *r;
@@ -520,6 +544,18 @@ index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mod
 	if (!found && r != NULL)
 		evict_nearby(x, c);
 	*out = r;
+	return outcome;
+}
+
+enum index_outcome
+index_enter(struct index *x, struct index_cache *c, const struct name *n, lk_mode first,
+	    bool patient, struct lk_resource **out)
+{
+	enum index_outcome outcome;
+
+	do {
+		outcome = enter(x, c, n, first, patient, out);
+	} while (unlikely(outcome == INDEX_NOMEM) && evict_anywhere(x, c)); /* (I9) */
 	return outcome;
 }
 

@@ -25,7 +25,8 @@
  *     names in the index <= held + pinned + max_idle + n, soon after.  A user whose last LOOKS_IN_VAIN
  *     looks in a row found nothing idle leaves LOOK_SKIP out between two of them, until one finds
  *     something: so few are idle then that to look for them costs more than they do, and of names that
- *     each come and go none are left out, as each look finds one.
+ *     each come and go none are left out, as each look finds one.  If those are in vain too it leaves out twice
+ *     as many each time, up to LOOK_SKIP_MAX, as long as the tour finds nothing either.
  * I6  An index gives its last bucket up, its entries to the one it was split from, when insertions meet
  *     nearly empty buckets: so max_idle / n grows again, and what is idle is found.  That too happens
  *     under the latches of both, so I1 holds for it.  A bucket that was made is not made again: a
@@ -42,6 +43,10 @@
  *     hand, no notes (B4); the next insertion that is not of a streak reckons for all.  An entry that is not to be
  *     had changes places with one that is; a bucket without one ends the streak.  None begins as long as the index
  *     is to grow for others who come back to names.
+ * I9  An index that was told how many names will be held (index_reserve) begins with buckets for them, and never has
+ *     fewer (I6).  It gets no more as long as these are as full as they were meant to be.  If an entry, or a line, is
+ *     not to be had from the allocator, what idles anywhere makes way, as far as its bucket's latch is to be had at once: so
+ *     an insertion fails only if all entries are held, pinned, or spare ones of other users.
  *
  * Order of latches: bucket, then that of a slab.  Two buckets only in a split: the older first.
  */
@@ -76,10 +81,12 @@ struct index {
 	unsigned first_bits; /* log2 of … */
 	uint32_t first_room; /* the buckets that the first segment has room for */
 	a64 shape;
-	a32 idle_allowed;                  /* per bucket: max_idle / n */
-	a32 idle_next;                     /* … if there were one bucket more */
+	a32 idle_allowed; /* per bucket: max_idle / n */
+	a32 idle_next;    /* … if there were one bucket more */
+	a32 full;         /* buckets that are as full as this are too full (I7, I9) */
 	uintptr_t segment[INDEX_SEGMENTS]; /* biased: segment[k] + 64 * bucket number */
 	uint32_t first_n;                  /* buckets that it began with */
+	uint32_t ready_n;                  /* … for what will be held; 0: nobody said (I9) */
 	struct latch grow;                 /* one split or merge at a time */
 	uint32_t made;                     /* under it: buckets that were ever made */
 	a32 returning;                     /* users who come back to names: cache_returns() */
@@ -157,6 +164,15 @@ enum index_outcome {
 bool index_init(struct index *x, struct env *env, void *home, uint64_t seed, uint64_t max_idle,
 		uint64_t buckets, uint64_t floor);
 void index_fini(struct index *x);
+
+/* The buckets that so many names want. */
+uint64_t index_buckets_for(uint64_t held);
+
+/*
+ * Entries and lines for so many names, ready and touched, before anybody else knows of the index, which began with buckets
+ * for them.  False: out of memory; what it took, index_fini() gives back.  (I9)
+ */
+bool index_reserve(struct index *x, uint64_t held);
 
 /* From now on so many; what is idle beyond it goes as names come in. */
 void index_set_max_idle(struct index *x, uint64_t max_idle);

@@ -6,20 +6,8 @@
 
 enum { SLOTS_AT_ONCE = 128 };
 
-static size_t
-segment_bytes(uint32_t k)
-{
-	return (size_t)(UINT32_C(4) << k) * sizeof(struct hold);
-}
-
-static size_t
-table_bytes(uint32_t n)
-{
-	return (size_t)n * sizeof(uint32_t);
-}
-
 void
-holds_init(struct holds *h, struct env *env)
+holds_init(struct holds *h, struct hold_memory *memory)
 {
 	shim_init(&h->few, FEW_ALL);
 	shim_init(&h->n_more, 0u);
@@ -30,7 +18,7 @@ holds_init(struct holds *h, struct env *env)
 	h->n_table = 0;
 	h->n_far = 0;
 	h->table = NULL;
-	h->env = env;
+	h->memory = memory;
 	for (uint32_t k = 0; k < SLOT_SEGMENTS; k++)
 		shim_init(&h->segment[k], NULL);
 	shim_init(&h->segment[0], (void *)h->first);
@@ -49,9 +37,9 @@ holds_n(const struct holds *h)
 }
 
 static void
-drop_table(struct holds *h)
+drop_table(struct holds *h, bool is_empty)
 {
-	env_free(h->env, h->table, table_bytes(h->n_table));
+	hold_memory_give_table(h->memory, h->table, h->n_table, is_empty);
 	h->table = NULL;
 	h->n_table = 0;
 }
@@ -68,14 +56,14 @@ drop_segments(struct holds *h, uint32_t keep)
 		gone[k] = shim_xchg(&h->segment[k], NULL, SHIM_ACQ_REL);
 	shim_rcu_synchronize(); /* (H4, RC1) */
 	for (uint32_t k = keep; k < SLOT_SEGMENTS; k++)
-		env_free(h->env, gone[k], segment_bytes(k));
+		hold_memory_give_slots(h->memory, k, gone[k]);
 }
 
 void
 holds_shrink(struct holds *h)
 {
 	if (h->n_table > 4u * segment_first(SLOT_KEEP))
-		drop_table(h);
+		drop_table(h, true); /* (H13) */
 	if (shim_load(&h->n_slots, SHIM_RELAXED) > segment_first(SLOT_KEEP))
 		drop_segments(h, SLOT_KEEP);
 	holds_begin_anew(h);
@@ -84,15 +72,14 @@ holds_shrink(struct holds *h)
 void
 holds_fini(struct holds *h)
 {
-	drop_table(h);
+	drop_table(h, false);
 	for (uint32_t k = 1; k < SLOT_SEGMENTS; k++)
-		env_free(h->env, shim_load(&h->segment[k], SHIM_RELAXED), segment_bytes(k));
+		hold_memory_give_slots(h->memory, k, shim_load(&h->segment[k], SHIM_RELAXED));
 }
 
 /* ---------------------------------------------------------------------------- the table */
 
 enum {
-	TABLE_MIN = 64,
 	HOLD_RUN = 16, /* neighbouring entries, … */
 	HOLD_RUN_PLACES =
 		32, /* … each with an empty place behind it, so that gaps are closed at once */
@@ -223,10 +210,10 @@ reserve_table(struct holds *h)
 
 	if (2 * (h->n_far + 1) <= h->n_table)
 		return true;
-	table = env_zalloc(h->env, table_bytes(n), sizeof(uint32_t));
+	table = hold_memory_table(h->memory, n);
 	if (table == NULL)
 		return false;
-	drop_table(h);
+	drop_table(h, h->tabled == SLOTS_INLINE);
 	h->table = table;
 	h->n_table = n;
 	enter_slots(h, SLOTS_INLINE, h->tabled);
@@ -249,7 +236,7 @@ add_slots(struct holds *h)
 		return ROOM_LIMIT;
 	p = shim_load(&h->segment[k], SHIM_RELAXED);
 	if (p == NULL)
-		p = env_alloc(h->env, segment_bytes(k), LK_LINE);
+		p = hold_memory_slots(h->memory, k);
 	if (p == NULL)
 		return ROOM_NOMEM;
 	if (n > SLOTS_AT_ONCE)

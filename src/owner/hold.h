@@ -61,6 +61,7 @@
 #include "base/list.h"
 #include "base/rcu.h"
 #include "index/resource.h"
+#include "owner/hold_memory.h"
 
 enum {
 	SLOT_BITS = 24,
@@ -173,7 +174,7 @@ struct holds {
 	uint32_t fresh;    /* slots from here on were not used since holds_begin_anew() */
 	uint32_t released; /* the slot beyond the first of the last release */
 	uint32_t *table;   /* (H13) */
-	struct env *env;
+	struct hold_memory *memory;
 	aptr segment[SLOT_SEGMENTS]; /* segment 0 is `first` */
 };
 
@@ -184,7 +185,7 @@ struct holds {
 
 enum hold_room { ROOM_OK, ROOM_NOMEM, ROOM_LIMIT };
 
-void holds_init(struct holds *h, struct env *env);
+void holds_init(struct holds *h, struct hold_memory *memory);
 void holds_fini(struct holds *h);
 
 /* Give back what a busy owner grew to.  No hold is left.  May wait for a grace period. */

@@ -7,12 +7,12 @@
 static const a32 closed_gate = { (uint32_t)LK_E_STALE };
 
 void
-owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate,
+owner_init(struct lk_owner *w, struct lk_manager *m, struct hold_memory *memory, const a32 *gate,
 	   uint64_t number)
 {
 	w->manager = m;
 	w->gate = gate;
-	holds_init(&w->holds, env);
+	holds_init(&w->holds, memory);
 	party_init(&w->party);
 	shim_init(&w->party.owner, (void *)w);
 	CDS_INIT_LIST_HEAD(&w->pending);
@@ -24,7 +24,7 @@ owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 
 void
 owner_fini(struct lk_owner *w)
 {
-	guess_end(&w->cache, w->holds.env);
+	guess_end(&w->cache, w->holds.memory->env);
 	holds_fini(&w->holds);
 }
 

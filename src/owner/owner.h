@@ -195,8 +195,8 @@ struct lk_owner {
 } LK_ALIGNED;
 
 /* Once for new memory (all zeros), and before it goes. */
-void owner_init(struct lk_owner *w, struct lk_manager *m, struct env *env, const a32 *gate,
-		uint64_t number);
+void owner_init(struct lk_owner *w, struct lk_manager *m, struct hold_memory *memory,
+		const a32 *gate, uint64_t number);
 void owner_fini(struct lk_owner *w);
 
 /* It holds nothing any more: from here on its pointer is stale. */

@@ -232,7 +232,7 @@ Test(config_set, refuses_what_the_manager_was_built_with)
 		{ "separator", "." },     { "index_buckets", "128" }, { "lot_buckets", "512" },
 		{ "event_ring", "2000" }, { "sample_every", "off" },  { "strict", "1" },
 		{ "timed", "1" },         { "debug_order", "1" },     { "label", "other" },
-		{ "preset", "strict" },
+		{ "preset", "strict" },   { "reserve", "1000" },
 	};
 	struct lk_manager *m = open_manager(NULL);
 

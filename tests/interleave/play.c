@@ -448,7 +448,7 @@ let_grow(const struct step *t)
 {
 	struct index_cache *c = &play.owner[t->fiber]->cache;
 
-	c->load = LOAD_ENOUGH * LOAD_SPAN * LOAD_SPAN * 4;
+	c->load = LOAD_FULL * 4;
 	c->reuse = REUSE_SPAN * REUSE_SPAN;
 	return 0;
 }

@@ -243,6 +243,72 @@ Test(slab, chunks_must_be_aligned)
 	slab_fini(&slab);
 }
 
+/* -------------------------------------------------------------------- a reserve */
+
+/* (S5), and all else that is true of any object. */
+SlabTest(what_is_reserved_comes_first)
+{
+	static unsigned char *p[MANY + 1000];
+	uint64_t calls;
+	char *low, *high;
+
+	cr_assert(slab_reserve(&slab, MANY));
+	calls = atomic_load(&heap.calls);
+	cr_expect_eq(calls, 1);
+	for (int i = 0; i < MANY; i++) {
+		p[i] = slab_get(&slab);
+		cr_assert(is_all(p[i], SIZE, 0)); /* (S3) */
+		memset(p[i], 0xcc, SIZE);
+		cr_assert_eq(slab_home(p[i]), (void *)&home);
+	}
+	cr_expect_eq(atomic_load(&heap.calls), calls, "memory was asked for");
+	low = slab.reserve;
+	high = slab.reserve + slab.reserve_bytes;
+	for (int i = 0; i < MANY; i++)
+		cr_assert((char *)p[i] > low && (char *)p[i] + SIZE <= high);
+	for (int i = MANY; i < MANY + 1000; i++)
+		cr_assert_not_null(p[i] = slab_get(&slab));
+	cr_expect_gt(atomic_load(&heap.calls), calls);
+	cr_expect((char *)p[MANY + 999] < low || (char *)p[MANY + 999] >= high);
+	for (int i = 0; i < MANY; i++)
+		cr_assert(is_all(p[i], SIZE, 0xcc));
+}
+
+SlabTest(a_reserve_that_is_not_to_be_had)
+{
+	test_heap_fail(&heap, 1, false);
+	cr_expect_not(slab_reserve(&slab, MANY));
+	cr_expect_eq(shim_load(&env.bytes, SHIM_RELAXED), 0);
+	cr_expect_not_null(slab_get(&slab));
+}
+
+Test(slab, a_reserve_must_be_aligned)
+{
+	char *block = NULL;
+	const struct lk_allocator a = { misaligned, free_misaligned, &block };
+
+	env_init(&env, &a, NULL);
+	slab_init(&slab, &env, NULL, SIZE, 0);
+	cr_expect_not(slab_reserve(&slab, 1));
+	cr_expect_null(block);
+	slab_fini(&slab);
+}
+
+/* From malloc, large enough for huge pages: all there, and all zeros. */
+Test(slab, a_large_reserve)
+{
+	enum { LARGE = (5 << 20) / SIZE };
+
+	env_init(&env, NULL, NULL);
+	slab_init(&slab, &env, &home, SIZE, LINK);
+	cr_assert(slab_reserve(&slab, LARGE));
+	cr_expect_eq((uintptr_t)slab.reserve % (2 << 20), 0);
+	for (int i = 0; i < LARGE; i++)
+		cr_assert(is_all(slab_get(&slab), SIZE, 0));
+	slab_fini(&slab);
+	cr_expect_eq(shim_load(&env.bytes, SHIM_RELAXED), 0);
+}
+
 /* ----------------------------------------------------------------------- each */
 
 struct seen {

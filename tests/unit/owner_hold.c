@@ -8,6 +8,7 @@ enum { NAMES = 5000 };
 
 static struct test_heap heap;
 static struct env env;
+static struct hold_memory memory;
 static struct holds holds;
 static struct lk_resource names[NAMES];
 /* The reference: the slot of each name, or SLOT_NONE. */
@@ -20,7 +21,8 @@ set_up(void)
 {
 	test_heap_init(&heap);
 	env_init(&env, &heap.allocator, NULL);
-	holds_init(&holds, &env);
+	hold_memory_init(&memory, &env);
+	holds_init(&holds, &memory);
 	for (unsigned i = 0; i < NAMES; i++)
 		slot_of[i] = SLOT_NONE;
 }
