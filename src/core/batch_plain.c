@@ -55,22 +55,48 @@ glimpse_far(const struct bucket *b, const struct key *k, const void *bytes, stru
 	return index_glimpse_far(b, &n, g);
 }
 
+/* A name that has no entry, as it seems, or as was seen. */
+static bool
+take_new(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
+{
+	if (owner_is_plain(w, owner_few(w)) && acquire_new(w, k, r->mode, out))
+		return true;
+	return many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
+}
+
+/*
+ * The next grant will be timed, or is the first of others that are: by the general way, as it may keep more than its slot.  Still the
+ * name is to be flat, and not held.  (V8)
+ */
+static LK_NOINLINE bool
+take_noted(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
+{
+	struct request q = { .mode = r->mode, .flags = LK_NOWAIT, .tentative = true };
+	struct name n;
+
+	name_of_key(&n, k, r->name);
+	return path_key_is_flat(&w->manager->index, k) && hold_find_named(w, &n) == SLOT_NONE &&
+	       acquire_untold(w, &n, NULL, &q, out) == 0;
+}
+
 static bool
 take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
 {
 	const uint32_t few = owner_few(w);
-	const struct bucket *b = index_locate(&w->manager->index, k->hash);
+	const struct bucket *b;
 	struct glimpse g;
 	enum plain plain;
 
+	if (unlikely(!owner_has_stamps(w, 1)))
+		return take_noted(w, r, k, out);
+	if (cache_expects_miss(&w->cache))
+		return likely(many_take_in_streak(w, k, r->mode, out)) || take_new(w, r, k, out);
 	if (!owner_is_plain(w, few))
-		return owner_is_plain_of_many(w, few) &&
-		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
-	if (cache_expects_miss(&w->cache) ||
-	    (!index_glimpse_near(b, k, &g) &&
-	     (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g))))
-		return acquire_new(w, k, r->mode, out) ||
-		       many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
+		return many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
+	b = index_locate(&w->manager->index, k->hash);
+	if (!index_glimpse_near(b, k, &g) &&
+	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
+		return take_new(w, r, k, out);
 	if (unlikely(resource_parent(g.r) != NULL))
 		return false;
 	plain = acquire_glimpsed(w, &g, r->mode, few, out);
@@ -83,8 +109,10 @@ take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk
 static LK_COLD void
 give_back(struct lk_owner *w, const lk_grant *g, size_t n, const struct counted *before)
 {
-	while (n > 0)
-		release_undone(w, g[--n]);
+	while (n > 0) {
+		grant_untell_died(w, g[--n]);
+		release_undone(w, g[n]);
+	}
 	uncount(w, before);
 }
 
@@ -96,8 +124,8 @@ batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *
 	lk_grant g[BATCH_PLAIN];
 	size_t taken = 0;
 
-	if (!owner_is_plain_of_many(w, owner_few(w)) || !owner_has_stamps(w, n) ||
-	    !read_keys(w, r, n, k) || owner_enter(w) != 0)
+	if ((owner_few(w) & HOLDS_NOTED) != 0 || !read_keys(w, r, n, k) ||
+	    owner_enter(w) != 0)
 		return false; /* call_begin() enters again */
 	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))
 		taken++;

@@ -5,18 +5,17 @@
 #include "index/path.h"
 #include "index/replace.h"
 
-/* A grant on `r`, which the word counts already, in whatever slot is free. */
-LK_HOT void
-write_any(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+/* A grant on `r`, which the word counts already. */
+static void
+write_there(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
-	const uint64_t head = head_make(grant_stamp_plain(w), mode, mode, 0);
-	uint32_t slot;
+	lk_grant g;
 
 	if (mode_writes(mode))
 		(void)grant_mint(r); /* it stays there (H11) */
-	slot = hold_add_bare(&w->holds, r, 0, head, NULL);
+	g = write_any(w, r, mode);
 	if (out != NULL)
-		*out = grant_of(head, slot);
+		*out = g;
 }
 
 /*
@@ -47,7 +46,7 @@ acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_gran
 	}
 	if (unlikely(lost != 0))
 		seat_note_lost(w, g->r, mode, lost);
-	write_any(w, g->r, mode, out);
+	write_there(w, g->r, mode, out);
 	return PLAIN_DONE;
 }
 
@@ -61,7 +60,7 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 	switch (index_enter(&w->manager->index, &w->cache, n, mode, patient, &r)) {
 	case INDEX_HELD:
 		w->cache.misses++;
-		write_any(w, r, mode, out);
+		write_there(w, r, mode, out);
 		return PLAIN_DONE;
 	case INDEX_PINNED:
 		w->cache.misses = 0;
@@ -92,6 +91,8 @@ many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mo
 	struct glimpse g;
 	struct name n;
 
+	if (is_new && likely(many_take_in_streak(w, k, mode, out)))
+		return PLAIN_DONE;
 	prefetch(b);
 	if (unlikely(holds_reserve(&w->holds) != ROOM_OK))
 		return PLAIN_NOT;
