@@ -67,6 +67,21 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t f
 	return PLAIN_DONE;
 }
 
+/* The rest of a quick acquire of a name without ancestors, by an owner that is plain and was entered.  False: the long way is to be gone. */
+LK_HOT bool
+acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out,
+	     int *rc)
+{
+	const enum plain plain = acquire_glimpsed(w, g, mode, few, out);
+
+	*rc = 0;
+	if (likely(plain == PLAIN_DONE))
+		owner_leave(w);
+	else if (plain == PLAIN_DIED)
+		*rc = acquire_died(w, g->r, mode, out);
+	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
+}
+
 /* The plain way of a name that is not in the index, by the entry of one that idles. */
 LK_HOT bool
 acquire_new(struct lk_owner *w, const struct key *k, lk_mode mode, lk_grant *out)
