@@ -7,14 +7,15 @@
  * too, ends it: what was taken goes back, also in the counts, and the batch goes the long way, as if this had not been.
  */
 #include "core/batch.h"
+#include "core/long.h"
 #include "core/many.h"
-#include "core/plain.h"
 #include "core/release.h"
 #include "core/undone.h"
+#include "index/guess.h"
 
-/* The element, if it is a short name or a number in a mode that there is. */
+/* The element, if it is a name or a number in a mode that there is; a long name has no words. */
 static bool
-read_key(const struct index *x, const struct lk_request *r, struct key *k)
+read_key(const struct lk_request *r, struct key *k)
 {
 	const bool is_id = r->flags == LK_NAME_IS_ID;
 	size_t len = r->len;
@@ -23,45 +24,52 @@ read_key(const struct index *x, const struct lk_request *r, struct key *k)
 		return false;
 	if (len == 0)
 		len = is_id ? sizeof(uint64_t) : strlen(r->name);
-	if (is_id ? len != sizeof(uint64_t) : len - 1 >= NAME_INLINE)
+	if (is_id ? len != sizeof(uint64_t) : len - 1 >= LK_NAME_MAX)
 		return false;
-	key_set(k, r->name, (uint32_t)len | (is_id ? NAME_ID : 0), x->seed);
+	k->hash = 0;
+	k->tail = (uint32_t)len | (is_id ? NAME_ID : 0);
+	if (likely(!key_is_long(k)))
+		key_read(k, r->name, k->tail);
 	return true;
 }
 
-/* … of all of them, whose buckets are on their way then; and their entries, if they are likely to have any. */
+/* Where the name is likely to be comes nearer: its entry; or its bucket, by its hash. */
+static void
+expect(const struct lk_owner *w, struct key *k, const void *bytes)
+{
+	const struct index_cache *c = &w->cache;
+	const struct index *x = &w->manager->index;
+	struct lk_resource *r;
+
+	if (key_is_long(k)) {
+		prefetch(long_expected(c, bytes, k->tail));
+		return;
+	}
+	r = cache_expects_miss(c) ? NULL : guess_entry(c, guess_place(k));
+	if (r != NULL) {
+		prefetch(r);
+		return;
+	}
+	key_hash(k, x->seed);
+	index_expect(x, k->hash);
+}
+
+/* All of them; and the entries of those whose buckets are on their way, if they are likely to have any. */
 static bool
 read_keys(const struct lk_owner *w, const struct lk_request *r, size_t n, struct key *k)
 {
 	const struct index *x = &w->manager->index;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!read_key(x, &r[i], &k[i]))
+		if (!read_key(&r[i], &k[i]))
 			return false;
-		index_expect(x, k[i].hash);
+		expect(w, &k[i], r[i].name);
 	}
-	for (size_t i = 0; i < n && !cache_expects_miss(&w->cache); i++)
-		index_expect_entry(x, k[i].hash);
+	for (size_t i = 0; i < n && !cache_expects_miss(&w->cache); i++) {
+		if (k[i].hash != 0)
+			index_expect_entry(x, k[i].hash);
+	}
 	return true;
-}
-
-/* It may be in a further line of its bucket. */
-static LK_NOINLINE bool
-glimpse_far(const struct bucket *b, const struct key *k, const void *bytes, struct glimpse *g)
-{
-	struct name n;
-
-	name_of_key(&n, k, bytes);
-	return index_glimpse_far(b, &n, g);
-}
-
-/* A name that has no entry, as it seems, or as was seen. */
-static bool
-take_new(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
-{
-	if (owner_is_plain(w, owner_few(w)) && acquire_new(w, k, r->mode, out))
-		return true;
-	return many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 }
 
 /*
@@ -72,37 +80,22 @@ static LK_NOINLINE bool
 take_noted(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
 {
 	struct request q = { .mode = r->mode, .flags = LK_NOWAIT, .tentative = true };
+	const struct index *x = &w->manager->index;
 	struct name n;
 
-	name_of_key(&n, k, r->name);
-	return path_key_is_flat(&w->manager->index, k) && hold_find_named(w, &n) == SLOT_NONE &&
+	name_set_tail(&n, r->name, k->tail, x->seed);
+	return !x->is_frozen && path_is_flat(x, &n) && hold_find_named(w, &n) == SLOT_NONE &&
 	       acquire_untold(w, &n, NULL, &q, out) == 0;
 }
 
 static bool
-take_one(struct lk_owner *w, const struct lk_request *r, const struct key *k, lk_grant *out)
+take_one(struct lk_owner *w, const struct lk_request *r, struct key *k, lk_grant *out)
 {
-	const uint32_t few = owner_few(w);
-	const struct bucket *b;
-	struct glimpse g;
-	enum plain plain;
-
 	if (unlikely(!owner_has_stamps(w, 1)))
 		return take_noted(w, r, k, out);
-	if (cache_expects_miss(&w->cache))
-		return likely(many_take_in_streak(w, k, r->mode, out)) || take_new(w, r, k, out);
-	if (!owner_is_plain(w, few))
-		return many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
-	b = index_locate(&w->manager->index, k->hash);
-	if (!index_glimpse_near(b, k, &g) &&
-	    (bucket_next(b) == NULL || !glimpse_far(b, k, r->name, &g)))
-		return take_new(w, r, k, out);
-	if (unlikely(resource_parent(g.r) != NULL))
-		return false;
-	plain = acquire_glimpsed(w, &g, r->mode, few, out);
-	if (unlikely(plain == PLAIN_DIED))
-		plain_undo(w, g.r, r->mode, false); /* who takes it next is told */
-	return likely(plain == PLAIN_DONE);
+	if (unlikely(key_is_long(k)))
+		return long_take(w, r->name, k->tail, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
+	return many_take(w, r->name, k, r->mode, LK_NOWAIT, out) == PLAIN_DONE;
 }
 
 /* As in reverse, so that all is as it was. */

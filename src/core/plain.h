@@ -38,6 +38,16 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t 
 	return PLAIN_DONE;
 }
 
+/*
+ * Did nobody hold what was glimpsed, so that the owner did not either?  What it holds otherwise than in the word is spread,
+ * or pinned.  (H2)  So a name that idles is not looked for among its holds.
+ */
+LK_HOT bool
+glimpse_idles(const struct glimpse *g)
+{
+	return (g->word & ~WORD_GEN_MASK) == 0 && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
+}
+
 /* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
 LK_HOT enum plain
 acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
@@ -45,7 +55,8 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t f
 	uint32_t lost = 0;
 	lk_grant grant;
 
-	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
+	if (few != FEW_ALL && unlikely(!glimpse_idles(g)) &&
+	    unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
 	if (unlikely(!take_glimpsed(g, mode, &lost))) {
 		const struct glimpse spread = *g; /* or it could not stay in registers */
