@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plain way of a batch: short names without ancestors, none of them held by the owner, and nobody in the way.
+ * The plain way of a batch: names without ancestors, none of them held by the owner, and nobody in the way.
  *
- * As nobody is waited for, the order does not matter, and nothing is sorted or written down beforehand: all buckets are made to
- * come nearer, then all entries, and each name is taken as by itself.  Whatever is not that simple, a name that comes twice
- * too, ends it: what was taken goes back, also in the counts, and the batch goes the long way, as if this had not been.
+ * As nobody is waited for, the order does not matter, and nothing is sorted or written down beforehand: all entries that are guessed, and
+ * the buckets of other names, then their entries, are made to come nearer, and each name is taken as by itself.  Whatever is not that
+ * simple, a name that comes twice too, ends it: what was taken goes back, also in the counts, and the batch goes the long way, as if this
+ * had not been.
  */
 #include "core/batch.h"
 #include "core/long.h"
@@ -33,7 +34,7 @@ read_key(const struct lk_request *r, struct key *k)
 	return true;
 }
 
-/* Where the name is likely to be comes nearer: its entry; or its bucket, by its hash. */
+/* Where the name is likely to be comes nearer: its entry; or its bucket, by its hash.  The owner was entered: it may look at its guesses. */
 static void
 expect(const struct lk_owner *w, struct key *k, const void *bytes)
 {
@@ -54,22 +55,26 @@ expect(const struct lk_owner *w, struct key *k, const void *bytes)
 	index_expect(x, k->hash);
 }
 
-/* All of them; and the entries of those whose buckets are on their way, if they are likely to have any. */
 static bool
-read_keys(const struct lk_owner *w, const struct lk_request *r, size_t n, struct key *k)
+read_keys(const struct lk_request *r, size_t n, struct key *k)
 {
-	const struct index *x = &w->manager->index;
-
 	for (size_t i = 0; i < n; i++) {
 		if (!read_key(&r[i], &k[i]))
 			return false;
-		expect(w, &k[i], r[i].name);
-	}
-	for (size_t i = 0; i < n && !cache_expects_miss(&w->cache); i++) {
-		if (k[i].hash != 0)
-			index_expect_entry(x, k[i].hash);
 	}
 	return true;
+}
+
+/* All names; then the entries of those whose buckets are on their way, if they are likely to have any. */
+static void
+expect_all(const struct lk_owner *w, const struct lk_request *r, size_t n, struct key *k)
+{
+	for (size_t i = 0; i < n; i++)
+		expect(w, &k[i], r[i].name);
+	for (size_t i = 0; i < n && !cache_expects_miss(&w->cache); i++) {
+		if (k[i].hash != 0)
+			index_expect_entry(&w->manager->index, k[i].hash);
+	}
 }
 
 /*
@@ -117,9 +122,9 @@ batch_plain(struct lk_owner *w, const struct lk_request *r, size_t n, lk_grant *
 	lk_grant g[BATCH_PLAIN];
 	size_t taken = 0;
 
-	if ((owner_few(w) & HOLDS_NOTED) != 0 || !read_keys(w, r, n, k) ||
-	    owner_enter(w) != 0)
+	if ((owner_few(w) & HOLDS_NOTED) != 0 || !read_keys(r, n, k) || owner_enter(w) != 0)
 		return false; /* call_begin() enters again */
+	expect_all(w, r, n, k);
 	while (taken < n && likely(take_one(w, &r[taken], &k[taken], &g[taken])))
 		taken++;
 	if (unlikely(taken < n))

@@ -36,8 +36,8 @@ enum plain many_make(struct lk_owner *w, const struct name *n, lk_mode mode, uin
 		     lk_grant *out);
 
 /* … of a short name that was not guessed, and whose hash is known. */
-enum plain many_take_hashed(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode,
-			    uint32_t flags, lk_grant *out);
+enum plain many_take_hashed(struct lk_owner *w, const void *bytes, const struct key *k,
+			    lk_mode mode, uint32_t flags, lk_grant *out);
 
 /* A grant on `r`, which the word counts already and which has its fence, in whatever slot is free. */
 LK_HOT lk_grant

@@ -210,7 +210,9 @@ Test(batch, refused_passes_on_that_an_owner_died)
 /* The same of a batch all of whose grants are timed, and that is begun anew as a name comes twice; which counts no grant more. */
 Test(batch, begun_anew_passes_on_that_an_owner_died)
 {
-	static const struct lk_request r[] = { { "a", LK_X, 0, 0 }, { "b", LK_X, 0, 0 }, { "b", LK_S, 0, 0 } };
+	static const struct lk_request r[] = { { "a", LK_X, 0, 0 },
+					       { "b", LK_X, 0, 0 },
+					       { "b", LK_S, 0, 0 } };
 	struct lk_grant_info info = { .size = sizeof(info) };
 	struct lk_manager *m = open_manager("memory:?sample_every=1");
 	struct lk_owner *w;

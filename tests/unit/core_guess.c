@@ -80,7 +80,8 @@ guessed_of(const char *format, bool *fits)
 		const uint32_t len = (uint32_t)snprintf(text, sizeof(text), format, i);
 		struct glimpse g;
 
-		n += *fits && guess_glimpse_long(&w->cache, text, len, guess_place_long((unsigned char *)text, len), &g);
+		n += *fits && guess_glimpse_long(&w->cache, text, len,
+						 guess_place_long((unsigned char *)text, len), &g);
 	}
 	close_all(m, &w, 1);
 	return n;
