@@ -18,6 +18,7 @@
 #include "index/guess.h"
 #include "core/implied.h"
 #include "core/late.h"
+#include "core/long.h"
 #include "core/many.h"
 #include "core/member.h"
 #include "core/plain.h"
@@ -399,22 +400,7 @@ acquire_glimpsed_path(struct lk_owner *w, struct lk_resource *r, lk_mode mode, u
 	return rc;
 }
 
-/* The rest of a quick acquire of a name without ancestors, by an owner that is plain and was entered.  False: the long way is to be gone. */
-LK_HOT bool
-acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out,
-	     int *rc)
-{
-	const enum plain plain = acquire_glimpsed(w, g, mode, few, out);
-
-	*rc = 0;
-	if (likely(plain == PLAIN_DONE))
-		owner_leave(w);
-	else if (plain == PLAIN_DIED)
-		*rc = acquire_died(w, g->r, mode, out);
-	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
-}
-
-/* The same of a name with ancestors, if they are held: else below_climb() is to be gone on with. */
+/* As acquire_flat(), of a name with ancestors, if they are held: else below_climb() is to be gone on with. */
 LK_HOT bool
 acquire_below_held(struct lk_owner *w, const struct glimpse *g, lk_mode mode, uint32_t few,
 		   lk_grant *out, int *rc)
@@ -486,32 +472,6 @@ acquire_to_guess(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode m
 {
 	guess_begin(&w->cache, &w->manager->env);
 	return acquire_far(w, bytes, tail, mode, flags, out);
-}
-
-/* A name that does not fit into an entry. */
-static LK_NOINLINE int
-acquire_long(struct lk_owner *w, const void *bytes, size_t len, lk_mode mode, uint32_t flags,
-	     lk_grant *out)
-{
-	struct request q = { .mode = mode, .flags = flags };
-	const uint32_t few = owner_few(w);
-	struct glimpse g;
-	struct name n;
-	int rc;
-
-	if (!name_set(&n, bytes, len, 0, w->manager->index.seed))
-		return LK_E_NAME;
-	if (!mode_valid(mode))
-		return LK_E_INVAL;
-	if (likely(owner_is_plain(w, few)) && likely(owner_enter(w) == 0) &&
-	    likely(index_glimpse(&w->manager->index, &n, &g))) {
-		if (resource_parent(g.r) != NULL)
-			return below_acquire(w, g.r, g.ident, bytes,
-					     asked_make(n.tail, mode, flags), out);
-		if (likely(acquire_flat(w, &g, mode, few, out, &rc)))
-			return rc;
-	}
-	return acquire_with(w, &n, NULL, &q, out);
 }
 
 LK_NOINLINE bool

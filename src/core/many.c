@@ -1,59 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /* Acquire by name, for owners with many holds.  (R3, H5, H11, H13) */
 #include "core/many.h"
+#include "core/plain.h"
 #include "core/release.h"
-#include "index/path.h"
-#include "index/replace.h"
+#include "index/guess.h"
 
-/* A grant on `r`, which the word counts already, in whatever slot is free. */
-LK_HOT void
-write_any(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
+/* A grant on `r`, which the word counts already. */
+static void
+write_there(struct lk_owner *w, struct lk_resource *r, lk_mode mode, lk_grant *out)
 {
-	const uint64_t head = head_make(grant_stamp_plain(w), mode, mode, 0);
-	uint32_t slot;
+	lk_grant g;
 
 	if (mode_writes(mode))
 		(void)grant_mint(r); /* it stays there (H11) */
-	slot = hold_add_bare(&w->holds, r, 0, head, NULL);
+	g = write_any(w, r, mode);
 	if (out != NULL)
-		*out = grant_of(head, slot);
+		*out = g;
 }
 
-/*
- * Did nobody hold what was glimpsed, so that the owner did not either?  What it holds otherwise than in the word is spread,
- * or pinned.  (H2)  So a name that idles is not looked for among its holds.
- */
-static bool
-idled(const struct glimpse *g)
+/* The word does not admit it: perhaps as the name is spread. */
+static LK_NOINLINE enum plain
+take_seated(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_grant *out)
 {
-	return (g->word & ~WORD_GEN_MASK) == 0 && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
+	const uint32_t few = owner_few(w);
+
+	return (g->word & WORD_SPREAD) != 0 && owner_is_plain(w, few)
+		       ? plain_seated(w, g, mode, few, out)
+		       : PLAIN_NOT;
 }
 
-/* What was glimpsed, if it is not held yet and nobody is in the way. */
-static enum plain
-acquire_there(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_grant *out)
+enum plain
+many_take_glimpsed(struct lk_owner *w, const struct glimpse *g, lk_mode mode, lk_grant *out)
 {
 	uint32_t lost = 0;
 
 	if (unlikely(resource_parent(g->r) != NULL) ||
-	    (!idled(g) && unlikely(hold_find(&w->holds, g->r) != SLOT_NONE)) ||
-	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0) ||
-	    unlikely(!take_glimpsed(g, mode, &lost)))
+	    (!glimpse_idles(g) && unlikely(hold_find(&w->holds, g->r) != SLOT_NONE)) ||
+	    unlikely(has_died(g->r)))
 		return PLAIN_NOT;
+	if (unlikely(!take_glimpsed(g, mode, &lost)))
+		return take_seated(w, g, mode, out);
 	if (unlikely(!glimpse_confirmed(g)) || /* (R3) */
-	    unlikely((shim_load(&g->r->pins, SHIM_RELAXED) & PINS_DIED) != 0)) {
+	    unlikely(has_died(g->r))) {        /* who takes it next is told */
 		release_word(w, g->r, mode, LK_NL, false);
 		return PLAIN_NOT;
 	}
 	if (unlikely(lost != 0))
 		seat_note_lost(w, g->r, mode, lost);
-	write_any(w, g->r, mode, out);
+	write_there(w, g->r, mode, out);
 	return PLAIN_DONE;
 }
 
-/* The entry of a name without ancestors is made, with the hold in its word. */
-static enum plain
-acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
+enum plain
+many_make(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags, lk_grant *out)
 {
 	const bool patient = (flags & LK_NOWAIT) == 0;
 	struct lk_resource *r = NULL;
@@ -61,7 +60,7 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 	switch (index_enter(&w->manager->index, &w->cache, n, mode, patient, &r)) {
 	case INDEX_HELD:
 		w->cache.misses++;
-		write_any(w, r, mode, out);
+		write_there(w, r, mode, out);
 		return PLAIN_DONE;
 	case INDEX_PINNED:
 		w->cache.misses = 0;
@@ -75,36 +74,56 @@ acquire_made(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t fl
 	return PLAIN_NOT;
 }
 
-static bool
-glimpse(const struct bucket *b, const struct key *k, const struct name *n, struct glimpse *g)
+/* The entry of a short name without ancestors is made, with the hold in its word. */
+static LK_NOINLINE enum plain
+make_short(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode, uint32_t flags,
+	   lk_grant *out)
 {
-	return index_glimpse_near(b, k, g) ||
-	       (bucket_next(b) != NULL && index_glimpse_far(b, n, g));
-}
-
-enum plain
-many_take(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode, uint32_t flags,
-	  lk_grant *out)
-{
-	const bool is_new = cache_expects_miss(&w->cache); /* or so it seems */
 	const struct index *x = &w->manager->index;
-	const struct bucket *b = index_locate(x, k->hash);
-	struct glimpse g;
 	struct name n;
 
-	prefetch(b);
-	if (unlikely(holds_reserve(&w->holds) != ROOM_OK))
-		return PLAIN_NOT;
-	name_of_key(&n, k, bytes);
-	if (!is_new && glimpse(b, k, &n, &g))
-		return acquire_there(w, &g, mode, out);
 	if (unlikely(x->is_frozen) || unlikely(!path_key_is_flat(x, k))) {
 		w->cache.misses = 0; /* what that counts are names that can be had this way */
 		return PLAIN_NOT;
 	}
-	if (likely(acquire_made(w, &n, mode, flags, out) == PLAIN_DONE))
+	if (owner_is_plain(w, owner_few(w)) && acquire_new(w, k, mode, out))
 		return PLAIN_DONE;
-	return is_new && glimpse(b, k, &n, &g) ? acquire_there(w, &g, mode, out) : PLAIN_NOT;
+	name_of_key(&n, k, bytes);
+	return many_make(w, &n, mode, flags, out);
+}
+
+/* In its bucket; where that is, is noted. */
+static bool
+glimpse_hashed(struct lk_owner *w, const void *bytes, const struct key *k, struct glimpse *g)
+{
+	const struct bucket *b = index_locate(&w->manager->index, k->hash);
+	struct name n;
+
+	if (!index_glimpse_near(b, k, g)) {
+		if (bucket_next(b) == NULL)
+			return false;
+		name_of_key(&n, k, bytes);
+		if (!index_glimpse_far(b, &n, g))
+			return false;
+	}
+	if (unlikely(!guess_note(&w->cache, guess_place(k), g->r)))
+		guess_begin(&w->cache, &w->manager->env);
+	return true;
+}
+
+enum plain
+many_take_hashed(struct lk_owner *w, const void *bytes, const struct key *k, lk_mode mode,
+		 uint32_t flags, lk_grant *out)
+{
+	const bool is_new = cache_expects_miss(&w->cache); /* or so it seems */
+	struct glimpse g;
+
+	if (!is_new && glimpse_hashed(w, bytes, k, &g))
+		return many_take_glimpsed(w, &g, mode, out);
+	if (likely(make_short(w, bytes, k, mode, flags, out) == PLAIN_DONE))
+		return PLAIN_DONE;
+	return is_new && glimpse_hashed(w, bytes, k, &g) ? many_take_glimpsed(w, &g, mode, out)
+							 : PLAIN_NOT;
 }
 
 int
@@ -116,7 +135,8 @@ many_acquire(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode,
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain_of_many(w, owner_few(w))) ||
 	    unlikely(owner_enter(w) != 0))
 		return acquire_slowly(w, bytes, tail, mode, flags, out);
-	key_set(&k, bytes, tail, w->manager->index.seed);
+	key_read(&k, bytes, tail);
+	k.hash = 0;
 	if (unlikely(many_take(w, bytes, &k, mode, flags, out) != PLAIN_DONE))
 		return acquire_slowly(w, bytes, tail, mode, flags, out);
 	owner_leave(w);

@@ -38,6 +38,16 @@ acquire_plain(struct lk_owner *w, struct lk_resource *r, lk_mode mode, uint32_t 
 	return PLAIN_DONE;
 }
 
+/*
+ * Did nobody hold what was glimpsed, so that the owner did not either?  What it holds otherwise than in the word is spread,
+ * or pinned.  (H2)  So a name that idles is not looked for among its holds.
+ */
+LK_HOT bool
+glimpse_idles(const struct glimpse *g)
+{
+	return (g->word & ~WORD_GEN_MASK) == 0 && shim_load(&g->r->pins, SHIM_RELAXED) == 0;
+}
+
 /* acquire_plain() on what was glimpsed: nothing keeps it from being retired until we hold it. */
 LK_HOT enum plain
 acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out)
@@ -45,7 +55,8 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t f
 	uint32_t lost = 0;
 	lk_grant grant;
 
-	if (unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
+	if (few != FEW_ALL && unlikely(!glimpse_idles(g)) &&
+	    unlikely(hold_find_few(&w->holds, few, g->r) != SLOT_NONE))
 		return PLAIN_NOT;
 	if (unlikely(!take_glimpsed(g, mode, &lost))) {
 		const struct glimpse spread = *g; /* or it could not stay in registers */
@@ -65,6 +76,21 @@ acquire_glimpsed(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t f
 	if (out != NULL)
 		*out = grant;
 	return PLAIN_DONE;
+}
+
+/* The rest of a quick acquire of a name without ancestors, by an owner that is plain and was entered.  False: the long way is to be gone. */
+LK_HOT bool
+acquire_flat(struct lk_owner *w, struct glimpse *g, lk_mode mode, uint32_t few, lk_grant *out,
+	     int *rc)
+{
+	const enum plain plain = acquire_glimpsed(w, g, mode, few, out);
+
+	*rc = 0;
+	if (likely(plain == PLAIN_DONE))
+		owner_leave(w);
+	else if (plain == PLAIN_DIED)
+		*rc = acquire_died(w, g->r, mode, out);
+	return likely(plain == PLAIN_DONE) || plain == PLAIN_DIED;
 }
 
 /* The plain way of a name that is not in the index, by the entry of one that idles. */

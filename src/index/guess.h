@@ -27,6 +27,7 @@
 #define LK_GUESS_AFTER 256
 #endif
 
+enum { GUESS_LEN_MAX = 64 }; /* longer names are not guessed */
 enum { GUESS_BYTES = sizeof(uint32_t) << LK_GUESS_BITS };
 
 #define GUESS_SPAN ((uintptr_t)LK_LINE << 32) /* of memory that has numbers for its lines */
@@ -45,21 +46,64 @@ guess_place(const struct key *k)
 	return (uint32_t)(x >> (64 - LK_GUESS_BITS));
 }
 
-/* False: look into the bucket.  (GS1, GS2) */
-LK_HOT bool
-guess_glimpse(const struct index_cache *c, const struct key *k, uint32_t place, struct glimpse *g)
+/*
+ * … of a long name, all of whose bytes count: of some names the middle tells them apart.  A step for each sixteen bytes, as each waits
+ * for the one before.
+ */
+LK_HOT uint32_t
+guess_place_long(const unsigned char *p, size_t len)
+{
+	const size_t last = len - 8;
+	uint64_t x = name_load8(p + last) * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	for (size_t i = 0; i < last; i += 16) {
+		const size_t next = i + 8 < last ? i + 8 : last;
+
+		x = ((x << 32 | x >> 32) ^ name_load8(p + i)) * UINT64_C(0x9e3779b97f4a7c15) +
+		    name_load8(p + next) * UINT64_C(0xc2b2ae3d27d4eb4f);
+	}
+	return (uint32_t)(x >> (64 - LK_GUESS_BITS));
+}
+
+/* Who was found there lately, as it looks; NULL: nobody. */
+LK_HOT struct lk_resource *
+guess_entry(const struct index_cache *c, uint32_t place)
 {
 	uint32_t line;
 
 	if (unlikely(c->guess == NULL))
-		return false;
+		return NULL;
 	line = c->guess[place];
 	if (unlikely(line == 0))
+		return NULL;
+	return (struct lk_resource *)(c->guess_base + (uintptr_t)line * LK_LINE);
+}
+
+LK_HOT bool
+guess_read(const struct index_cache *c, uint32_t place, struct glimpse *g)
+{
+	g->r = guess_entry(c, place);
+	if (unlikely(g->r == NULL))
 		return false;
-	g->r = (struct lk_resource *)(c->guess_base + (uintptr_t)line * LK_LINE);
 	g->word = shim_load(&g->r->word, SHIM_ACQUIRE);
 	g->ident = shim_load(&g->r->ident, SHIM_ACQUIRE);
-	return likely(key_matches(k, g->r, g->ident));
+	return true;
+}
+
+/* False: look into the bucket.  (GS1, GS2) */
+LK_HOT bool
+guess_glimpse(const struct index_cache *c, const struct key *k, uint32_t place, struct glimpse *g)
+{
+	return guess_read(c, place, g) && likely(key_matches(k, g->r, g->ident));
+}
+
+/* The same of a long name. */
+LK_HOT bool
+guess_glimpse_long(const struct index_cache *c, const void *bytes, uint32_t len, uint32_t place,
+		   struct glimpse *g)
+{
+	return guess_read(c, place, g) && (g->ident & IDENT_TAIL_MASK) == len &&
+	       likely(resource_has_bytes(g->r, g->ident, bytes, len));
 }
 
 /* It was found in its bucket, in whichever line of it.  False: it is time for a table, which guess_begin() makes. */

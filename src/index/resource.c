@@ -12,23 +12,18 @@ resource_block(const struct lk_resource *r, uint64_t ident)
 	return (const struct name_block *)(uintptr_t)block;
 }
 
-/* The i-th word of a name as an entry or a block keeps it. */
-static uint64_t
-word_of(const struct name *n, uint32_t i)
-{
-	return name_load((const unsigned char *)n->bytes + (size_t)i * 8, n->len - (size_t)i * 8);
-}
-
+/* The loads acquire for the same reason as those of resource_has_words(). */
 bool
-resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct name *n)
+resource_has_bytes(const struct lk_resource *r, uint64_t ident, const void *bytes, uint32_t len)
 {
-	const struct name_block *b;
+	const struct name_block *b = resource_block(r, ident);
+	const uint32_t last = (len - 1) / 8;
+	const unsigned char *p = bytes;
 
-	b = resource_block(r, ident);
-	if (b == NULL)
+	if (b == NULL || shim_load(&b->word[last], SHIM_ACQUIRE) != name_load_last(p, len))
 		return false;
-	for (uint32_t i = 0; i * 8 < n->len; i++) {
-		if (shim_load(&b->word[i], SHIM_RELAXED) != word_of(n, i))
+	for (uint32_t i = 0; i < last; i++) {
+		if (shim_load(&b->word[i], SHIM_ACQUIRE) != name_load8(p + (size_t)i * 8))
 			return false;
 	}
 	return true;

@@ -66,7 +66,9 @@ ident_len(uint64_t ident)
 /* The block of a long name, if the entry still is what `ident` says; else NULL (R2). */
 const struct name_block *resource_block(const struct lk_resource *r, uint64_t ident);
 
-bool resource_matches_long(const struct lk_resource *r, uint64_t ident, const struct name *n);
+/* Does its block have these bytes of a long name?  `ident` says how many. */
+bool resource_has_bytes(const struct lk_resource *r, uint64_t ident, const void *bytes,
+			uint32_t len);
 
 /*
  * Without a branch for each word: nearly always they are all the same.  Who refuses by what was glimpsed changes nothing that would order its
@@ -87,7 +89,7 @@ resource_matches(const struct lk_resource *r, uint64_t ident, const struct name 
 	if ((ident & IDENT_TAIL_MASK) != n->tail)
 		return false;
 	if (unlikely(n->len > NAME_INLINE))
-		return resource_matches_long(r, ident, n);
+		return resource_has_bytes(r, ident, n->bytes, n->len);
 	return resource_has_words(r, n->word);
 }
 

@@ -207,6 +207,29 @@ Test(batch, refused_passes_on_that_an_owner_died)
 	close_all(m, w, 2);
 }
 
+/* The same of a batch all of whose grants are timed, and that is begun anew as a name comes twice; which counts no grant more. */
+Test(batch, begun_anew_passes_on_that_an_owner_died)
+{
+	static const struct lk_request r[] = { { "a", LK_X, 0, 0 },
+					       { "b", LK_X, 0, 0 },
+					       { "b", LK_S, 0, 0 } };
+	struct lk_grant_info info = { .size = sizeof(info) };
+	struct lk_manager *m = open_manager("memory:?sample_every=1");
+	struct lk_owner *w;
+	lk_grant g[3];
+	pthread_t t;
+
+	open_owners(m, &w, 1);
+	cr_assert_eq(pthread_create(&t, NULL, die_with_a, m), 0);
+	cr_assert_eq(pthread_join(t, NULL), 0);
+	ok(lk_release(w, take(w, "b", LK_X)));
+	ok(lk_acquire_many(w, r, 3, NULL, g));
+	ok(lk_grant_info(w, g[0], &info));
+	cr_expect_eq(info.flags & LK_OWNER_DIED, LK_OWNER_DIED);
+	cr_expect_eq(stats_of(m).holds, 2);
+	close_all(m, &w, 1);
+}
+
 /* Many names, some twice, in no order; and again with the n-th allocation failing. */
 enum { MANY = 1000 };
 

@@ -5,7 +5,7 @@
 #include "core/manager.h"
 #include "index/guess.h"
 
-enum { NAMES = 1000, ROUNDS = 8 };
+enum { NAMES = 1000, ROUNDS = 8, FEW = 500 };
 
 /* Seven digits: names that differ in three or four of them have places of their own. */
 static const char *
@@ -78,4 +78,48 @@ Test(core_guess, of_owners_that_a_thread_opens_one_after_the_other)
 		ok(lk_owner_close(w));
 	}
 	ok(lk_close(m));
+}
+
+/* Of the same length, told apart by some of the last bytes, or some in the middle; and of one byte more than is guessed. */
+static unsigned
+guessed_of(const char *format, bool *fits)
+{
+	struct lk_manager *m = open_manager("memory:?index_buckets=64&sample_every=off");
+	struct lk_owner *w;
+	char text[128];
+	unsigned n = 0;
+
+	open_owners(m, &w, 1);
+	for (unsigned i = 0; i < 4 * ROUNDS * FEW; i++) {
+		(void)snprintf(text, sizeof(text), format, i / 2 % FEW);
+		ok(lk_release(w, take(w, text, LK_X)));
+	}
+	*fits = strlen(text) <= GUESS_LEN_MAX;
+	for (unsigned i = 0; i < FEW; i++) {
+		const uint32_t len = (uint32_t)snprintf(text, sizeof(text), format, i);
+		struct glimpse g;
+
+		n += *fits && guess_glimpse_long(&w->cache, text, len,
+						 guess_place_long((unsigned char *)text, len), &g);
+	}
+	close_all(m, &w, 1);
+	return n;
+}
+
+Test(core_guess, long_names)
+{
+	static const char *const format[] = {
+		"customer:order:line:number:%07u",
+		"0b7a9a0e-7c4d-4c7e-9a3b-aaaaa%07u",
+		"%07u-7c4d-4c7e-9a3b-aaaaabbbbbbb",
+		"a name in whose midst are the bytes %07u that tell it apart",
+	};
+	bool fits;
+
+	for (size_t i = 0; i < countof(format); i++) {
+		cr_expect_gt(guessed_of(format[i], &fits), FEW * 8 / 10, "%s", format[i]);
+		cr_expect(fits);
+	}
+	(void)guessed_of("one byte more than the smallest block has room for, %07u; alas", &fits);
+	cr_expect_not(fits);
 }
