@@ -24,8 +24,6 @@ lot_init(struct lot *l, struct env *env, uint64_t buckets, bool strict, const a3
 	CDS_INIT_LIST_HEAD(&l->composites);
 	CDS_INIT_LIST_HEAD(&l->unused);
 	l->last_number = 0;
-	for (uint32_t i = 0; i < LOT_FALLS; i++)
-		shim_init(&l->falls[i], (uint64_t)0);
 	l->bucket = env_zalloc(env, n * sizeof(struct lot_bucket), LK_LINE);
 	if (l->bucket == NULL)
 		return false;

@@ -148,7 +148,7 @@ struct lot {
 	struct cds_list_head composites; /* that wait, the oldest first */
 	struct cds_list_head unused;     /* composites whose memory may go (K6) */
 	uint64_t last_number;            /* of a composite */
-	a64 falls[LOT_FALLS];            /* only grow (AB7) */
+	a64 falls[LOT_FALLS];            /* only grow, from whatever they were (AB7) */
 };
 
 enum line_outcome {
