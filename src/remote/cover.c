@@ -56,8 +56,7 @@ fall_as_granted(struct cover *c)
 		linger_falls(c);
 	c->has = c->leaves;
 	c->owes = true;
-	if (c->has == LK_NL)
-		abroad_freeze(c->r);
+	abroad_fell(c->of->p.lot, c->r, c->has);
 }
 
 /* Out of the line, or granted before that. */
