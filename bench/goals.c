@@ -131,8 +131,8 @@ const struct bench_goal bench_goals[] = {
 	COST("a million held: release", "held/1000000/release", "held/1000000/release",
 	     "berkeley_db", 0.25),
 	AT_MOST("a million held: bytes each", "held/1000000/acquire", FIGURE_BYTES, 160),
-	{ "… of which nothing was said before", "held/1000000/acquire", NULL, NULL, FIGURE_BYTES,
-	  false, 160, "latchkey_unready" },
+	{ "… of which nothing was said: bytes each", "held/1000000/acquire", NULL, NULL,
+	  FIGURE_BYTES, false, 160, "latchkey_unready" },
 	/* cold: in the index, and in no cache; of others there is nothing to fetch together */
 	{ "a batch of 64 cold names against one by one", "batch/64-cold", "one-by-one/64-cold",
 	  "latchkey_idle", FIGURE_THROUGHPUT, true, 1.5, "latchkey_idle" },

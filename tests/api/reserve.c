@@ -254,7 +254,7 @@ Test(reserve, is_touched_already)
 	const uint64_t with = faults_of("memory:?reserve=200010");
 	const uint64_t without = faults_of("memory:");
 
-	cr_expect_lt(with * 8, without, "%d and %d page faults", (int)with, (int)without);
+	cr_expect_lt(with * 4, without, "%d and %d page faults", (int)with, (int)without);
 }
 
 /* What stands in the store is its own affair. */
