@@ -456,6 +456,7 @@ acquire_far(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, 
 	name_of_key(&n, &k, bytes);
 	if (!index_glimpse(&w->manager->index, &n, &g))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
+	cache_met(&w->cache);
 	if (unlikely(!guess_note(&w->cache, guess_place(&k), g.r)))
 		guess_begin(&w->cache, &w->manager->env);
 	if (resource_parent(g.r) != NULL)
@@ -494,8 +495,10 @@ acquire_expecting_miss(struct lk_owner *w, const void *bytes, uint32_t tail, lk_
 	if (unlikely(!mode_valid(mode)) || unlikely(!owner_is_plain(w, few)) ||
 	    unlikely(owner_enter(w) != 0))
 		return many_acquire(w, bytes, tail, mode, flags, out);
-	if (unlikely(!acquire_in_streak(w, bytes, tail, mode, few, out)))
+	if (unlikely(!streak_is_on(&w->cache)))
 		return acquire_missed(w, bytes, tail, mode, flags, out);
+	if (unlikely(!acquire_in_streak(w, bytes, tail, mode, few, out)))
+		return acquire_far(w, bytes, tail, mode, flags, out); /* it may be there */
 	owner_leave(w);
 	return 0;
 }

@@ -59,7 +59,7 @@ many_make(struct lk_owner *w, const struct name *n, lk_mode mode, uint32_t flags
 
 	switch (index_enter(&w->manager->index, &w->cache, n, mode, patient, &r)) {
 	case INDEX_HELD:
-		w->cache.misses++;
+		cache_missed(&w->cache);
 		write_there(w, r, mode, out);
 		return PLAIN_DONE;
 	case INDEX_PINNED:

@@ -138,15 +138,13 @@ acquire_key_in_streak(struct lk_owner *w, struct key *k, lk_mode mode, uint32_t 
 bool acquire_wide_in_streak(struct lk_owner *w, const void *bytes, uint32_t len, lk_mode mode,
 			    lk_grant *out);
 
-/* False: the long way of a miss is to be gone. */
+/* In a streak that is on.  False: the name may be there, or the long way of a miss is to be gone. */
 LK_HOT bool
 acquire_in_streak(struct lk_owner *w, const void *bytes, uint32_t tail, lk_mode mode, uint32_t few,
 		  lk_grant *out)
 {
 	struct key k;
 
-	if (!streak_is_on(&w->cache))
-		return false;
 	if (unlikely((tail & NAME_LEN_MASK) > 16))
 		return acquire_wide_in_streak(w, bytes, tail, mode, out);
 	key_read(&k, bytes, tail);

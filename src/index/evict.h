@@ -15,8 +15,10 @@ enum {
 	LOOK_SKIP = 15,
 	LOOK_DOUBLINGS = 4,
 	LOOK_SKIP_MAX = ((LOOK_SKIP + 1) << LOOK_DOUBLINGS) - 1,
-	REUSE_SPAN = 64,
-	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 16,
+	REUSE_SPAN = 256,
+	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 12,
+	REUSE_MOST = REUSE_SPAN / 4,
+	STREAKS_A_SLOT = 8,
 	LOAD_SPAN = 64,
 	HELD_EACH = 2,                                 /* names that a bucket is meant for, … */
 	LOAD_FULL = HELD_EACH * LOAD_SPAN * LOAD_SPAN, /* … as an average has it; */
@@ -184,36 +186,56 @@ retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t
 }
 
 /*
- * Does this user come back to names?  Between two insertions it had so many grants; each beyond the
- * first was of a name that was there.  A moving average over some REUSE_SPAN insertions; one name in
- * sixteen is enough.
+ * How many names this user finds for each that was not there.  Between two insertions it had so many grants; each beyond the
+ * first was of a name that was there.  A moving average over some REUSE_SPAN insertions: of a shorter one chance alone makes
+ * twice what it should be, now and then.
  */
-LK_HOT bool
-cache_reuses(struct index_cache *c)
+LK_HOT void
+cache_reckon_uses(struct index_cache *c)
 {
 	uint64_t uses = c->uses != NULL ? shim_load(c->uses, SHIM_RELAXED) : c->last_uses + 2;
 	uint64_t found = uses - c->last_uses;
 
 	c->last_uses = uses;
 	if (likely(found <= 1) && likely(c->reuse < REUSE_SPAN))
-		return false; /* and there is nothing to forget */
+		return; /* there is nothing to forget */
 	found -= found != 0;
-	c->reuse += (uint32_t)(found < 16 ? found : 16) * REUSE_SPAN - c->reuse / REUSE_SPAN;
+	c->reuse += (uint32_t)(found < REUSE_MOST ? found : REUSE_MOST) * REUSE_SPAN -
+		    c->reuse / REUSE_SPAN;
+}
+
+/* Does it come back to names?  To one for each twelve that are new. */
+LK_HOT bool
+cache_reuses(const struct index_cache *c)
+{
 	return c->reuse >= REUSE_ENOUGH;
 }
 
 /*
- * … or somebody else, who is counted as such a user, or no more, when that is beyond doubt: nobody is to write there with
- * every insertion.  Handles count nothing: their names are held.  (I7)
+ * Would the names that it comes back to have room?  Who finds p for each that is not there, in buckets that are crowded by idle
+ * ones, uses some CROWDED / p for each bucket.  If that is at most two thirds of what a bucket is allowed, an index
+ * that grows will keep nearly all of them.  Of more it would lose many, as buckets are not equally full; and to lose
+ * one of many costs more than to find none of few.  (I7)
  */
 LK_HOT bool
-cache_returns(struct index *x, struct index_cache *c)
+cache_would_fit(const struct index_cache *c, uint32_t allowed)
 {
-	const bool returns = cache_reuses(c);
+	return (uint64_t)c->reuse * allowed * 2 >= (uint64_t)3 * CROWDED * REUSE_SPAN * REUSE_SPAN;
+}
 
-	if (unlikely(c->is_returning != 0 ? c->reuse < REUSE_ENOUGH / 2 : returns))
-		evict_note_returning(x, c, returns);
-	return returns || shim_load(&x->returning, SHIM_RELAXED) > c->is_returning;
+/*
+ * Is the index to grow for this user's sake?  Or for somebody else's, who is counted as one that comes back, or no more, when that is
+ * beyond doubt: nobody is to write there with every insertion.  Handles count nothing: their names are held.  (I7)
+ */
+LK_HOT bool
+cache_returns(struct index *x, struct index_cache *c, uint32_t allowed)
+{
+	const bool reuses = cache_reuses(c);
+
+	if (unlikely(c->is_returning != 0 ? c->reuse < REUSE_ENOUGH / 2 : reuses))
+		evict_note_returning(x, c, reuses);
+	return (reuses && cache_would_fit(c, allowed)) ||
+	       shim_load(&x->returning, SHIM_RELAXED) > c->is_returning;
 }
 
 /*
@@ -246,16 +268,17 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint6
 	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
 	unsigned used = bucket_used(b, tags);
 	struct lk_resource *r;
-	bool reuses;
+	bool returns;
 
 	if (unlikely(shim_load(&c->replaced, SHIM_RELAXED) != c->reckoned))
 		streak_reckon(c);
-	reuses = cache_returns(x, c);
+	cache_reckon_uses(c);
+	returns = cache_returns(x, c, allowed);
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
 	if (used < CROWDED && used < allowed)
 		return NULL;
 	if ((used < CROWDED || !(allowed == UINT32_MAX ||
-				 (shim_load(&x->idle_next, SHIM_RELAXED) >= CROWDED && reuses))) &&
+				 (shim_load(&x->idle_next, SHIM_RELAXED) >= CROWDED && returns))) &&
 	    used != 0 && likely(cache_looks(c))) {
 		r = retire_oldest(x, c, b, tags, place);
 		if (further && unlikely(r == NULL) && tags_linked(tags))

@@ -32,15 +32,18 @@
  *     under the latches of both, so I1 holds for it.  A bucket that was made is not made again: a
  *     reader or a latch taker with an old shape may still be on its way to it.
  * I7  An index grows when an insertion meets a crowded bucket among well-filled ones.  For the sake of
- *     idle entries it grows only for users who come back to names: who uses each name once does better
+ *     idle entries it grows only for users who come back to names, and only while what they find says that all of theirs
+ *     would have room in two thirds of max_idle: who uses each name once, or more names than that, does better
  *     with a small index that stays in the nearest cache; and only as far as each bucket may still be
  *     crowded by them, so that as many are kept as may be.  While there is a user who comes back to names
  *     it grows for all others too: else the first pass of a newcomer would throw out the names of who works
  *     there, and have his entries, side by side with others of his (S4).
  * I8  A user whose insertions find their names new goes on in *streaks*: between two tours, an insertion into a
  *     bucket of one line that has its share of max_idle in its first slots has the entry in one of them make way
- *     (I4), the same slot in all buckets, and another in the next streak.  It reckons nothing: no averages, no
- *     hand, no notes (B4); the next insertion that is not of a streak reckons for all.  An entry that is not to be
+ *     (I4), the same slot in all buckets for STREAKS_A_SLOT streaks, then another: so what is in the others stays for a
+ *     while, and who comes back to it in the same order finds it.  It reckons nothing: no averages, no
+ *     hand, no notes (B4); the next insertion that is not of a streak reckons for all.  A name that is there is found
+ *     without a latch, if not at once.  An entry that is not to be
  *     had changes places with one that is; a bucket without one ends the streak.  None begins as long as the index
  *     is to grow for others who come back to names.
  * I9  An index that was told how many names will be held (index_reserve) begins with buckets for them, and never has
@@ -111,10 +114,10 @@ struct index_cache {
 	uint32_t cursor;       /* where on the tour it is */
 	uint32_t vain_looks;   /* for an idle entry, in a row: cache_looks() */
 	uint32_t look_skip;    /* insertions that do not look for one */
-	uint32_t reuse;        /* names found for each one that was not, of late: cache_reuses() */
+	uint32_t reuse;        /* names found for each that was not, of late: cache_reuses() */
 	uint32_t is_returning; /* 1: counted in the index's `returning` (I7) */
 	uint32_t load;         /* entries in the buckets that it inserts into: cache_finds_load() */
-	uint32_t misses;       /* insertions since a name was last found: expect another */
+	uint32_t misses;       /* is the next name new?  cache_missed(), cache_met() */
 	uint32_t orphaned;     /* entries retired that had a parent */
 	uint32_t found;        /* names found in their buckets: guess_note() */
 	uint32_t *guess;       /* index/guess.h; NULL: no table */
@@ -125,6 +128,7 @@ struct index_cache {
 		streak_tops; /* slots that are taken in the buckets that a streak goes through, … */
 	uint64_t streak_asked; /* … as tags_taken() has them */
 	uint32_t streak_slot;  /* whose entries make way in it */
+	uint32_t n_streaks;    /* that began, ever */
 	uint64_t streak_end;   /* `replaced` when the streak is over (I8) */
 	uint64_t reckoned;     /* … as far as the averages go */
 	a64 replaced; /* insertions in streaks: as many created and evicted, not counted below */

@@ -8,7 +8,11 @@
 
 #include "index/evict.h"
 
-enum { MISSES_IN_A_ROW = 8 };
+/*
+ * Eight insertions in a row say that the next name will be new too.  From then on each that was there all the same takes away an eighth of
+ * what one insertion adds, of those that are reckoned.
+ */
+enum { MISS_WEIGHS = 8, MISSES_ENOUGH = 8 * MISS_WEIGHS, MISSES_MOST = 2 * MISSES_ENOUGH };
 
 /* False: no memory. */
 bool index_store_long(struct index *x, struct lk_resource *r, const struct name *n);
@@ -67,11 +71,27 @@ make_entry(struct index *x, const struct bucket *b, struct place place, struct l
 	return true;
 }
 
-/* So many insertions in a row: to look for the next name without a latch would be in vain too. */
+/* To look for the next name without a latch would be in vain. */
 LK_HOT bool
 cache_expects_miss(const struct index_cache *c)
 {
-	return c->misses >= MISSES_IN_A_ROW;
+	return c->misses >= MISSES_ENOUGH;
+}
+
+/* An insertion that was reckoned.  Who comes back to names looks for each. */
+LK_HOT void
+cache_missed(struct index_cache *c)
+{
+	const uint32_t misses = c->misses + MISS_WEIGHS;
+
+	c->misses = unlikely(cache_reuses(c)) ? 0 : misses < MISSES_MOST ? misses : MISSES_MOST;
+}
+
+/* A name was there, and was not found at once. */
+LK_HOT void
+cache_met(struct index_cache *c)
+{
+	c->misses -= c->misses != 0;
 }
 
 /*
@@ -101,7 +121,10 @@ index_replace(struct index *x, struct index_cache *c, const struct key *k, lk_mo
 		tally(&c->created);
 	}
 	latch_unlock(&b->latch);
-	c->misses = r != NULL ? c->misses + 1 : 0;
+	if (likely(r != NULL))
+		cache_missed(c);
+	else
+		c->misses = 0;
 	return r;
 }
 

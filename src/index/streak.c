@@ -20,12 +20,12 @@ streak_begin(const struct index *x, struct index_cache *c)
 	const uint32_t n = allowed < CROWDED ? allowed : CROWDED;
 
 	c->streak_end = shim_load(&c->replaced, SHIM_RELAXED);
-	if (x->needs_look || allowed == UINT32_MAX || n == 0 || c->reuse >= REUSE_ENOUGH ||
+	if (x->needs_look || allowed == UINT32_MAX || n == 0 || cache_reuses(c) ||
 	    c->look_skip != 0 || is_to_grow(x, c))
 		return;
 	c->streak_tops = TAG_TOPS >> (8 * (BUCKET_SLOTS - n));
 	c->streak_asked = tags_ask(c->streak_tops);
-	c->streak_slot = c->streak_slot + 1 < n ? c->streak_slot + 1 : 0;
+	c->streak_slot = c->n_streaks++ / STREAKS_A_SLOT % n;
 	c->streak_end += c->tour_skip;
 }
 

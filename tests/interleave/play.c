@@ -459,7 +459,7 @@ let_streak(const struct step *t)
 {
 	struct lk_owner *w = play.owner[t->fiber];
 
-	w->cache.misses = MISSES_IN_A_ROW;
+	w->cache.misses = MISSES_ENOUGH;
 	w->cache.tour_skip = TOUR_SKIP_MAX;
 	streak_begin(&w->manager->index, &w->cache);
 	return 0;

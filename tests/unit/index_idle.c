@@ -23,26 +23,81 @@ drop(struct lk_resource *r, lk_mode m)
 	cr_assert(line_exit(r, m, &(uint64_t){ 0 }));
 }
 
-/* Who comes back to names has as many kept as may be: the index grows no further than that each bucket may be crowded.  (I7) */
-Test(idle, who_comes_back_has_all_of_max_idle)
-{
-	enum { MAX_IDLE = 256, NAMES = 600, ROUNDS = 200 };
+enum { MAX_IDLE = 256, FIRST_BUCKETS = 8 };
 
-	start(8, MAX_IDLE);
-	for (uint64_t i = 0; i < (uint64_t)NAMES * ROUNDS; i++) {
-		const uint64_t number = (i * UINT64_C(0x9e3779b97f4a7c15) >> 32) % NAMES;
-		struct name n = number_name(&number);
+/* Uses of numbers below `n` in an order without any; how many of them were found. */
+static unsigned
+use_at_random(uint64_t n, uint64_t n_uses)
+{
+	unsigned found = 0;
+
+	for (uint64_t i = 0; i < n_uses; i++) {
+		const uint64_t number = (i * UINT64_C(0x9e3779b97f4a7c15) >> 32) % n;
+		struct name name = number_name(&number);
 		struct glimpse g;
 
-		if (!index_glimpse(&idx, &n, &g)) {
+		if (index_glimpse(&idx, &name, &g)) {
+			found++;
+		} else {
 			struct lk_resource *r = NULL;
 
-			cr_assert_eq(enter(&n, &r), INDEX_HELD);
+			cr_assert_eq(enter(&name, &r), INDEX_HELD);
 			drop(r, LK_X);
 		}
 		tally(&uses);
 	}
-	cr_expect_eq((uint32_t)shim_load(&idx.shape, SHIM_RELAXED), MAX_IDLE / CROWDED);
+	return found;
+}
+
+static uint32_t
+buckets(void)
+{
+	return (uint32_t)shim_load(&idx.shape, SHIM_RELAXED);
+}
+
+/* Who comes back to as many names as have room finds nearly all of them.  (I7) */
+Test(idle, who_comes_back_finds_them)
+{
+	enum { NAMES = MAX_IDLE * 5 / 8, USES = NAMES * 200 };
+	unsigned found;
+
+	start(FIRST_BUCKETS, MAX_IDLE);
+	(void)use_at_random(NAMES, USES);
+	found = use_at_random(NAMES, USES);
+	cr_expect_ge(found, USES / 10 * 9, "%u", found);
+	cr_expect_le(buckets(), MAX_IDLE / CROWDED);
+	cr_expect_le(inside(), MAX_IDLE, "%u", (unsigned)inside());
+	finish();
+}
+
+/* Who comes back to more than that does better with a few: neither what it finds, nor chance, makes the index grow.  (I7) */
+Test(idle, who_has_too_many_names_keeps_few)
+{
+	static const uint64_t names[] = { MAX_IDLE * 5 / 4, MAX_IDLE * 2, MAX_IDLE * 4 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		start(FIRST_BUCKETS, MAX_IDLE);
+		(void)use_at_random(names[i], names[i] * 400);
+		cr_expect_le(buckets(), 2 * FIRST_BUCKETS, "%u: %u", (unsigned)names[i],
+			     (unsigned)buckets());
+		finish();
+	}
+}
+
+/* As many are kept as may be, if all are wanted: the index grows no further than that each bucket may be crowded.  (I7) */
+Test(idle, as_many_are_kept_as_may_be)
+{
+	start(FIRST_BUCKETS, MAX_IDLE);
+	for (uint64_t i = 0; i < (uint64_t)MAX_IDLE * 100; i++) {
+		struct name n = number_name(&i);
+		struct lk_resource *r = NULL;
+
+		cr_assert_eq(enter(&n, &r), INDEX_HELD);
+		drop(r, LK_X);
+		for (unsigned k = 0; k < 5; k++)
+			tally(&uses);
+	}
+	cr_expect_eq(buckets(), MAX_IDLE / CROWDED);
 	cr_expect_le(inside(), MAX_IDLE, "%u", (unsigned)inside());
 	cr_expect_ge(inside(), MAX_IDLE * 9 / 10, "%u", (unsigned)inside());
 	finish();
@@ -147,7 +202,7 @@ Test(idle, who_comes_back_no_more)
 	for (uint64_t i = 0; i < THEIRS; i++)
 		use(&cache, &uses, i, 3);
 	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), 1);
-	for (uint64_t i = 0; i < THEIRS; i++)
+	for (uint64_t i = 0; i < (uint64_t)4 * THEIRS; i++)
 		use(&cache, &uses, THEIRS + i, 1);
 	cr_expect_eq(shim_load(&idx.returning, SHIM_RELAXED), 0);
 	index_user_rests(&idx, &cache); /* nothing is left to be taken back */
