@@ -17,7 +17,7 @@ enum {
 	LOOK_SKIP_MAX = ((LOOK_SKIP + 1) << LOOK_DOUBLINGS) - 1,
 	REUSE_SPAN = 256,
 	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 12,
-	REUSE_MOST = REUSE_SPAN / 4,
+	REUSE_MOST = REUSE_SPAN / 16,
 	STREAKS_A_SLOT = 8,
 	LOAD_SPAN = 64,
 	HELD_EACH = 2,                                 /* names that a bucket is meant for, … */
@@ -29,8 +29,8 @@ enum {
 /* What a user is for the others has changed.  (I7) */
 void evict_note_returning(struct index *x, struct index_cache *c, bool returns);
 
-/* What is reckoned with each insertion, of those that a streak has made since.  (I8) */
-void streak_reckon(struct index_cache *c);
+/* What is reckoned with each insertion, of those that a streak has made since: so many.  (I8) */
+uint32_t streak_reckon(struct index_cache *c);
 
 /* Until the tour goes on, if this user comes back to no names, and finds what idles where it looks. */
 void streak_begin(const struct index *x, struct index_cache *c);
@@ -188,10 +188,11 @@ retire_oldest(struct index *x, struct index_cache *c, struct bucket *b, uint64_t
 /*
  * How many names this user finds for each that was not there.  Between two insertions it had so many grants; each beyond the
  * first was of a name that was there.  A moving average over some REUSE_SPAN insertions: of a shorter one chance alone makes
- * twice what it should be, now and then.
+ * twice what it should be, now and then.  However often one name was had between two insertions says little; after `in_streak`
+ * insertions that were not reckoned as many more may have been found.
  */
 LK_HOT void
-cache_reckon_uses(struct index_cache *c)
+cache_reckon_uses(struct index_cache *c, uint32_t in_streak)
 {
 	uint64_t uses = c->uses != NULL ? shim_load(c->uses, SHIM_RELAXED) : c->last_uses + 2;
 	uint64_t found = uses - c->last_uses;
@@ -200,8 +201,9 @@ cache_reckon_uses(struct index_cache *c)
 	if (likely(found <= 1) && likely(c->reuse < REUSE_SPAN))
 		return; /* there is nothing to forget */
 	found -= found != 0;
-	c->reuse += (uint32_t)(found < REUSE_MOST ? found : REUSE_MOST) * REUSE_SPAN -
-		    c->reuse / REUSE_SPAN;
+	if (found > REUSE_MOST + in_streak)
+		found = REUSE_MOST + in_streak;
+	c->reuse += (uint32_t)found * REUSE_SPAN - c->reuse / REUSE_SPAN;
 }
 
 /* Does it come back to names?  To one for each twelve that are new. */
@@ -267,12 +269,13 @@ evict_for_insert(struct index *x, struct index_cache *c, struct bucket *b, uint6
 {
 	uint32_t allowed = shim_load(&x->idle_allowed, SHIM_RELAXED);
 	unsigned used = bucket_used(b, tags);
+	uint32_t in_streak = 0;
 	struct lk_resource *r;
 	bool returns;
 
 	if (unlikely(shim_load(&c->replaced, SHIM_RELAXED) != c->reckoned))
-		streak_reckon(c);
-	cache_reckon_uses(c);
+		in_streak = streak_reckon(c);
+	cache_reckon_uses(c, in_streak);
 	returns = cache_returns(x, c, allowed);
 	c->load += used * LOAD_SPAN - c->load / LOAD_SPAN;
 	if (used < CROWDED && used < allowed)

@@ -29,7 +29,7 @@ streak_begin(const struct index *x, struct index_cache *c)
 	c->streak_end += c->tour_skip;
 }
 
-void
+uint32_t
 streak_reckon(struct index_cache *c)
 {
 	const uint32_t n = (uint32_t)(shim_load(&c->replaced, SHIM_RELAXED) - c->reckoned);
@@ -41,6 +41,7 @@ streak_reckon(struct index_cache *c)
 	c->load += n * (used * LOAD_SPAN - c->load / LOAD_SPAN);
 	c->vain_looks = 0;
 	c->tour_skip -= n < c->tour_skip ? n : c->tour_skip;
+	return n;
 }
 
 uint64_t

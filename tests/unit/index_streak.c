@@ -244,19 +244,19 @@ Test(streak, is_reckoned_afterwards)
 	enum { LENGTH = 20 };
 
 	full_bucket(false);
-	cache_reckon_uses(&cache);
+	cache_reckon_uses(&cache, 0);
 	cache.reuse = REUSE_SPAN + 10;
 	cache.load = 0;
 	begin();
 	for (uint64_t i = 0; i < LENGTH; i++)
 		drop(replace(i), LK_X);
-	streak_reckon(&cache);
+	cr_expect_eq(streak_reckon(&cache), LENGTH);
 	cr_expect_eq(cache.tour_skip, TOUR_SKIP_MAX - LENGTH);
 	cr_expect_eq(cache.reuse, REUSE_SPAN + 10 - LENGTH);
 	cr_expect_eq(cache.load, LENGTH * CROWDED * LOAD_SPAN);
 	cache.reuse = 0;
 	tally(&uses);
-	cache_reckon_uses(&cache);
+	cache_reckon_uses(&cache, 0);
 	cr_expect_eq(cache.reuse, 0, "each was one use");
 	end();
 }
