@@ -59,6 +59,23 @@ fall_as_granted(struct cover *c)
 	abroad_fell(c->of->p.lot, c->r, c->has);
 }
 
+/*
+ * … and what do threads here want beyond it?  What others leave to it for nobody's sake goes before more is asked for: else it would
+ * wait for more with something in hand, and a conversion elsewhere be refused for that.  (CO5)
+ */
+static lk_mode
+fall_and_want(struct cover *c)
+{
+	struct lot *l = c->of->p.lot;
+	lk_mode want;
+
+	fall_as_granted(c);
+	want = abroad_wanted(l, c->r, c->has);
+	if (want != LK_NL && c->has != LK_NL)
+		c->has = abroad_falls(l, c->r, c->has, &want);
+	return want;
+}
+
 /* Out of the line, or granted before that. */
 static void
 leave_line(struct cover *c)
@@ -475,10 +492,9 @@ cover_falls(struct cover *c, struct question *x)
 	latch_unlock(&c->of->latch);
 	if (!falls && !(task == TASK_END && linger_ends(c)))
 		return false;
-	if (falls)
-		fall_as_granted(c);
 	c->delay_ns = FIRST_DELAY_NS;
-	cover_question(c, abroad_wanted(c->of->p.lot, c->r, c->has), NULL, x);
+	cover_question(c, falls ? fall_and_want(c) : abroad_wanted(c->of->p.lot, c->r, c->has),
+		       NULL, x);
 	return true;
 }
 
@@ -491,9 +507,8 @@ do_fall(struct cover *c)
 		cover_look_in(c, FIRST_DELAY_NS); /* it was in a ring, or the line was shut */
 		return;
 	}
-	fall_as_granted(c);
 	c->delay_ns = FIRST_DELAY_NS;
-	ask(c, abroad_wanted(c->of->p.lot, c->r, c->has), NULL);
+	ask(c, fall_and_want(c), NULL);
 }
 
 /*

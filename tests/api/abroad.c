@@ -311,6 +311,33 @@ Test(abroad, whether_a_conversion_would_wait)
 	stage_close(&s);
 }
 
+enum { UPGRADES = 1500 };
+
+/* U is there so that whoever has it may have X: of one process after the other. */
+static void
+upgrade_often(void *arg, unsigned index)
+{
+	struct stage *s = arg;
+	struct lk_owner *w = s->w[index][0];
+
+	for (int i = 0; i < UPGRADES; i++) {
+		const lk_grant g = get(w, "n", LK_U);
+
+		must(lk_upgrade(w, g, NULL) == 0);
+		give(w, g);
+		sched_yield(); /* the other one shall have its turn */
+	}
+}
+
+Test(abroad, who_has_u_is_not_refused_x, .timeout = 120)
+{
+	struct stage s;
+
+	stage_open(&s);
+	test_threads(2, upgrade_often, &s);
+	stage_close(&s);
+}
+
 Test(abroad, of_two_upgraders_one_is_refused)
 {
 	struct stage s;
