@@ -89,6 +89,7 @@ look_along_path(const struct lk_resource *leaf, struct view *v)
 	}
 	return sight;
 }
+
 /* (OR3, OR5) */
 static enum sight
 look(const struct lk_manager *m, const struct lk_resource *r, uint64_t *stamp)
