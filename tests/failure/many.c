@@ -42,6 +42,9 @@ expect_held(struct lk_owner *w, write_name *write, uint64_t n, int mode)
 	cr_assert_eq(lk_holds(w, name, write(name, n)), mode, "name %d", (int)n);
 }
 
+/* Who comes back to names has a table of where they are. */
+enum { GUESSES = 4 * 4096 };
+
 /* One owner takes all, `extra` names come with them, and another finds each of a sample taken. */
 static void
 hold_all(write_name *write, uint64_t extra, uint64_t bytes_each)
@@ -58,7 +61,8 @@ hold_all(write_name *write, uint64_t extra, uint64_t bytes_each)
 		cr_expect_eq(stats_of(m).holds, NAMES + extra);
 		if (round == 0)
 			full = stats_of(m).bytes;
-		cr_expect_eq(stats_of(m).bytes, full, "the second time is not in the same memory");
+		cr_expect_le(stats_of(m).bytes, full + GUESSES,
+			      "the second time is not in the same memory");
 		cr_expect_le(full / NAMES, bytes_each, "%d bytes a name", (int)(full / NAMES));
 		for (int i = 0; i < 20000; i++) {
 			uint64_t n = test_random(&seed) % NAMES;
