@@ -231,6 +231,7 @@ Test(reserve, more_than_there_is_is_no_memory)
 }
 #endif
 
+#ifndef LK_SANITIZE /* their own memory has page faults too */
 static uint64_t
 faults_of(const char *url)
 {
@@ -256,6 +257,7 @@ Test(reserve, is_touched_already)
 
 	cr_expect_lt(with * 4, without, "%d and %d page faults", (int)with, (int)without);
 }
+#endif
 
 /* What stands in the store is its own affair. */
 Test(reserve, is_for_names_of_a_store_too)
