@@ -127,7 +127,8 @@ Test(reserve, is_for_owners_one_after_the_other)
 
 	open_short(&s, UNSAMPLED "reserve=20000");
 	for (uint64_t round = 0; round < 3; round++) {
-		take_all(&s, round * HELD, HELD); /* who comes back to names asks for a table of them */
+		take_all(&s, round * HELD,
+			 HELD); /* who comes back to names asks for a table of them */
 		ok(lk_owner_close(s.w));
 		ok(lk_owner_open(s.m, NULL, &s.w));
 	}

@@ -62,7 +62,7 @@ hold_all(write_name *write, uint64_t extra, uint64_t bytes_each)
 		if (round == 0)
 			full = stats_of(m).bytes;
 		cr_expect_le(stats_of(m).bytes, full + GUESSES,
-			      "the second time is not in the same memory");
+			     "the second time is not in the same memory");
 		cr_expect_le(full / NAMES, bytes_each, "%d bytes a name", (int)(full / NAMES));
 		for (int i = 0; i < 20000; i++) {
 			uint64_t n = test_random(&seed) % NAMES;
