@@ -10,15 +10,10 @@ link_of(const struct slab *s, void *object)
 	return (aptr *)(void *)((char *)object + s->link);
 }
 
-/*
- * What is left over of a chunk lies before its objects.  So the first large ones, as owners are, and the first small ones, as entries, do not
- * begin at the same place of a page: processors take a load for that of what was stored a moment ago at the same place of another
- * page, and start again.
- */
 static void *
 object_at(const struct slab *s, struct slab_chunk *c, uint32_t i)
 {
-	return (char *)c + SLAB_CHUNK - (size_t)(s->per_chunk - i) * s->object;
+	return (char *)(c + 1) + (size_t)i * s->object;
 }
 
 void
