@@ -25,19 +25,13 @@ extern "C" {
  * This is about the name itself, as an S there would be without what it says of names below: who holds one of
  * those in X has this one in IX, and is not seen.
  *
- * With a store it is good as long as this process is one that a lock in S could be had in without asking: if it is not yet, the
- * first call asks the store, and others need none.  Nothing is held by that: another process that wants to write gets the name
- * at once, and the read is stale.  So who reads what others write often asks often.
- *
  * Ownership   `r` stays open in between.  Needs no owner, and blocks nobody.
  * Threads     any.
- * Blocking    no; with a store, where this process has nothing of the name, as lk_acquire() with LK_NOWAIT: as long as the store takes
- *             to answer, and up to ten milliseconds for each level until another process has given back what nobody there uses.
+ * Blocking    no.
  * Ordering    reads after it see what every writer wrote who has released, or weakened, before.
  * Returns     0, and `*stamp` is for lk_read_validate(); LK_E_BUSY: somebody holds the name, or an
- *             ancestor, in U, SIX or X; in another process: in a mode that keeps a lock in S out, as U does not.  What the store
- *             says, if it had to be asked: LK_E_STORE, LK_E_UNKNOWN, LK_E_CORRUPT, LK_E_BREAKER, LK_E_MOVED, LK_E_NOMEM; and
- *             LK_E_CLOSED: after lk_shutdown() it is not asked.  `*stamp` is not written then.
+ *             ancestor, in U, SIX or X; LK_E_UNSUPPORTED: the manager has a store, and writers of other processes
+ *             would not be noticed.  `*stamp` is not written then.
  * Source      sequence locks, as in Linux; Boehm 2012 on their memory orders.
  */
 LK_API LK_NODISCARD int lk_read_begin(struct lk_resource *r, uint64_t *stamp);
@@ -48,9 +42,7 @@ LK_API LK_NODISCARD int lk_read_begin(struct lk_resource *r, uint64_t *stamp);
  * Ownership, threads, blocking: as lk_read_begin().  As often as you like with one stamp.
  * Ordering    reads before it are over when it looks.
  * Returns     0: nobody came to hold the name, or an ancestor, in U, SIX or X since, so what was read is
- *             whole, and of one moment.  LK_E_STALE: somebody did; read again.  With a store also: another process may have,
- *             or the store was not heard of for so long that one may.  Of a lock that was broken (lk_break()) this process learns
- *             as lk_check() does, a moment later.
+ *             whole, and of one moment.  LK_E_STALE: somebody did; read again.
  */
 LK_API LK_NODISCARD int lk_read_validate(struct lk_resource *r, uint64_t stamp);
 

@@ -33,7 +33,7 @@ struct lk_resource {
 	a64 word;             /* word/word.h */
 	a64 fence;            /* the latest given out */
 	a64 ident;            /* sequence | NAME_ID | length; length 0: no name */
-	a32 pins;             /* handles and requests under way; PINS_DIED, and PINS_COVER */
+	a32 pins;             /* handles and requests under way; and PINS_DIED */
 	a32 spread;           /* number of the entry's array of slots; 0: none (C7) */
 	aptr parent;          /* the entry of the name that this one lies below, or NULL (R6) */
 	a64 name[NAME_WORDS]; /* the bytes; of a long name the first word is its block */
@@ -43,10 +43,6 @@ _Static_assert(sizeof(struct lk_resource) == LK_LINE, "an entry is one line");
 
 /* In `pins`, so that the entry stays: the last writer's thread ended without a release. */
 #define PINS_DIED UINT32_C(0x80000000)
-
-/* … and the mode in which other processes let this one have it, with a store.  (wait/abroad.h, AB7) */
-#define PINS_COVER_SHIFT 28
-#define PINS_COVER       (UINT32_C(7) << PINS_COVER_SHIFT)
 
 /* How far a sequence moves on; a tester makes it 512, so that the generation in the word comes round at once. */
 #ifndef LK_IDENT_STEP

@@ -56,7 +56,8 @@ fall_as_granted(struct cover *c)
 		linger_falls(c);
 	c->has = c->leaves;
 	c->owes = true;
-	abroad_fell(c->of->p.lot, c->r, c->has);
+	if (c->has == LK_NL)
+		abroad_freeze(c->r);
 }
 
 /*

@@ -412,7 +412,7 @@ lose(struct cover *c, enum lk_loss why, uint64_t now)
 	c->is_lost =
 		true; /* of one that is busy, who works on it looks what there is to lose (CO1, CO6) */
 	value_forget(c);
-	abroad_lose(c->of->p.lot, c->r);
+	abroad_lose(c->r);
 	timer_set(c->of->p.timers, &c->timer, 0);
 }
 

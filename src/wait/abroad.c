@@ -27,30 +27,6 @@ with_cover(uint64_t w, lk_mode from, lk_mode to)
 	return to == LK_NL ? w | WORD_FREEZE : w + word_add(abroad_phantom(to));
 }
 
-/* By whoever works on the cover, so by one at a time (CO1).  (AB7) */
-static void
-say_cover(struct lk_resource *r, lk_mode to)
-{
-	const uint32_t was = (uint32_t)abroad_cover(r);
-
-	(void)shim_add(&r->pins, ((uint32_t)to - was) << PINS_COVER_SHIFT, SHIM_RELEASE);
-}
-
-static void
-count_fall(struct lot *l, const struct lk_resource *r)
-{
-	(void)shim_add(&l->falls[abroad_counter(r)], (uint64_t)1, SHIM_RELEASE);
-}
-
-/* In the word it has fallen already.  (AB7) */
-static void
-fall_beside(struct lot *l, struct lk_resource *r, lk_mode to)
-{
-	say_cover(r, to);
-	if (!abroad_admits(to, LK_S))
-		count_fall(l, r);
-}
-
 void
 abroad_rises(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
 	     const struct line_tally *t)
@@ -59,7 +35,6 @@ abroad_rises(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to,
 	struct plan plan = PLAN_INIT;
 	uint64_t w;
 
-	say_cover(r, to);
 	latch_lock(&b->latch);
 	do {
 		w = shim_load(&r->word, SHIM_ACQUIRE);
@@ -90,18 +65,15 @@ change_word(struct lk_resource *r, uint64_t less, uint64_t more)
 }
 
 void
-abroad_fell(struct lot *l, struct lk_resource *r, lk_mode to)
+abroad_freeze(struct lk_resource *r)
 {
-	if (to == LK_NL)
-		change_word(r, word_add(LK_X), WORD_FREEZE);
-	fall_beside(l, r, to);
+	change_word(r, word_add(LK_X), WORD_FREEZE);
 }
 
 void
-abroad_lose(struct lot *l, struct lk_resource *r)
+abroad_lose(struct lk_resource *r)
 {
 	change_word(r, 0, WORD_FREEZE);
-	count_fall(l, r);
 }
 
 void
@@ -109,7 +81,6 @@ abroad_lost_all(struct lk_resource *r, lk_mode cover)
 {
 	if (cover != LK_NL)
 		change_word(r, word_add(abroad_phantom(cover)), WORD_FREEZE);
-	say_cover(r, LK_NL);
 }
 
 bool
@@ -246,8 +217,6 @@ abroad_falls(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode *wanted
 	} while (!shim_cas(&r->word, &w, with_cover(w, from, to), SHIM_ACQ_REL));
 	*wanted = wanted_beyond(b, r, to);
 	latch_unlock(&b->latch);
-	if (to != from)
-		fall_beside(l, r, to);
 	return to;
 }
 
@@ -265,8 +234,6 @@ abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover)
 			  supremum_of(with_cover(w, cover, LK_NL)) == LK_NL;
 	} while (is_idle && !shim_cas(&r->word, &w, with_cover(w, cover, LK_NL), SHIM_ACQ_REL));
 	latch_unlock(&b->latch);
-	if (is_idle)
-		fall_beside(l, r, LK_NL);
 	return is_idle;
 }
 

@@ -23,11 +23,6 @@
  *      keep back what others need.  As nobody says when that changes, its lines are planned again whenever a part
  *      of it would fit; and the line of a phantom, from time to time.
  * AB3  as long as a name has a cover its entry is pinned, so that it is not forgotten (R4).
- * AB7  beside the word an entry says in what mode it is covered (PINS_COVER), since the word does not tell a phantom in U from a thread
- *      of ours; and there is a count of what was taken back.  A cover that rises is said there first, and then in the word; one that
- *      falls is said in the word, then there, and then it is counted, with release: all before the store hears of it (CO2).  What
- *      still admits S is not counted, as nobody abroad comes to write then.  One that is lost is counted once it is frozen, whatever is
- *      said there: FREEZE says more.
  */
 #ifndef LK_WAIT_ABROAD_H
 #define LK_WAIT_ABROAD_H
@@ -46,43 +41,11 @@ abroad_phantom(lk_mode cover)
 	return (lk_mode)phantom[cover];
 }
 
-/* Which of the counters of the lot is the name's. */
-LK_HOT uint32_t
-abroad_counter(const struct lk_resource *r)
-{
-	const uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (uint32_t)(x >> 32) % LOT_FALLS;
-}
-
 /* May a thread of ours have the name in `mode` under `cover`, as far as others are concerned? */
 LK_HOT bool
 abroad_admits(lk_mode cover, lk_mode mode)
 {
 	return mode_covers(cover, mode);
-}
-
-/* The mode in which the name is covered; whatever it says, LK_NL of a word with FREEZE.  (AB7) */
-LK_HOT lk_mode
-abroad_cover(const struct lk_resource *r)
-{
-	return (lk_mode)((shim_load(&r->pins, SHIM_ACQUIRE) & PINS_COVER) >> PINS_COVER_SHIFT);
-}
-
-/* Does a thread of ours have it in U, SIX or X, by a word that was seen after that cover?  (AB7) */
-LK_HOT bool
-abroad_has_writer_here(lk_mode cover, uint64_t w)
-{
-	const uint64_t phantom = cover != LK_NL ? word_add(abroad_phantom(cover)) : 0;
-
-	return (w & ~phantom & (WORD_U | WORD_SIX | WORD_X)) != 0;
-}
-
-/* How often something was taken back, of this name or of another. */
-LK_HOT uint64_t
-abroad_fallen(const struct lot *l, const struct lk_resource *r)
-{
-	return shim_load(&l->falls[abroad_counter(r)], SHIM_ACQUIRE);
 }
 
 /* The most that is left of `cover` when somebody abroad has the name in `demand`. */
@@ -96,8 +59,8 @@ void abroad_rises(struct lot *l, struct lk_resource *r, lk_mode from, lk_mode to
 void abroad_waiter(struct waiter *q, struct lk_resource *r, struct party *party, lk_mode from,
 		   lk_mode to);
 
-/* … and was granted, so that `to` is left: of nothing the word is frozen.  (AB2) */
-void abroad_fell(struct lot *l, struct lk_resource *r, lk_mode to);
+/* … and was granted, and nothing is left: the word of a name without a cover is frozen.  (AB2) */
+void abroad_freeze(struct lk_resource *r);
 
 /* A name that nobody here holds or waits for: its word is frozen as if it had no cover.  False: somebody does. */
 bool abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover);
@@ -106,7 +69,7 @@ bool abroad_freezes_idle(struct lot *l, struct lk_resource *r, lk_mode cover);
  * The cover was lost, whatever is held here: nobody comes in any more, and who holds it finds that out.  (AB4)  Later
  * what stood for the others goes too, as long as the holders take.
  */
-void abroad_lose(struct lot *l, struct lk_resource *r);
+void abroad_lose(struct lk_resource *r);
 void abroad_lost_all(struct lk_resource *r, lk_mode cover);
 
 /* Of a name that was lost: who holds it, and waits for more of it, would wait for himself to give it back.  (AB4) */

@@ -132,9 +132,6 @@ struct line_tally {
 	a64 *closings;
 };
 
-/* Covers that fell, of names that share one of so many counters. */
-enum { LOT_FALLS = 64 };
-
 struct lot {
 	struct env *env;
 	struct lot_bucket *bucket;
@@ -148,7 +145,6 @@ struct lot {
 	struct cds_list_head composites; /* that wait, the oldest first */
 	struct cds_list_head unused;     /* composites whose memory may go (K6) */
 	uint64_t last_number;            /* of a composite */
-	a64 falls[LOT_FALLS];            /* only grow, from whatever they were (AB7) */
 };
 
 enum line_outcome {

@@ -421,6 +421,21 @@ Test(abroad_value, stays_when_everybody_has_closed, .timeout = 60)
 	pair_close(&p);
 }
 
+Test(abroad_value, optimistic_reads_are_refused)
+{
+	struct lk_resource *r;
+	uint64_t stamp = 7;
+	struct pair p;
+
+	pair_open(&p, 0, "");
+	ok(lk_resource_open(p.m[0], "n", &r));
+	give(p.w[0][0], get(p.w[0][0], "n", LK_X));
+	is(lk_read_begin(r, &stamp), LK_E_UNSUPPORTED);
+	cr_expect_eq(stamp, 7);
+	lk_resource_close(r);
+	pair_close(&p);
+}
+
 /* ------------------------------------------------------------------------- many at once */
 
 /* Each adds one to the number in the value; who reads sees it grow, and its version with it. */

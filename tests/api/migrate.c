@@ -264,34 +264,6 @@ leave_in_the_middle(struct both *b)
 	close_all(m, &w, 1);
 }
 
-/* One lock of a store that stays as it is: acquired there before it is released here. */
-Test(migrate, of_one_lock_goes_hand_over_hand)
-{
-	struct lk_owner *here[2], *there[2];
-	struct lk_manager *m[2][2];
-	struct both b;
-	lk_grant held, fresh;
-
-	both_open(&b);
-	for (int i = 0; i < 2; i++) {
-		m[i][0] = open_in("old", (char)('a' + i), &here[i]);
-		m[i][1] = open_in("new", (char)('a' + i), &there[i]);
-	}
-	held = take(here[0], "n", LK_X);
-	cr_expect(!is_open_to(here[1], "n", LK_S));
-	ok(lk_acquire(there[0], "n", LK_X, NULL, &fresh));
-	cr_expect(!is_open_to(here[1], "n", LK_S) && !is_open_to(there[1], "n", LK_S));
-	ok(lk_release(here[0], held));
-	cr_expect(!is_open_to(there[1], "n", LK_S));
-	wait_until(is_open_to(here[1], "n", LK_S));
-	ok(lk_release(there[0], fresh));
-	for (int i = 0; i < 2; i++) {
-		close_all(m[i][0], &here[i], 1);
-		close_all(m[i][1], &there[i], 1);
-	}
-	both_close(&b);
-}
-
 /* Nothing that is stored while somebody moves the locks is lost; by one who died in the middle nobody is kept.  (MV2) */
 Test(migrate, that_was_left_lets_settings_be_stored)
 {

@@ -613,7 +613,7 @@ do_step(const struct step *t)
 	if (async_step(t, &rc) || pooled_step(t, &rc) || barred_step(t, &rc) ||
 	    tokens_step(t, &rc) || handed_step(t, &rc) || family_step(t, &rc) ||
 	    abroad_step(t, &rc) || valued_step(t, &rc) || fenced_step(t, &rc) ||
-	    apart_step(t, &rc) || upkept_step(t, &rc) || moved_step(t, &rc) || glanced_step(t, &rc))
+	    apart_step(t, &rc) || upkept_step(t, &rc) || moved_step(t, &rc))
 		return rc;
 	switch (t->verb) {
 	case VERB_ACQUIRE:

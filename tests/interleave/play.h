@@ -407,8 +407,6 @@ void tokens_check(const struct lk_owner *w);
 bool handed_step(const struct step *t, int *rc);
 /* Of one fiber, or one of them is on its way to the other. */
 bool handed_together(const struct entry_of_book *a, const struct entry_of_book *b);
-/* glanced.c: optimistic reads.  False: it is no such step. */
-bool glanced_step(const struct step *t, int *rc);
 /* family.c: owners that are one.  False: it is no such step. */
 bool family_step(const struct step *t, int *rc);
 /* Have these two fibers owners that are one by the book? */

@@ -261,25 +261,9 @@ read_batch(struct reader *r, struct step *t)
 }
 
 static void
-read_twins(struct reader *r, struct step *t)
-{
-	for (int i = 0; i < 2; i++) {
-		need_word(r, "a variable");
-		t->name[i] = intern(r, r->s->var, &r->s->n_vars, VARS_MAX, r->word);
-	}
-}
-
-static void
 read_arguments(struct reader *r, struct step *t)
 {
 	switch (t->verb) {
-	case VERB_GLANCES:
-		read_label(r, t);
-		read_twins(r, t);
-		break;
-	case VERB_PUBLISHES:
-		read_twins(r, t);
-		break;
 	case VERB_ACQUIRE:
 	case VERB_TRY:
 	case VERB_ID:

@@ -117,8 +117,6 @@ enum {
 	X(CUTS, cuts)                   \
 	X(DOOMS, dooms)                 \
 	X(VISITS, visits)               \
-	X(GLANCES, glances)             \
-	X(PUBLISHES, publishes)         \
 	X(YIELD, yield)
 
 enum verb {

@@ -88,32 +88,6 @@ Test(handed, who_waits_gets_it_by_the_token_of_a_third, .timeout = 60)
 	pair_end(&p);
 }
 
-/* From one process to another by its token, while a third waits in the line and a fourth tries: nobody comes in between. */
-Test(handed, a_lock_goes_to_another_process_without_a_gap, .timeout = 60)
-{
-	static const char *const hands[] = { "check", "renew", "check", "renew" };
-	struct puppet c, d;
-	struct pair p;
-
-	pair_begin(&p);
-	puppet_start(&c, p.ground.url);
-	puppet_start(&d, p.ground.url);
-	detach(&p, "a/n", "X", HOUR);
-	puppet_tell(&c, "acquire a X " WAIT);
-	for (size_t i = 0; i < countof(hands); i++) {
-		is(puppet_does(&d, "acquire a/n S 0"), LK_E_BUSY);
-		is(puppet_does(&p.b, "token %s %s", hands[i], p.token), 0);
-		if (i == 1)
-			puppet_end(&p.a); /* whoever took it */
-	}
-	cr_expect(!puppet_has_answered(&c));
-	is(puppet_does(&p.b, "token release %s", p.token), 0);
-	is(puppet_hear(&c), 0);
-	puppet_end(&c);
-	puppet_end(&d);
-	pair_end(&p);
-}
-
 /* Nobody is there any more who could end it. */
 Test(handed, a_lease_is_over_without_its_process, .timeout = 60)
 {

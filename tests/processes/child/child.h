@@ -6,9 +6,6 @@
 /* BOARD PROCESS SEED URL: random locks until the board says stop. */
 int crowd_main(char **args);
 
-/* FILE ROLE URL: two words in that file, which it "writes" or "reads" until that is over. */
-int twins_main(char **args);
-
 /* Commands on the standard input, a line of answer to each. */
 int puppet_main(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* usage: processes-child crowd BOARD PROCESS SEED URL;  processes-child puppet;  processes-child twins FILE ROLE URL */
+/* usage: processes-child crowd BOARD PROCESS SEED URL;  processes-child puppet */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +15,6 @@ main(int argc, char **argv)
 		return crowd_main(argv + 2);
 	if (argc == 2 && strcmp(argv[1], "puppet") == 0)
 		return puppet_main();
-	if (argc == 5 && strcmp(argv[1], "twins") == 0)
-		return twins_main(argv + 2);
 	fprintf(stderr, "the tests of processes start this program\n");
 	return 2;
 }
