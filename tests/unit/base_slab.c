@@ -111,6 +111,138 @@ SlabTest(objects_are_aligned_and_apart)
 	}
 }
 
+SlabTest(many_at_once)
+{
+	static void *p[MANY];
+	static void *again[MANY];
+	uint64_t calls;
+
+	cr_expect_eq(slab_get_many(&slab, p, 0), 0);
+	cr_assert_eq(slab_get_many(&slab, p, MANY), MANY);
+	calls = atomic_load(&heap.calls);
+	slab_put_many(&slab, p, MANY);
+	cr_assert_eq(slab_get_many(&slab, again, MANY), MANY);
+	cr_expect_eq(atomic_load(&heap.calls), calls, "the same memory serves again");
+	cr_assert_not_null(slab_get(&slab));
+}
+
+static uintptr_t
+page_of(const void *p)
+{
+	return (uintptr_t)p / SLAB_PAGE;
+}
+
+/* (S4) side by side, new, and none begins on another page; the next one is another's. */
+SlabTest(runs_stay_on_a_page)
+{
+	enum { RUN = 9 };
+	const char *end = NULL;
+	unsigned cut = 0; /* runs that a page ended */
+
+	for (unsigned i = 0; i < MANY; i++) {
+		void *run = NULL;
+		unsigned n = slab_get_run(&slab, &run, RUN);
+		const char *last = (const char *)run + (n - 1) * (size_t)SIZE;
+
+		cr_assert(n >= 1 && n <= RUN, "%u", n);
+		cr_assert_eq(page_of(run), page_of(last));
+		cr_assert(n == RUN || page_of(last + SIZE) != page_of(run) ||
+			  slab.fresh == 0); /* else it could have been longer */
+		cr_assert(is_all(run, n * (size_t)SIZE, 0));
+		cr_assert(end == NULL || page_of(run) / 16 != page_of(end) / 16 ||
+			  run == (const void *)end); /* nothing of a chunk is lost */
+		memset(run, 0xee, n * (size_t)SIZE);
+		end = last + SIZE;
+		cut += n < RUN;
+	}
+	cr_expect_gt(cut, MANY / 8);
+}
+
+/* What was given back serves again before there is a run. */
+SlabTest(no_run_while_there_are_free_objects)
+{
+	void *p[2];
+	void *run = NULL;
+
+	cr_assert_eq(slab_get_many(&slab, p, 2), 2);
+	slab_put(&slab, p[0]);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 0);
+	cr_expect_eq(slab_get(&slab), p[0]);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 4);
+	cr_expect_eq(run, (void *)((char *)p[1] + SIZE));
+}
+
+/* -------------------------------------------------------------- when there is none */
+
+SlabTest(no_memory_for_a_run)
+{
+	void *run;
+
+	test_heap_fail(&heap, 1, false);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 0);
+	cr_expect_eq(slab_get_run(&slab, &run, 4), 4);
+}
+
+SlabTest(no_memory)
+{
+	test_heap_fail(&heap, 1, false);
+	cr_expect_null(slab_get(&slab));
+	cr_expect_not_null(slab_get(&slab));
+}
+
+SlabTest(as_many_as_there_are)
+{
+	static void *p[MANY];
+	unsigned got;
+
+	test_heap_fail(&heap, 3, true);
+	got = slab_get_many(&slab, p, MANY);
+	cr_expect_eq(got, 2 * slab.per_chunk);
+	cr_expect_null(slab_get(&slab));
+	for (unsigned i = 0; i < got; i++)
+		memset(p[i], 1, SIZE);
+	slab_put(&slab, p[0]);
+	cr_expect_eq(slab_get(&slab), p[0]);
+	test_heap_fail(&heap, 0, false);
+	cr_expect_eq(slab_get_many(&slab, p, MANY), MANY);
+}
+
+static void *
+misaligned(void *state, size_t size, size_t align)
+{
+	char **block = state;
+
+	(void)align;
+	if (posix_memalign((void **)block, SLAB_ALIGN, size + 64) != 0)
+		return NULL;
+	return *block + 64;
+}
+
+static void
+free_misaligned(void *state, void *p, size_t size)
+{
+	char **block = state;
+
+	(void)size;
+	cr_expect_eq(p, (void *)(*block + 64));
+	free(*block);
+	*block = NULL;
+}
+
+/* An allocator that does not keep its promise gives no memory that could be used. */
+Test(slab, chunks_must_be_aligned)
+{
+	char *block = NULL;
+	const struct lk_allocator a = { misaligned, free_misaligned, &block };
+
+	env_init(&env, &a, NULL);
+	slab_init(&slab, &env, NULL, SIZE, 0);
+	cr_expect_null(slab_get(&slab));
+	cr_expect_null(block);
+	cr_expect_eq(shim_load(&env.bytes, SHIM_RELAXED), 0);
+	slab_fini(&slab);
+}
+
 /* -------------------------------------------------------------------- a reserve */
 
 /* (S5), and all else that is true of any object. */
