@@ -26,6 +26,7 @@ struct node {
 	const struct waiter *late[REQUESTS_MAX]; /* of its requests without a thread */
 	unsigned n_late;
 	uint64_t in_ring_since;  /* the time */
+	uint64_t found_since;    /* … as it was when the detector began */
 	bool late_may_be_victim; /* … as below, of one of those */
 	unsigned waits_for;      /* hard edges */
 	unsigned is_behind;      /* soft ones */
@@ -330,18 +331,24 @@ take_graph(void)
 
 /* ------------------------------------------------------------------- at steps */
 
-/* Who is in a ring of which an owner runs was there for a delay at least.  (D8) */
+/*
+ * Who is in a ring of which an owner runs was there for a delay at least, when the detector began: what moves while it looks is not
+ * seen by it.  (D8)
+ */
 static void
 check_patience(int fiber)
 {
+	const struct node *n = &rings.node[fiber];
+	const uint64_t since =
+		n->found_since < n->in_ring_since ? n->found_since : n->in_ring_since;
 	bool has_late = false;
 
 	for (unsigned i = 0; i < world.n_fibers; i++)
 		has_late |= rings.node[i].n_late != 0 && rings.node[i].n_parts == 0;
 	if (has_late && (rings.in_ring & bit(fiber)) != 0 &&
-	    world.now - rings.node[fiber].in_ring_since < play.m->deadlock_delay_ns.v)
+	    world.now - since < play.m->deadlock_delay_ns.v)
 		fail("%s is the victim of a ring that was there for %llu ns (D8)", name_of(fiber),
-		     (unsigned long long)(world.now - rings.node[fiber].in_ring_since));
+		     (unsigned long long)(world.now - since));
 }
 
 /* A request begins to wait, or ends, or is moved.  (Y1, Y2) */
@@ -514,6 +521,10 @@ detector_written(uint64_t is)
 	if (is != LATCH_FREE) {
 		rings.detector[abroad_here()].who = fiber;
 		rings.detector[abroad_here()].begun = world.steps;
+		for (int i = 0; i < (int)world.n_fibers; i++)
+			rings.node[i].found_since = (rings.in_ring & bit(i)) != 0
+							    ? rings.node[i].in_ring_since
+							    : UINT64_MAX;
 	} else {
 		rings.node[fiber].looked = begun();
 		rings.detector[abroad_here()].who = NOBODY;
