@@ -21,7 +21,8 @@
 struct flat_store {
 	struct lk_store base; /* Latchkey's: it must come first */
 	struct flat_file file;
-	pid_t pid; /* of who opened it: its child after fork() is somebody else */
+	uint64_t id; /* drawn when it was opened: which sessions are its own */
+	pid_t pid;   /* of who opened it: its child after fork() is somebody else */
 	bool is_read_only;
 };
 
@@ -29,7 +30,7 @@ struct flat_store {
 struct session {
 	uint64_t ttl_ns;
 	uint64_t ends_at;
-	uint64_t opener; /* the store that opened it, so that it ends with that; see opener_of() */
+	uint64_t opener; /* the store that opened it, so that it ends with that */
 };
 
 static struct flat_store *
@@ -80,6 +81,13 @@ enter(struct flat_store *s, struct flat_image *image, size_t extra, uint64_t dea
 	return rc;
 }
 
+/* A deadline for what nobody gave one: by the clock of deadlines. */
+static uint64_t
+within_seconds(const struct flat_store *s, unsigned seconds)
+{
+	return s->file.world->now(s->file.world->state) + seconds * UINT64_C(1000000000);
+}
+
 static void
 leave(struct flat_store *s, struct flat_image *image)
 {
@@ -96,13 +104,6 @@ clock_now(void)
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
 	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
-/* Of all stores that are open at a moment it is another number. */
-static uint64_t
-opener_of(const struct flat_store *s)
-{
-	return (uint64_t)(uintptr_t)s ^ (uint64_t)s->pid << 48;
 }
 
 static struct session
@@ -153,7 +154,7 @@ static int
 begin(struct flat_store *s, struct flat_image *image, const struct lk_session_id *id,
       uint64_t ttl_ns, const char *who)
 {
-	const struct session is = { ttl_ns, later(ttl_ns), opener_of(s) };
+	const struct session is = { ttl_ns, later(ttl_ns), s->id };
 	unsigned char bytes[sizeof(is) + LK_STORE_WHO_MAX];
 	const size_t len = strnlen(who, LK_STORE_WHO_MAX);
 	struct flat_cell *c;
@@ -299,13 +300,13 @@ end_sessions(struct flat_store *s)
 	struct flat_image image;
 	bool any = false;
 
-	if (enter(s, &image, 0, later(1000000000)) != 0)
+	if (enter(s, &image, 0, within_seconds(s, 1)) != 0)
 		return; /* then their time ends them */
 	for (size_t i = 0; i < image.n_cells; i++) {
 		struct flat_cell *c = &image.cell[i];
 
 		if (c->kind == FLAT_SESSION && c->size >= sizeof(struct session) &&
-		    session_of(c).opener == opener_of(s)) {
+		    session_of(c).opener == s->id) {
 			c->size = 0;
 			any = true;
 		}
@@ -559,7 +560,7 @@ static int
 look(struct flat_store *s)
 {
 	struct flat_image image;
-	int rc = enter(s, &image, 0, UINT64_MAX);
+	int rc = enter(s, &image, 0, within_seconds(s, 10));
 
 	if (rc == 0)
 		leave(s, &image);
@@ -573,6 +574,7 @@ open_file(struct flat_store *s, const struct lk_store_open *o)
 
 	s->file.memory = o->allocator;
 	s->file.world = o->environment;
+	s->id = o->environment->random(o->environment->state);
 	s->pid = getpid();
 	s->is_read_only = (o->flags & LK_STORE_READ_ONLY) != 0;
 	memcpy(s->file.path, o->rest, strlen(o->rest) + 1);
