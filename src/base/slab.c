@@ -10,12 +10,6 @@ link_of(const struct slab *s, void *object)
 	return (aptr *)(void *)((char *)object + s->link);
 }
 
-static void *
-object_at(const struct slab *s, struct slab_chunk *c, uint32_t i)
-{
-	return (char *)(c + 1) + (size_t)i * s->object;
-}
-
 void
 slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t link)
 {
@@ -123,7 +117,7 @@ first_fresh(struct slab *s)
 {
 	if (RD(s->fresh) == 0 && !add_chunk(s))
 		return NULL;
-	return object_at(s, RD(s->chunks), s->per_chunk - RD(s->fresh));
+	return slab_object(s, RD(s->chunks), s->per_chunk - RD(s->fresh));
 }
 
 /* Under the latch. */
@@ -202,7 +196,7 @@ slab_each(struct slab *s, bool (*visit)(void *object, void *arg), void *arg)
 	latch_unlock(&s->latch);
 	for (; c != NULL; c = c->next, n = s->per_chunk) {
 		for (uint32_t i = 0; i < n; i++) {
-			if (!visit(object_at(s, c, i), arg))
+			if (!visit(slab_object(s, c, i), arg))
 				return;
 		}
 	}

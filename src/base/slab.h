@@ -53,6 +53,19 @@ struct slab {
 	size_t reserve_bytes;
 };
 
+/*
+ * Object `i` of a chunk, handed out or not: they lie side by side, and nothing else says where.
+ *
+ * What is left over of a chunk lies before them.  So the first large ones, as owners are, and the first small ones, as entries, do not
+ * begin at the same place of a page: processors take a load for that of what was stored a moment ago at the same place of another
+ * page, and start again.
+ */
+static inline void *
+slab_object(const struct slab *s, struct slab_chunk *c, uint32_t i)
+{
+	return (char *)c + SLAB_CHUNK - (size_t)(s->per_chunk - i) * s->object;
+}
+
 void slab_init(struct slab *s, struct env *env, void *home, size_t object, size_t link);
 void slab_fini(struct slab *s);
 

@@ -575,22 +575,6 @@ async_check(void)
 		     (unsigned)q->n_expected);
 }
 
-/* The request that this word is part of, or NULL. */
-static const struct pending *
-pending_at(uintptr_t at)
-{
-	const struct slab *s = &play.m->pending;
-
-	for (const struct slab_chunk *c = s->chunks; c != NULL; c = c->next) {
-		const uintptr_t first = (uintptr_t)(c + 1);
-
-		if (at >= first && at < first + (uintptr_t)s->per_chunk * s->object)
-			return (const struct pending *)(first +
-							(at - first) / s->object * s->object);
-	}
-	return NULL;
-}
-
 void
 async_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 {
@@ -601,7 +585,7 @@ async_written(const char *by, uintptr_t at, uint64_t was, uint64_t is)
 		return;
 	if (at == (uintptr_t)&q->latch.word && is == LATCH_FREE && q->is_open)
 		check_bell(q, "when its latch is opened");
-	s = pending_at(at);
+	s = check_object(&play.m->pending, at);
 	if (s != NULL && at == (uintptr_t)&s->party.sequence)
 		graph_of_request(&s->party, false);
 	else if (s != NULL && at == (uintptr_t)&s->alone.state && is == WAITER_DEADLOCK &&

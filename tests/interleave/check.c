@@ -7,6 +7,7 @@
 #include "core/leases.h"
 #include "play.h"
 #include "wait/composite.h"
+#include "wait/inside.h"
 #include "wait/watch.h"
 
 enum { ENTRIES_MAX = 128 };
@@ -219,12 +220,31 @@ add_pins(void)
 		fail("a handle is, or a loss was, of an entry that is not in the index");
 }
 
+static bool
+need_found(void *object, void *slab)
+{
+	if (check_object(slab, (uintptr_t)object) != object)
+		fail("the tester does not find an object of a slab by its address");
+	return true;
+}
+
+/* Else whatever is looked for when a word of theirs changes would be looked for in vain. */
+static void
+need_all_found(void)
+{
+	struct slab *slab[] = { &play.m->index.entries, &play.m->owners, &play.m->pending };
+
+	for (unsigned i = 0; i < sizeof(slab) / sizeof(*slab); i++)
+		slab_each(slab[i], need_found, slab[i]);
+}
+
 static void
 take_accounts(void)
 {
 	struct index *x = &play.m->index;
 	uint32_t buckets = (uint32_t)shim_load(&x->shape, SHIM_RELAXED);
 
+	need_all_found();
 	n_accounts = 0;
 	need_open(&x->grow, "the index");
 	need_open(&x->entries.latch, "the slab of entries");
@@ -319,10 +339,7 @@ check_line(struct lot_bucket *b, struct account *a)
 struct lot_bucket *
 check_lot_bucket(const struct lk_resource *r)
 {
-	const struct lot *l = &play.m->lot;
-	uint64_t x = (uint64_t)(uintptr_t)r / LK_LINE * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &l->bucket[(uint32_t)(x >> 32) & l->mask];
+	return lot_bucket_of(&play.m->lot, r);
 }
 
 static void
@@ -392,22 +409,26 @@ check_end(void)
 	}
 }
 
+/* Without a step, so not by slab_each(). */
+void *
+check_object(const struct slab *s, uintptr_t at)
+{
+	for (struct slab_chunk *c = s->chunks; c != NULL; c = c->next) {
+		const uintptr_t beyond = at - (uintptr_t)slab_object(s, c, 0);
+
+		if (beyond < (uintptr_t)s->per_chunk * s->object)
+			return (void *)(at - beyond % s->object);
+	}
+	return NULL;
+}
+
 /* Is it the word of an entry? */
 bool
 check_is_entry(uintptr_t at)
 {
-	const struct slab *s = &play.m->index.entries;
-	const struct slab_chunk *c;
+	const struct lk_resource *r = check_object(&play.m->index.entries, at);
 
-	if (at % LK_LINE != 0)
-		return false;
-	for (c = s->chunks; c != NULL; c = c->next) {
-		uintptr_t first = (uintptr_t)(c + 1);
-
-		if (at >= first && at < first + (size_t)s->per_chunk * s->object)
-			return true;
-	}
-	return false;
+	return r != NULL && at == (uintptr_t)&r->word;
 }
 
 const char *

@@ -307,6 +307,8 @@ void check_end(void);
 /* What counts holds, of a word or of all slots: which rule does it break?  NULL: none. */
 const char *check_counts_broken(uint64_t counts);
 struct lot_bucket *check_lot_bucket(const struct lk_resource *r);
+/* The object of a slab that this word is part of, or NULL. */
+void *check_object(const struct slab *s, uintptr_t at);
 /* Is it (the word of) an entry of the manager that is looked at? */
 bool check_is_entry(uintptr_t at);
 /* Nobody holds this entry any more: nor then what is below it.  (H6) */

@@ -70,12 +70,12 @@ entry_of(uint32_t number)
 {
 	const struct slab *s = &play.m->index.entries;
 
-	for (const struct slab_chunk *c = s->chunks; c != NULL; c = c->next) {
-		struct lk_resource *r = (struct lk_resource *)(void *)(uintptr_t)(c + 1);
-
+	for (struct slab_chunk *c = s->chunks; c != NULL; c = c->next) {
 		for (uint32_t i = 0; i < s->per_chunk; i++) {
-			if (r[i].spread.v == number)
-				return &r[i];
+			struct lk_resource *r = slab_object(s, c, i);
+
+			if (r->spread.v == number)
+				return r;
 		}
 	}
 	return NULL;

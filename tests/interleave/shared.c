@@ -39,15 +39,7 @@ me(void)
 static struct lk_owner *
 owner_at(uintptr_t at)
 {
-	const struct slab *s = &play.m->owners;
-
-	for (const struct slab_chunk *c = s->chunks; c != NULL; c = c->next) {
-		const uintptr_t first = (uintptr_t)(c + 1);
-
-		if (at >= first && at < first + (uintptr_t)s->per_chunk * s->object)
-			return (struct lk_owner *)(first + (at - first) / s->object * s->object);
-	}
-	return NULL;
+	return check_object(&play.m->owners, at);
 }
 
 static int *

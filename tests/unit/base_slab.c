@@ -111,6 +111,24 @@ SlabTest(objects_are_aligned_and_apart)
 	}
 }
 
+/* What large objects leave over of a chunk lies before them: their first and that of small ones are at other places of a page. */
+SlabTest(large_objects_begin_elsewhere)
+{
+	enum { LARGE = 35 * LK_LINE };
+	struct slab large;
+	const char *first;
+	const char *last;
+
+	slab_init(&large, &env, &home, LARGE, 0);
+	first = last = slab_get(&large);
+	for (unsigned i = 1; i < large.per_chunk; i++)
+		last = slab_get(&large);
+	cr_expect_eq((uintptr_t)(last + LARGE) % SLAB_ALIGN, SLAB_CHUNK % SLAB_ALIGN);
+	cr_expect_eq(last - first, (ptrdiff_t)(large.per_chunk - 1) * LARGE);
+	cr_expect_neq((uintptr_t)first % SLAB_PAGE, (uintptr_t)slab_get(&slab) % SLAB_PAGE);
+	slab_fini(&large);
+}
+
 SlabTest(many_at_once)
 {
 	static void *p[MANY];
