@@ -10,6 +10,7 @@
  *
  * S4  a run is objects side by side that were never handed out, on one page; it is one user's.
  * S5  chunks that were reserved are in one piece of memory, in use or not, and come before all others.
+ * S6  objects of a chunk lie side by side up to its end, what is left over before them; slab_object() alone says where.
  *
  * A processor that misses lines of a page fetches others of that page ahead, and takes them from who is writing them.  So
  * objects that one thread uses, and each of its neighbours in memory another one, cost nearly what shared ones do: two
@@ -54,9 +55,9 @@ struct slab {
 };
 
 /*
- * Object `i` of a chunk, handed out or not: they lie side by side, and nothing else says where.
+ * Object `i` of a chunk, handed out or not.  (S6)
  *
- * What is left over of a chunk lies before them.  So the first large ones, as owners are, and the first small ones, as entries, do not
+ * What is left over lies before them, so that the first large ones, as owners are, and the first small ones, as entries, do not
  * begin at the same place of a page: processors take a load for that of what was stored a moment ago at the same place of another
  * page, and start again.
  */

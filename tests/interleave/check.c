@@ -409,7 +409,7 @@ check_end(void)
 	}
 }
 
-/* Without a step, so not by slab_each(). */
+/* Without a step, so not by slab_each().  (S6) */
 void *
 check_object(const struct slab *s, uintptr_t at)
 {

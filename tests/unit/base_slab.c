@@ -111,7 +111,7 @@ SlabTest(objects_are_aligned_and_apart)
 	}
 }
 
-/* What large objects leave over of a chunk lies before them: their first and that of small ones are at other places of a page. */
+/* (S6) What large objects leave over of a chunk lies before them: their first and that of small ones are at other places of a page. */
 SlabTest(large_objects_begin_elsewhere)
 {
 	enum { LARGE = 35 * LK_LINE };
