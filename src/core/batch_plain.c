@@ -46,7 +46,7 @@ expect(const struct lk_owner *w, struct key *k, const void *bytes)
 		prefetch(long_expected(c, bytes, k->tail));
 		return;
 	}
-	r = cache_expects_miss(c) ? NULL : guess_entry(c, guess_place(k));
+	r = cache_expects_miss(c) || !guess_is_likely(c) ? NULL : guess_entry(c, guess_place(k));
 	if (r != NULL) {
 		prefetch(r);
 		return;

@@ -69,7 +69,7 @@ many_take_in_streak(struct lk_owner *w, const struct key *k, lk_mode mode, lk_gr
 	return true;
 }
 
-/* … of a short name whose words were read, and its hash, or that is 0. */
+/* … of a short name whose words were read, and its hash, if its bucket is on its way; else that is 0. */
 LK_HOT enum plain
 many_take(struct lk_owner *w, const void *bytes, struct key *k, lk_mode mode, uint32_t flags,
 	  lk_grant *out)
@@ -78,9 +78,11 @@ many_take(struct lk_owner *w, const void *bytes, struct key *k, lk_mode mode, ui
 
 	if (unlikely(holds_reserve(&w->holds) != ROOM_OK))
 		return PLAIN_NOT;
-	if (!cache_expects_miss(&w->cache) &&
-	    likely(guess_glimpse(&w->cache, k, guess_place(k), &g)))
+	if (k->hash == 0 && !cache_expects_miss(&w->cache) &&
+	    likely(guess_glimpse(&w->cache, k, guess_place(k), &g))) {
+		guess_was_right(&w->cache);
 		return many_take_glimpsed(w, &g, mode, out);
+	}
 	key_hash_once(k, w->manager->index.seed);
 	if (cache_expects_miss(&w->cache) && likely(many_take_in_streak(w, k, mode, out)))
 		return PLAIN_DONE;

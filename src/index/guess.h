@@ -11,6 +11,8 @@
  *      perhaps of another name by now, and whoever makes a hold compares afterwards (R3).  Who came from the bucket may
  *      have been stopped on the way for as long as a guess is old.
  * GS2  a guess that is wrong proves nothing: the bucket is looked at.
+ *      Where many are wrong, whoever has several names come nearer does not go by them: their buckets are on the way
+ *      instead, and what is noted of each still says whether it would have been right.
  * GS3  who is not within the span is not guessed; number 0 is nobody.
  * GS4  the table goes back when the owner is closed and its memory is not kept for the thread's next one (F3), else with
  *      that memory: so a thread keeps one table at most, besides those of owners that are open.  Without memory an owner
@@ -28,6 +30,7 @@
 #endif
 
 enum { GUESS_LEN_MAX = 64 }; /* longer names are not guessed */
+enum { WRONG_WEIGHS = 4, WRONG_ENOUGH = 32, WRONG_MOST = 64 };
 enum { GUESS_BYTES = sizeof(uint32_t) << LK_GUESS_BITS };
 
 #define GUESS_SPAN ((uintptr_t)LK_LINE << 32) /* of memory that has numbers for its lines */
@@ -106,18 +109,44 @@ guess_glimpse_long(const struct index_cache *c, const void *bytes, uint32_t len,
 	       likely(resource_has_bytes(g->r, g->ident, bytes, len));
 }
 
+/* Of late, one in five was wrong at most. */
+LK_HOT bool
+guess_is_likely(const struct index_cache *c)
+{
+	return c->wrong < WRONG_ENOUGH;
+}
+
+LK_HOT void
+guess_was_right(struct index_cache *c)
+{
+	c->wrong -= c->wrong != 0;
+}
+
+/* The name's entry was found on line `line`, and not guessed, or not to be. */
+LK_HOT void
+guess_reckon(struct index_cache *c, uint32_t was, uint32_t line)
+{
+	if (was == line)
+		guess_was_right(c);
+	else if (was != 0 && c->wrong < WRONG_MOST)
+		c->wrong += WRONG_WEIGHS;
+}
+
 /* It was found in its bucket, in whichever line of it.  False: it is time for a table, which guess_begin() makes. */
 LK_HOT bool
 guess_note(struct index_cache *c, uint32_t place, struct lk_resource *r)
 {
-	uintptr_t line;
+	uintptr_t far;
+	uint32_t line;
 
 	if (unlikely(c->guess == NULL)) {
 		c->guess_base = (uintptr_t)r - GUESS_SPAN / 2;
 		return ++c->found <= LK_GUESS_AFTER;
 	}
-	line = ((uintptr_t)r - c->guess_base) / LK_LINE;
-	c->guess[place] = line <= UINT32_MAX ? (uint32_t)line : 0; /* (GS3) */
+	far = ((uintptr_t)r - c->guess_base) / LK_LINE;
+	line = far <= UINT32_MAX ? (uint32_t)far : 0; /* (GS3) */
+	guess_reckon(c, c->guess[place], line);
+	c->guess[place] = line;
 	return true;
 }
 

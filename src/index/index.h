@@ -120,6 +120,7 @@ struct index_cache {
 	uint32_t misses;       /* is the next name new?  cache_missed(), cache_met() */
 	uint32_t orphaned;     /* entries retired that had a parent */
 	uint32_t found;        /* names found in their buckets: guess_note() */
+	uint32_t wrong;        /* are guesses wrong, of late?  guess_is_likely() */
 	uint32_t *guess;       /* index/guess.h; NULL: no table */
 	uintptr_t guess_base;  /* … lines from here */
 	uint64_t last_uses;    /* *uses at the last insertion */

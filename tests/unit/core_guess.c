@@ -61,6 +61,42 @@ Test(core_guess, in_whichever_line_of_its_bucket_a_name_is)
 	close_all(m, &w, 1);
 }
 
+/* All in one call, and back. */
+static void
+take_batch(struct lk_owner *w, unsigned first, unsigned n, unsigned step)
+{
+	enum { BATCH = 50 };
+	static char text[BATCH][16];
+	struct lk_request r[BATCH];
+	lk_grant g[BATCH];
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		memcpy(text[i], name_of((first + i * step) % n), sizeof(text[i]));
+		r[i] = (struct lk_request){ text[i], LK_X, 0, 0 };
+	}
+	ok(lk_acquire_many(w, r, BATCH, NULL, g));
+	ok(lk_release_all(w));
+}
+
+/* Of many names few are guessed, and batches do not go by that, until their names are few again.  (GS2) */
+Test(core_guess, is_likely_where_it_was_right)
+{
+	enum { MANY = 30000, BATCHES = 2000 };
+	struct lk_manager *m = open_manager("memory:?max_idle=100000&sample_every=off");
+	struct lk_owner *w;
+
+	open_owners(m, &w, 1);
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		ok(lk_release(w, take(w, name_of(i / 2), LK_X)));
+	for (unsigned i = 0; i < BATCHES; i++)
+		take_batch(w, i * 50, MANY, 7);
+	cr_expect(!guess_is_likely(&w->cache));
+	for (unsigned i = 0; i < BATCHES / 10; i++)
+		take_batch(w, i * 50, FEW, 1);
+	cr_expect(guess_is_likely(&w->cache));
+	close_all(m, &w, 1);
+}
+
 /* Who is opened for one name at a time comes back to names as much as others do.  (GS4) */
 Test(core_guess, of_owners_that_a_thread_opens_one_after_the_other)
 {
