@@ -277,7 +277,7 @@ pending_drop_wait(struct pending *s)
 	s->is_joined = false;
 	if (s->c == NULL)
 		return;
-	composite_look_after(l, s->c, &t); /* (K2) */
+	request_passed(s->manager, s->c, &t);
 	composite_destroy(l, s->c);
 	s->c = NULL;
 	shim_store(&s->has_parts, 0u, SHIM_RELAXED);

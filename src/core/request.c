@@ -630,6 +630,14 @@ fill_report_of_all(struct lk_owner *w, const struct composite *c, const struct r
 		q->report->deadlock = RD(w->party.verdict);
 }
 
+void
+request_passed(struct lk_manager *m, struct composite *c, const struct line_tally *t)
+{
+	composite_look_after(&m->lot, c, t);
+	for (uint32_t i = 0; m->remote != NULL && i < c->n_parts; i++)
+		remote_passed(m->remote, c->part[i].r);
+}
+
 int
 request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 {
@@ -653,7 +661,7 @@ request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q)
 		fill_report_of_all(w, c, q, rc);
 	if (unlikely(rc != 0) && outcome != LINE_JOINED)
 		event_barred(w, &c->part[0], q, rc);
-	composite_look_after(&m->lot, c, &t); /* whatever became of it (K2) */
+	request_passed(m, c, &t); /* whatever became of it */
 	return rc;
 }
 

@@ -118,6 +118,9 @@ int request_at_once(struct lk_owner *w, struct lk_resource *r, lk_mode held, a64
 /* The same for all parts of a composite at once: 0, and all words say so, or the code to return. */
 int request_wait_for_all(struct lk_owner *w, struct composite *c, struct request *q);
 
+/* A composite has ended, or gone from its lines: what it left to its party to do (K2), and to those behind it (CO12). */
+void request_passed(struct lk_manager *m, struct composite *c, const struct line_tally *t);
+
 /* Try for a while without a line: true, taken (and, by name, to be confirmed: R3). */
 bool request_spin(struct lk_owner *w, struct lk_resource *r, lk_mode held, lk_mode want,
 		  struct request *q);

@@ -62,7 +62,8 @@ fall_as_granted(struct cover *c)
 
 /*
  * … and what do threads here want beyond it?  What others leave to it for nobody's sake goes before more is asked for: else it would
- * wait for more with something in hand, and a conversion elsewhere be refused for that.  (CO5)
+ * wait for more with something in hand, and a conversion elsewhere be refused for that.  (CO5)  But for what is kept back: that stays,
+ * and more is not asked for.  (CO12)
  */
 static lk_mode
 fall_and_want(struct cover *c)
@@ -71,6 +72,8 @@ fall_and_want(struct cover *c)
 	lk_mode want;
 
 	fall_as_granted(c);
+	if (cover_keeps(c, NULL))
+		return LK_NL;
 	want = abroad_wanted(l, c->r, c->has);
 	if (want != LK_NL && c->has != LK_NL)
 		c->has = abroad_falls(l, c->r, c->has, &want);
@@ -456,8 +459,8 @@ do_more(struct cover *c, lk_mode want, struct need *needs)
 	const struct answer known = { .kind = waits ? ANSWER_WAITS : ANSWER_HAS };
 	lk_mode waiting = LK_NL;
 
-	if (waits ||
-	    (abroad_admits(c->has, want) && !lacks)) { /* it was asked for, or came, meanwhile */
+	/* It was asked for, or came, meanwhile; or will be later (CO12). */
+	if (waits || (!lacks && (abroad_admits(c->has, want) || cover_keeps(c, needs)))) {
 		needs_answer(c, needs, &known);
 		return;
 	}
@@ -548,16 +551,6 @@ step_back(struct cover *c)
 		look_as_it_waits(c);
 }
 
-/* (CO11) */
-bool
-cover_takes_hint(struct cover *c)
-{
-	const bool hears = c->hears;
-
-	c->hears = false;
-	return hears;
-}
-
 /* What the record says of us; if it is less than the word does, somebody broke the lock. */
 static struct answer
 look_at_record(struct cover *c)
@@ -625,12 +618,14 @@ do_look(struct cover *c)
 		return;
 	}
 	if (c->owes) {
-		ask(c, abroad_wanted(c->of->p.lot, c->r, c->has), NULL);
+		ask(c, cover_keeps(c, NULL) ? LK_NL : abroad_wanted(c->of->p.lot, c->r, c->has),
+		    NULL);
 		return;
 	}
 	if (c->state == COVER_NONE)
 		return;
-	if (abroad_wanted(c->of->p.lot, c->r, c->dozes ? LK_NL : c->has) != LK_NL ||
+	if ((abroad_wanted(c->of->p.lot, c->r, c->dozes ? LK_NL : c->has) != LK_NL &&
+	     !cover_keeps(c, NULL)) ||
 	    pool_lacks(c, NULL)) {
 		if (!linger_wakes(c))
 			return;
@@ -648,7 +643,7 @@ do_look(struct cover *c)
 	latch_unlock(&c->of->latch);
 }
 
-/* Nobody here has used it for a while: it goes back, unless somebody does just now. */
+/* Nobody here has used it for a while: it goes back, unless somebody does just now, or waits for other names as well (CO12). */
 static void
 do_trim(struct cover *c)
 {
@@ -658,13 +653,13 @@ do_trim(struct cover *c)
 
 	c->has = abroad_falls(c->of->p.lot, c->r, c->has, &waiting);
 	c->owes = true;
-	if (c->has != LK_NL) {
+	if (c->has != LK_NL || waiting != LK_NL) {
 		abroad_rises(c->of->p.lot, c->r, c->has, had, NULL);
 		c->has = had;
 		c->owes = owed;
 		return;
 	}
-	ask(c, waiting, NULL);
+	ask(c, LK_NL, NULL);
 }
 
 /* What is there to do?  Nobody else takes it.  TASK_NONE: nobody works on it any more. */

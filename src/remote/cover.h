@@ -42,6 +42,11 @@
  * CO11 who looks once a hint has come takes what that said for what is there, if the store says that it follows what it knew
  *     (LK_STORE_HEARD), whoever was called with it; but each hint serves one look.  So if the next one is lost, the look after
  *     that, as time has passed, finds out what is there.
+ * CO12 what a composite keeps back of a name that is covered for it (AB6) stays covered, though others here want more: it waits for later
+ *     names with that in hand.  Or composites of one process would give it up for each other's sake, and in a crowd of processes none
+ *     ever had all of its names at a time.  Who is kept waiting by it is asked for once it has gone, as it would bar him anyway; who
+ *     could enter at once is asked for at once (CO5); and who waits for other names too is asked for whenever it has waited twice as
+ *     long as the last time, should it wait for him.
  */
 #ifndef LK_REMOTE_COVER_H
 #define LK_REMOTE_COVER_H
@@ -168,6 +173,8 @@ struct cover {
 	uint64_t fence_end;   /* fences up to here are ours; … */
 	uint64_t fence_begin; /* … the latest when it rose */
 	uint64_t dozes_since;
+	a32 defers;       /* somebody here may want more, and was not asked for (CO12) … */
+	uint64_t gave_ns; /* … he was last, in spite of what is kept back */
 	struct cover_value value;
 	struct remote_loss loss; /* the latest; under the latch */
 	/* For knots.h, under the latch: */

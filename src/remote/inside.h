@@ -88,6 +88,12 @@ void cover_ask_along(struct cover *c, struct need *needs, struct question *x);
 /* Is it a thread of ours that bars `n`, if anybody does? */
 bool cover_serves(const struct cover *c, const struct need *n);
 
+/*
+ * Is there more to be asked for by those who wait here, or try to enter (`needs`), but not now, as a composite keeps back what is covered?
+ * Then it is looked at again, by time or when that has gone.  (CO12)
+ */
+bool cover_keeps(struct cover *c, const struct need *needs);
+
 /* Does whoever is the first here for units lack some of the store's? */
 bool cover_lacks_units(const struct cover *c);
 

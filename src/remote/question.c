@@ -33,6 +33,16 @@ return_fences(struct cover *c, struct ask *q)
 		c->fence_end = 0;
 }
 
+/* (CO11) */
+bool
+cover_takes_hint(struct cover *c)
+{
+	const bool hears = c->hears;
+
+	c->hears = false;
+	return hears;
+}
+
 void
 cover_question(struct cover *c, lk_mode want, const struct need *needs, struct question *x)
 {

@@ -93,6 +93,8 @@ cover_get(struct remote *m, struct lk_resource *r)
 	c->is_hinted = c->hears = false;
 	c->dozes = c->may_end = false;
 	shim_store(&c->is_early, 0u, SHIM_RELAXED);
+	shim_store(&c->defers, 0u, SHIM_RELAXED);
+	c->gave_ns = 0;
 	c->needs = c->tries = c->rests = NULL;
 	c->question = shim_add(&m->last_request, (uint64_t)1, SHIM_RELAXED)
 		      << 32; /* that no cover of that name ever had */

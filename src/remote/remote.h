@@ -99,6 +99,9 @@ bool remote_is_suspect(struct remote *m, uint32_t suspect_pct);
 /* Why `r`, which is held, or a name above it was lost, and when. */
 struct remote_loss remote_loss(struct remote *m, const struct lk_resource *r);
 
+/* A composite has gone from the line of `r`: who was not asked for, as it kept that back, is asked for now.  (CO12) */
+void remote_passed(struct remote *m, const struct lk_resource *r);
+
 /* It stands in the line here; and stays awake for a moment, if it is for another process that it waits.  (wait/vigil.h) */
 void remote_stay_awake(struct remote *m, const struct waiter *q, uint64_t deadline_ns);
 

@@ -3,6 +3,7 @@
 #include "wait/abroad.h"
 #include "wait/composite.h"
 #include "wait/inside.h"
+#include "wait/units.h"
 
 lk_mode
 abroad_yields(lk_mode cover, lk_mode demand)
@@ -247,6 +248,43 @@ abroad_wanted(struct lot *l, struct lk_resource *r, lk_mode cover)
 	all = wanted_beyond(b, r, cover);
 	latch_unlock(&b->latch);
 	return all;
+}
+
+struct kept_look {
+	struct abroad_kept is;
+	lk_mode cover;
+	mode_set blocked; /* by the composite */
+};
+
+/* Under the latch, from the head on. */
+static void
+note_kept(void *arg, const struct waiter *q)
+{
+	struct kept_look *l = arg;
+	const bool is_part = q->together != NULL;
+
+	if (q->is_abroad)
+		return;
+	if (!abroad_admits(l->cover, q->want)) {
+		const bool is_barred = (l->blocked & waiter_asks(q)) != 0;
+
+		l->is.bars |= is_barred;
+		l->is.joins |= !is_barred && is_part;
+		l->is.enters |= !is_barred && !is_part;
+	} else if (is_part && waiter_holds_back(q)) {
+		l->is.mode = q->want;
+		l->is.since_ns = q->since_ns;
+		l->blocked = waiter_keeps_back(q);
+	}
+}
+
+struct abroad_kept
+abroad_kept(struct lot *l, const struct lk_resource *r, lk_mode cover)
+{
+	struct kept_look look = { .is = { .mode = LK_NL }, .cover = cover };
+
+	line_each(l, r, note_kept, &look);
+	return look.is;
 }
 
 static void

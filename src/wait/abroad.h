@@ -108,6 +108,17 @@ void abroad_refuses(struct lot *l, struct lk_resource *r, lk_mode cover, lk_mode
 /* The locks are in another store now: nobody who waits for `r` is ever granted it. */
 void abroad_moves(struct lot *l, struct lk_resource *r);
 
+/* A composite that keeps a name back from others, as `cover` lets it have that; and who here wants more than that cover.  (CO12) */
+struct abroad_kept {
+	lk_mode mode;      /* in which it wants the name; LK_NL: there is none */
+	uint64_t since_ns; /* it has waited */
+	bool bars;         /* somebody whom it keeps waiting wants more, … */
+	bool joins;        /* … somebody who waits for other names too, … */
+	bool enters;       /* … somebody who waits for that name alone */
+};
+
+struct abroad_kept abroad_kept(struct lot *l, const struct lk_resource *r, lk_mode cover);
+
 /* Is there a part of a composite in the line of `r`? */
 bool abroad_waits_together(struct lot *l, const struct lk_resource *r);
 
