@@ -116,6 +116,63 @@ Test(core_guess, of_owners_that_a_thread_opens_one_after_the_other)
 	ok(lk_close(m));
 }
 
+/* How many of a thousand names share their place with another one?  By chance it would be 217. */
+static unsigned
+sharing(const char *format, unsigned first, unsigned step)
+{
+	static uint32_t place[NAMES];
+	static unsigned n_at[1u << LK_GUESS_BITS];
+	unsigned n = 0;
+
+	memset(n_at, 0, sizeof(n_at));
+	for (unsigned i = 0; i < NAMES; i++) {
+		char text[32] = "";
+		struct key k;
+
+		(void)snprintf(text, sizeof(text), format, (first + i * step) % 1000000);
+		key_set(&k, text, (uint32_t)strlen(text), 0);
+		place[i] = guess_place(&k);
+		n_at[place[i]]++;
+	}
+	for (unsigned i = 0; i < NAMES; i++)
+		n += n_at[place[i]] > 1;
+	return n;
+}
+
+/* Names that somebody counts up, or that lie apart, and have their digits in the first, second or third word, or across. */
+Test(core_guess, names_with_numbers_have_places_of_their_own)
+{
+	static const char *const format[] = {
+		"%u",
+		"k%u",
+		"lock-%u",
+		"user:%07u",
+		"lock-name-%06u",
+		"row:%05u",
+		"%015u",
+		"%016u",
+		"obj-%u",
+		"warehouse:%06u",
+		"item/%u/x",
+		"order:%u:lines",
+		"queue.%u.lock",
+		"db/t01/%05u",
+		"database/t01/%05u",
+		"%u@host.name",
+		"session-%010u",
+		"seat %03u%%",
+		"shard7/key%u",
+		"/var/run/app%u.pid",
+	};
+	const unsigned count = sizeof(format) / sizeof(*format);
+
+	for (unsigned i = 0; i < count; i++) {
+		cr_expect_lt(sharing(format[i], 0, 1), 300, "%s", format[i]);
+		cr_expect_lt(sharing(format[i], 500000, 3), 300, "%s", format[i]);
+		cr_expect_lt(sharing(format[i], 0, 7919), 300, "%s", format[i]);
+	}
+}
+
 /* Of the same length, told apart by some of the last bytes, or some in the middle; and of one byte more than is guessed. */
 static unsigned
 guessed_of(const char *format, bool *fits)
