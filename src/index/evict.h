@@ -19,6 +19,7 @@ enum {
 	REUSE_ENOUGH = REUSE_SPAN * REUSE_SPAN / 12,
 	REUSE_MOST = REUSE_SPAN / 16,
 	STREAKS_A_SLOT = 8,
+	HAND_STAYS = 8, /* insertions, where no streak is possible */
 	LOAD_SPAN = 64,
 	HELD_EACH = 2,                                 /* names that a bucket is meant for, … */
 	LOAD_FULL = HELD_EACH * LOAD_SPAN * LOAD_SPAN, /* … as an average has it; */

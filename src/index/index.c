@@ -255,6 +255,16 @@ spare_entry(struct index *x, struct index_cache *c)
 	return c->in_run++;
 }
 
+/*
+ * Is the next one to make way another one?  For who comes back to none of them the same place is used again a few times, as a streak does: what is
+ * in the others stays for longer, and names that come in the same order are found there.  (I8)
+ */
+static bool
+hand_goes_on(const struct index_cache *c)
+{
+	return cache_reuses(c) || cache_created(c) % HAND_STAYS == 0;
+}
+
 /* A place and an entry for a name that has none: another's that idles, or new ones. */
 static bool
 find_place(struct index *x, struct index_cache *c, struct bucket *b, struct place *place,
@@ -262,7 +272,7 @@ find_place(struct index *x, struct index_cache *c, struct bucket *b, struct plac
 {
 	*r = evict_for_insert(x, c, b, shim_load(&b->tags, SHIM_RELAXED), true, place, crowded);
 	if (*r != NULL && likely(place->line == b)) {
-		bucket_set_hand(b, place->slot + 1);
+		bucket_set_hand(b, place->slot + hand_goes_on(c));
 		return true;
 	}
 	if (*r != NULL)

@@ -46,6 +46,8 @@
  *     without a latch, if not at once.  An entry that is not to be
  *     had changes places with one that is; a bucket without one ends the streak.  None begins as long as the index
  *     is to grow for others who come back to names.
+ *     Where there can be no streak, as for names with ancestors, and long ones, the hand of a bucket stays for
+ *     HAND_STAYS insertions of such a user, to the same end.
  * I9  An index that was told how many names will be held (index_reserve) begins with buckets for them, and never has
  *     fewer (I6).  It gets no more as long as these are as full as they were meant to be.  If an entry, or a line, is
  *     not to be had from the allocator, what idles anywhere makes way, as far as its bucket's latch is to be had at once: so

@@ -131,6 +131,27 @@ Test(core_returning, in_the_same_order)
 	cr_expect_ge(kept, MANAGERS / 2, "%u", kept);
 }
 
+/* Rows of a table in the same order: no streak is possible, and they are kept before long all the same.  (I8) */
+Test(core_returning, rows_in_the_same_order)
+{
+	enum { ROWS = 1000, ROUNDS = 20 };
+	struct lk_manager *m = open_manager("memory:?sample_every=off");
+	struct lk_owner *w;
+	uint64_t before = 0;
+	char name[32];
+
+	open_owners(m, &w, 1);
+	take(w, "d/t/other", LK_X);
+	for (unsigned i = 0; i < ROUNDS * ROWS; i++) {
+		if (i == (ROUNDS - 1) * ROWS)
+			before = made(w);
+		(void)snprintf(name, sizeof(name), "d/t/r%05u", i % ROWS);
+		ok(lk_release(w, take(w, name, LK_X)));
+	}
+	cr_expect_le(made(w) - before, ROWS / 20, "%u", (unsigned)(made(w) - before));
+	close_all(m, &w, 1);
+}
+
 /* More than are kept, in an order without any: the index stays small, and nearly all insertions are of streaks.  (I7, I8) */
 Test(core_returning, to_more_than_are_kept)
 {
